@@ -1,0 +1,27 @@
+"""A model as numbers and settings: where training and generation meet.
+
+`model` is what a bundle is and its file, `magenta` turns TensorFlow's variables
+into one, `files` opens whatever a user points at.
+"""
+
+from ostinato.bundle.model import (
+    FORMAT_VERSION,
+    TRAINING_PREFIX,
+    Bundle,
+    array_shapes,
+    checkpoint_path,
+    checkpoints,
+    decode_bundle,
+    encode_bundle,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "TRAINING_PREFIX",
+    "Bundle",
+    "array_shapes",
+    "checkpoint_path",
+    "checkpoints",
+    "decode_bundle",
+    "encode_bundle",
+]

@@ -1,0 +1,1 @@
+"""One thin module per command; only this package prints and exits."""

@@ -1,0 +1,33 @@
+"""The kinds of error that Ostinato raises on purpose.
+
+Each message is one line: the file or flag, the bound, the value found, and what
+to do next. Library code raises; only the command line prints and exits, with
+the class's `exit_code`.
+"""
+
+
+class OstinatoError(Exception):
+    """Anything that a user can mend: bad data, a bad setting, a missing part."""
+
+    exit_code = 1
+
+
+class SettingsError(OstinatoError):
+    """A flag, hyperparameter or primer that cannot be, or that contradicts another."""
+
+    exit_code = 2
+
+
+class FormatError(OstinatoError):
+    """Bytes that are not what their format says they are."""
+
+
+class DataError(OstinatoError):
+    """Well-formed data that does not hold what the work needs."""
+
+
+class MissingExtraError(OstinatoError):
+    """A part of Ostinato that is not installed; the message holds the command that installs it."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs an extra that is not installed: pip install 'ostinato[{extra}]'")

@@ -1,0 +1,115 @@
+"""A melody: one voice, a run of steps of a 16th note each.
+
+| event    | meaning                                                  |
+|----------|----------------------------------------------------------|
+| 0 .. 127 | a note of this MIDI pitch starts (and ends the one before) |
+| -1       | the sounding note ends                                   |
+| -2       | nothing changes                                          |
+"""
+
+import operator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+from ostinato.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ostinato.formats.note_sequence_pb2 import NoteSequence
+
+NO_EVENT = -2
+NOTE_OFF = -1
+MIN_PITCH = 0
+MAX_PITCH = 127  # included
+NOTES_PER_OCTAVE = 12
+STEPS_PER_QUARTER = 4
+STEPS_PER_BAR = 16  # of 4/4
+
+
+@dataclass(frozen=True, slots=True)
+class Melody:
+    """One voice, as a run of steps of a 16th note each.
+
+    A note-off before the first note changes nothing, so it is kept as no event,
+    as Magenta does.
+
+    Attributes:
+        events: one integer a step: a pitch 0..127, -1 note-off or -2 no event.
+        start_step: where the melody begins in the piece it came from, in steps.
+        steps_per_bar: length of a bar in steps; 16 in 4/4, 12 in 3/4 and 6/8.
+
+    Raises:
+        SettingsError: if an event is no integer of -2..127, or a bar has no steps.
+    """
+
+    events: tuple[int, ...]
+    start_step: int = 0
+    steps_per_bar: int = STEPS_PER_BAR
+
+    def __init__(self, events: Iterable[int], start_step: int = 0, steps_per_bar: int = STEPS_PER_BAR) -> None:
+        object.__setattr__(self, "events", _checked(events))
+        object.__setattr__(self, "start_step", start_step)
+        object.__setattr__(self, "steps_per_bar", steps_per_bar)
+        if steps_per_bar < 1:
+            raise SettingsError(f"a bar must be at least 1 step long, not {steps_per_bar}")
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.events)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[int, ...]: ...
+    def __getitem__(self, index: int | slice) -> int | tuple[int, ...]:
+        return self.events[index]
+
+    @property
+    def end_step(self) -> int:
+        """The step after the last one, in the piece the melody came from."""
+        return self.start_step + len(self.events)
+
+    @property
+    def pitches(self) -> tuple[int, ...]:
+        """The pitch of every note that starts, in order."""
+        return tuple(event for event in self.events if event >= MIN_PITCH)
+
+    def to_note_sequence(
+        self,
+        qpm: float = 120.0,
+        *,
+        velocity: int = 100,
+        program: int = 0,
+        time_signature: tuple[int, int] | None = None,
+    ) -> "NoteSequence":
+        """The melody as notes in seconds, from time 0; see `ostinato.music.render.to_note_sequence`."""
+        # Generation and training handle melodies without ever loading protobuf.
+        from ostinato.music.render import to_note_sequence
+
+        return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
+
+    def _repr_html_(self) -> str:
+        """A piano roll, which is how a notebook shows the melody."""
+        from ostinato.music.render import piano_roll_svg
+
+        return piano_roll_svg(self)
+
+
+def _checked(events: Iterable[int]) -> tuple[int, ...]:
+    checked: list[int] = []
+    heard_a_note = False
+    for step, event in enumerate(events):
+        try:
+            value = operator.index(event)
+        except TypeError:
+            value = NO_EVENT - 1
+        if not NO_EVENT <= value <= MAX_PITCH:
+            raise SettingsError(
+                f"event {event!r} at step {step} of a melody is no integer of {NO_EVENT}..{MAX_PITCH}; "
+                f"use {NO_EVENT} for no event, {NOTE_OFF} for note-off, {MIN_PITCH}..{MAX_PITCH} for a pitch"
+            )
+        heard_a_note = heard_a_note or value >= MIN_PITCH
+        checked.append(value if heard_a_note else NO_EVENT)
+    return tuple(checked)

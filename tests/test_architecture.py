@@ -1,0 +1,82 @@
+"""The road's direction, read off the imports, and what must stay light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "ostinato"
+
+# What each part may import of the others; all may import themselves.
+ROAD: dict[str, set[str]] = {"errors": set()}
+ROAD["formats"] = {"errors"}
+ROAD["music"] = {*ROAD["formats"], "formats"}
+ROAD["encodings"] = {*ROAD["music"], "music"}
+ROAD["config"] = {*ROAD["encodings"], "encodings"}
+ROAD["dataset"] = ROAD["bundle"] = {*ROAD["config"], "config"}
+ROAD["training"] = ROAD["generation"] = {*ROAD["config"], "config", "dataset", "bundle"}
+ROAD["cli"] = {*ROAD["training"], "training", "generation"}
+HEAVY = {"torch", "numba", "tensorboard", "matplotlib"}
+FRONT = {"__init__", "__main__"}  # the names for users; they may point anywhere
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _part(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if not path.name.endswith("_pb2.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_run_one_way(path: Path) -> None:
+    part = _part(path)
+    if part in FRONT:
+        return
+    allowed = {*ROAD[part], part}
+    for name in _imports(path):
+        if name.startswith("ostinato."):
+            imported = name.split(".")[1]
+            assert imported in allowed or (part == "cli" and imported == "__version__"), f"{part} imports {imported}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_pytorch_lives_in_one_folder(path: Path) -> None:
+    if _part(path) != "training":
+        assert not {name.split(".")[0] for name in _imports(path)} & HEAVY
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import ostinato",
+        "from ostinato.cli.main import main; main(['--help'])",
+        "from ostinato.cli.main import main\ntry: main(['generate', '--help'])\nexcept SystemExit: pass",
+        "import ostinato.generation.generator, ostinato.bundle.files, ostinato.music.extract",
+    ],
+)
+def test_the_core_loads_no_training_library(program: str) -> None:
+    check = f"import sys; loaded = {HEAVY} & set(sys.modules); assert not loaded, loaded"
+    subprocess.run([sys.executable, "-c", f"{program}\n{check}"], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_tests_mirror_the_source() -> None:
+    # Facts that hold no code of their own, and the packages' front doors.
+    untested = {"errors.py", "encodings/interface.py", "cli/progress.py"}
+    for path in MODULES:
+        place = path.relative_to(SOURCE)
+        if path.name in {"__init__.py", "__main__.py"} or str(place) in untested:
+            continue
+        test = Path(__file__).parent / place.with_name(f"test_{place.name}")
+        assert test.is_file(), f"{place} has no {test}"
