@@ -64,7 +64,7 @@ def test_hparams_know_magentas_words() -> None:
     [
         ("bach_size=64", "no hparam is called 'bach_size'; known are batch_size, rnn_layer_sizes"),
         ("{64: 1}", "no hparam is called 64"),
-        ("batch_size=64,batch_size=32", "cannot be read"),
+        ("batch_size=64,batch_size=32", "batch_size is given twice"),
         ("{'batch_size': 64, 'batch_size': 32}", "batch_size is given twice"),
         ("learning_rate=1,initial_learning_rate=1", "initial_learning_rate is given twice"),
         ("batch_size", "cannot be read"),

@@ -1,6 +1,8 @@
+import argparse
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,13 +32,21 @@ def test_the_version() -> None:
 
 @pytest.mark.parametrize("command", front_door.COMMANDS)
 def test_every_flag_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    import argparse
-
     module = front_door._load(command)
     parser = argparse.ArgumentParser()
     module.add_arguments(parser)
     assert module.SUMMARY
-    assert [action.dest for action in parser._actions if not action.help] == []
+    for each in _parsers(parser):
+        assert [action.dest for action in each._actions if not action.help] == []
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parser and those of its subcommands."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for subparser in action.choices.values():
+                yield from _parsers(subparser)
 
 
 def test_an_unknown_command_names_the_known_ones() -> None:
@@ -46,11 +56,11 @@ def test_an_unknown_command_names_the_known_ones() -> None:
 
 
 def test_an_unknown_flag_is_one_line() -> None:
-    done = ostinato("train", "--speed=11")
+    done = ostinato("generate", "--speed=11")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "--speed=11" in done.stderr
-    assert "ostinato train --help" in done.stderr
+    assert "ostinato generate --help" in done.stderr
 
 
 def test_flags_may_have_dashes() -> None:

@@ -144,13 +144,18 @@ def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[A
             raise FormatError(f"{source}: written by a newer Ostinato (format {version}); upgrade to read it")
         config = Config.from_json(json.loads(metadata["ostinato.config"]))
         provenance = json.loads(metadata["ostinato.provenance"])
+        if not isinstance(provenance, dict):
+            raise TypeError("the provenance is no table")
         arrays = load_safetensors(data)
+        if strange := [name for name, array in arrays.items() if array.dtype.kind != "f"]:
+            raise TypeError(f"array {strange[0]} holds no real numbers")
         extra = {name: arrays.pop(name) for name in list(arrays) if name.startswith(TRAINING_PREFIX)}
         # A bundle may hold half precision to be small; we compute in single.
-        return Bundle(config, {name: array.astype(np.float32) for name, array in arrays.items()}, provenance), extra
+        with np.errstate(over="ignore"):
+            return Bundle(config, {name: array.astype(np.float32) for name, array in arrays.items()}, provenance), extra
     except FormatError as error:
         raise FormatError(f"{source}: {error}".replace(f"{source}: {source}: ", f"{source}: ")) from None
-    except (SafetensorError, struct.error, KeyError, ValueError, TypeError, AttributeError) as error:
+    except (SafetensorError, struct.error, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise FormatError(f"{source}: not an Ostinato checkpoint or bundle ({type(error).__name__}: {error})") from None
 
 

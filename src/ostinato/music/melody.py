@@ -25,6 +25,8 @@ NOTES_PER_OCTAVE = 12
 STEPS_PER_QUARTER = 4
 STEPS_PER_BAR = 16  # of 4/4
 
+_EVENTS = frozenset(range(NO_EVENT, MAX_PITCH + 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Melody:
@@ -74,7 +76,7 @@ class Melody:
     @property
     def pitches(self) -> tuple[int, ...]:
         """The pitch of every note that starts, in order."""
-        return tuple(event for event in self.events if event >= MIN_PITCH)
+        return tuple([event for event in self.events if event >= MIN_PITCH])
 
     def to_note_sequence(
         self,
@@ -98,18 +100,24 @@ class Melody:
 
 
 def _checked(events: Iterable[int]) -> tuple[int, ...]:
-    checked: list[int] = []
-    heard_a_note = False
-    for step, event in enumerate(events):
-        try:
-            value = operator.index(event)
-        except TypeError:
-            value = NO_EVENT - 1
-        if not NO_EVENT <= value <= MAX_PITCH:
-            raise SettingsError(
-                f"event {event!r} at step {step} of a melody is no integer of {NO_EVENT}..{MAX_PITCH}; "
-                f"use {NO_EVENT} for no event, {NOTE_OFF} for note-off, {MIN_PITCH}..{MAX_PITCH} for a pitch"
-            )
-        heard_a_note = heard_a_note or value >= MIN_PITCH
-        checked.append(value if heard_a_note else NO_EVENT)
-    return tuple(checked)
+    given = tuple(events)
+    try:
+        checked = tuple(map(operator.index, given))
+        are_events = _EVENTS.issuperset(checked)
+    except TypeError:
+        are_events = False
+    if not are_events:
+        step = next(step for step, event in enumerate(given) if not _is_event(event))
+        raise SettingsError(
+            f"event {given[step]!r} at step {step} of a melody is no integer of {NO_EVENT}..{MAX_PITCH}; "
+            f"use {NO_EVENT} for no event, {NOTE_OFF} for note-off, {MIN_PITCH}..{MAX_PITCH} for a pitch"
+        )
+    first_note = next((step for step, event in enumerate(checked) if event >= MIN_PITCH), len(checked))
+    return (NO_EVENT,) * first_note + checked[first_note:]
+
+
+def _is_event(event: object) -> bool:
+    try:
+        return operator.index(event) in _EVENTS  # type: ignore[arg-type]
+    except TypeError:
+        return False

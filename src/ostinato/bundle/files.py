@@ -1,0 +1,294 @@
+"""Bundles as files: opens whatever a user points at, and writes `.mag` bundles.
+
+A `.mag` is a GeneratorBundle, Magenta's protobuf. One of ours holds
+
+| field                       | what                                                             |
+|-----------------------------|------------------------------------------------------------------|
+| generator_details.id        | the config's name                                                |
+| generator_details.description | which program wrote it                                         |
+| bundle_details.description  | in words: what it is, what it was trained on, its held-out loss  |
+| checkpoint_file, one        | the model as safetensors (`ostinato.bundle.model`)               |
+| metagraph_file              | JSON: `format` "ostinato", `format_version`, `checkpoint_format` |
+|                             | "safetensors", `config`, `provenance`, `parameters`, and `arrays`, |
+|                             | the shape of each by its name; for other readers, ours has it all |
+|                             | from the checkpoint                                              |
+
+All that is read here may come from anyone: sizes and shapes are checked before
+memory is taken for them, and nothing is executed or unpickled.
+"""
+
+import json
+import logging
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import ostinato
+from ostinato.bundle.model import FORMAT_VERSION, Bundle, checkpoints, decode_bundle, encode_bundle
+from ostinato.config import preset
+from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.formats.atomic import atomic_writer
+
+if TYPE_CHECKING:
+    from ostinato.bundle.magenta import Network
+
+_logger = logging.getLogger(__name__)
+
+_MAX_FILE_BYTES = 1 << 30
+# A generator keeps as many rows of each melody; the longest that Magenta trains on has 512 steps.
+_MAX_ATTN_LENGTH = 1 << 12
+_MAX_TEXT = 2000
+_STRUCTURE = ("rnn_layer_sizes", "attn_length", "attn_scope", "residual_connections")
+_CHECKPOINT_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
+
+
+def load_bundle(
+    path: str | os.PathLike[str], *, config: str | None = None, hparams: Mapping[str, Any] | None = None
+) -> Bundle:
+    """Read a model from whatever holds one.
+
+    Args:
+        path: a `.mag` bundle, ours or Magenta's; one of our checkpoints; a run_dir, whose newest checkpoint is taken
+            (ours before Magenta's); or a checkpoint of Magenta's, by its prefix such as run1/train/model.ckpt-30.
+        config: the model's kind, for Magenta's checkpoints, which do not say; without it, the preset that the
+            network's inputs and classes fit. Checked against files that do say.
+        hparams: what is known of the model; checked against what the file says. Magenta's checkpoints do not say how
+            long the attention is unless their `.meta` stands beside them: then `attn_length`, or the preset's, counts.
+
+    Raises:
+        DataError: if there is nothing, or no checkpoint in the run_dir.
+        FormatError: if a file is damaged, or another model's.
+        SettingsError: if the config or the hparams contradict the file.
+    """
+    try:
+        return _load(path, config, hparams or {})
+    except FormatError as error:
+        # A file may give its parts names with line breaks in them, or without end.
+        raise FormatError(printable(str(error))) from None
+
+
+def _load(path: str | os.PathLike[str], config: str | None, hparams: Mapping[str, Any]) -> Bundle:
+    source = os.fspath(path)
+    found = _checkpoint_in(Path(path)) if Path(path).is_dir() else Path(path)
+    prefix = _CHECKPOINT_PART.sub("", os.fspath(found))
+    if not found.is_file() or prefix != os.fspath(found):
+        if not Path(f"{prefix}.index").is_file():
+            raise DataError(f"{source}: there is no such bundle, checkpoint or run_dir")
+        bundle = _read_magenta_checkpoint(prefix, None, config, hparams)
+    else:
+        bundle = _read_file(found, config, hparams)
+    _check_playable(bundle, os.fspath(found))
+    if config not in (None, bundle.config.name):
+        raise SettingsError(
+            f"{source}: the model is of the config {printable(bundle.config.name)}, not {config}; leave the config out"
+        )
+    stated = bundle.config.with_hparams(hparams).hparams
+    for name in hparams.keys() & set(_STRUCTURE):
+        asked, there = getattr(stated, name), getattr(bundle.config.hparams, name)
+        if asked != there and not (name == "attn_scope" and bundle.config.hparams.attn_length == 0):
+            raise SettingsError(f"{source}: the model has {name}={there!r}, not {asked!r}; leave that hparam out")
+    return bundle
+
+
+def _checkpoint_in(run_dir: Path) -> Path:
+    """The newest checkpoint of a run, which may also be given by its train folder."""
+    for folder in (run_dir / "train", run_dir):
+        if ours := checkpoints(folder):
+            return ours[-1][1]
+        if (folder / "checkpoint").is_file():
+            from ostinato.formats.tensorflow_checkpoint import latest_checkpoint
+
+            prefix = latest_checkpoint(folder)
+            if not prefix.is_file() and not Path(f"{prefix}.index").is_file():
+                raise DataError(f"{folder / 'checkpoint'}: it names {prefix.name}, which is not there")
+            return prefix
+    raise DataError(f"{run_dir}: no checkpoint in this run_dir or its train folder; train a model first")
+
+
+def _read_file(path: Path, config: str | None, hparams: Mapping[str, Any]) -> Bundle:
+    from ostinato.formats.sstable import is_table
+
+    source = os.fspath(path)
+    size = path.stat().st_size
+    if size > _MAX_FILE_BYTES:
+        raise FormatError(f"{source}: {size} bytes, and a bundle or checkpoint has at most {_MAX_FILE_BYTES}")
+    data = path.read_bytes()
+    # A bundle that ends in its checkpoint ends as a table does, but begins with a field, not with the key "".
+    if is_table(data) and data[:2] == b"\0\0":
+        return _read_magenta_checkpoint(source, data, config, hparams)
+    if _is_safetensors(data):
+        return decode_bundle(data, source)[0]
+    return _read_mag(data, source)
+
+
+def _is_safetensors(data: bytes) -> bool:
+    """Whether a file begins as safetensors do: 8 bytes for the length of a JSON object, and that object."""
+    return data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data) - 8
+
+
+def _read_mag(data: bytes, source: str) -> Bundle:
+    from google.protobuf.message import DecodeError
+
+    from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
+
+    if not data:
+        raise FormatError(f"{source}: the file is empty")
+    try:
+        message = GeneratorBundle.FromString(data)
+    except DecodeError:
+        raise FormatError(f"{source}: no bundle or checkpoint, or one that is damaged or cut off") from None
+    count = len(message.checkpoint_file)
+    if count != 1:
+        raise FormatError(f"{source}: a bundle holds one checkpoint_file, and this one {count or 'none'}")
+    if not _is_safetensors(message.checkpoint_file[0]):
+        from ostinato.bundle.magenta import read_magenta_bundle
+
+        return read_magenta_bundle(message, source)
+    bundle, _ = decode_bundle(message.checkpoint_file[0], source)
+    if message.generator_details.id != bundle.config.name:
+        raise FormatError(
+            f"{source}: its generator_details say {message.generator_details.id!r}, "
+            f"but its checkpoint holds a {bundle.config.name} model"
+        )
+    return bundle
+
+
+def _read_magenta_checkpoint(
+    prefix: str, table: bytes | None, config_name: str | None, hparams: Mapping[str, Any]
+) -> Bundle:
+    """A training checkpoint of Magenta's: of version 1 if `table` holds its bytes, else of version 2."""
+    from ostinato.bundle.magenta import config_of_sizes, is_model_variable, read_network
+    from ostinato.formats.tensorflow_checkpoint import read_checkpoint_v1, read_checkpoint_v2
+
+    if table is None:
+        variables = read_checkpoint_v2(prefix, is_model_variable)
+    else:
+        variables = read_checkpoint_v1(table, prefix, is_model_variable)
+    network = read_network(variables, prefix)
+    config = config_of_sizes(network, prefix) if config_name is None else preset(config_name)
+    attn_length = 0
+    provenance: dict[str, Any] = {"made_by": "Magenta"}
+    if network.attn_scope:
+        attn_length, told_by = _attn_length(prefix, network, config.with_hparams(hparams).hparams.attn_length, hparams)
+        provenance["attn_length_from"] = told_by
+    return network.bundle(config, attn_length, provenance, prefix)
+
+
+def _attn_length(prefix: str, network: "Network", stated: int, hparams: Mapping[str, Any]) -> tuple[int, str]:
+    """How long a checkpoint's attention is, and what tells."""
+    from ostinato.bundle.magenta import MAX_METAGRAPH_BYTES, attention_length, read_metagraph
+
+    graph = Path(f"{prefix}.meta")
+    if graph.is_file():
+        with graph.open("rb") as file:
+            metagraph = read_metagraph(file.read(MAX_METAGRAPH_BYTES + 1), os.fspath(graph))
+        length = attention_length(metagraph, network, os.fspath(graph))
+        if length is not None:
+            return length, "the graph"
+    length = stated or preset("attention_rnn").hparams.attn_length
+    if "attn_length" in hparams:
+        return length, "the hparams"
+    _logger.warning(
+        "%s: the checkpoint does not tell how long the attention is, so %d steps are taken; "
+        "if it was trained with another, say --hparams=attn_length=...",
+        prefix,
+        length,
+    )
+    return length, "the default"
+
+
+def _check_playable(bundle: Bundle, source: str) -> None:
+    """Refuse a model that cannot be played, or only with more memory than any model needs."""
+    for name, array in bundle.arrays.items():
+        if not np.isfinite(array).all():
+            raise FormatError(f"{source}: array {name} holds values that are no finite numbers")
+    if (length := bundle.config.hparams.attn_length) > _MAX_ATTN_LENGTH:
+        raise FormatError(f"{source}: an attention of length {length}; at most {_MAX_ATTN_LENGTH} can be played")
+
+
+def save_bundle(
+    bundle: Bundle,
+    path: str | os.PathLike[str],
+    description: str = "",
+    *,
+    run_dir: str | os.PathLike[str] | None = None,
+) -> Bundle:
+    """Write a `.mag` bundle, whole or not at all; a file already there is replaced.
+
+    Args:
+        bundle: the model.
+        path: where the file shall stand.
+        description: in words, in place of its own; what is known of the training is added.
+        run_dir: the run that it comes from, whose evaluation tells the held-out loss.
+
+    Returns:
+        The bundle as it was written, with its description and its held-out loss in the provenance.
+    """
+    from ostinato.bundle.held_out import held_out_loss
+    from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
+
+    step = bundle.provenance.get("step")
+    if run_dir is not None and isinstance(step, int) and (held_out := held_out_loss(run_dir, step)):
+        bundle = Bundle(bundle.config, bundle.arrays, {**bundle.provenance, "held_out": held_out})
+    known = training_summary(bundle.provenance)
+    text = description or str(bundle.provenance.get("description", ""))
+    if known not in text:
+        text = f"{text} ({known})" if text else known[0].upper() + known[1:]
+    bundle = Bundle(bundle.config, bundle.arrays, {**bundle.provenance, "description": text})
+    reader_notes = {
+        "format": "ostinato",
+        "format_version": FORMAT_VERSION,
+        "checkpoint_format": "safetensors",
+        "config": bundle.config.to_json(),
+        "provenance": dict(bundle.provenance),
+        "parameters": num_parameters(bundle),
+        "arrays": {name: list(array.shape) for name, array in bundle.arrays.items()},
+    }
+    message = GeneratorBundle(
+        generator_details={"id": bundle.config.name, "description": f"Melody RNN of Ostinato {ostinato.__version__}"},
+        bundle_details={"description": text},
+        checkpoint_file=[encode_bundle(bundle)],
+        metagraph_file=json.dumps(reader_notes, indent=1).encode(),
+    )
+    with atomic_writer(path) as file:
+        file.write(message.SerializeToString(deterministic=True))
+    return bundle
+
+
+def training_summary(provenance: Mapping[str, Any]) -> str:
+    """What is known of a model's training, in words; empty if nothing is.
+
+    Args:
+        provenance: of a bundle. Used are `made_by`, `tensorflow_version`, `step`, `data` (`num_melodies`, `files`)
+            and `held_out` (`loss`, `step`).
+    """
+    known = []
+    if made_by := provenance.get("made_by"):
+        version = provenance.get("tensorflow_version")
+        known.append(f"made by {made_by}" + (f" with TensorFlow {version}" if version else ""))
+    step, data, held_out = (provenance.get(name) for name in ("step", "data", "held_out"))
+    if step is not None:
+        on = ""
+        if isinstance(data, dict) and isinstance(files := data.get("files"), list) and files:
+            more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+            on = f" on {data.get('num_melodies')} melodies of {files[0]}{more}"
+        known.append(f"trained for {step} steps{on}")
+    if isinstance(held_out, dict):
+        at_step = "" if held_out.get("step") == step else f" at step {held_out.get('step')}"
+        known.append(f"held-out loss {held_out.get('loss')}{at_step}")
+    return ", ".join(known)
+
+
+def printable(text: str) -> str:
+    """Text out of a file that may come from anyone: on one line, without what would command a terminal."""
+    line = "".join(character if character.isprintable() else " " for character in text[:_MAX_TEXT])
+    return line + "..." if len(text) > _MAX_TEXT else line
+
+
+def num_parameters(bundle: Bundle) -> int:
+    """How many numbers a model has."""
+    return sum(array.size for array in bundle.arrays.values())

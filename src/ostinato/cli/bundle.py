@@ -1,0 +1,130 @@
+"""`ostinato bundle`: show, convert and write `.mag` bundles."""
+
+import argparse
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ostinato.errors import SettingsError
+
+if TYPE_CHECKING:
+    from ostinato.bundle import Bundle
+
+SUMMARY = "show what a .mag bundle holds, convert Magenta's, write one from a run_dir"
+
+_KEYS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+
+_logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="show|convert|save", help="what to do")
+
+    show = actions.add_parser("show", allow_abbrev=False, help="print what a bundle, checkpoint or run_dir holds")
+    show.add_argument("file", help="a .mag bundle, ours or Magenta's, a checkpoint or a run_dir")
+
+    convert = actions.add_parser(
+        "convert", allow_abbrev=False, help="rewrite a bundle that holds a TensorFlow checkpoint as one of ours"
+    )
+    convert.add_argument("old", help="the bundle to read")
+    convert.add_argument("new", help="the bundle to write")
+    convert.add_argument("--bundle_description", default="", help="what the bundle is, in place of its own words")
+
+    save = actions.add_parser("save", allow_abbrev=False, help="write a bundle from a training run")
+    save.add_argument("--run_dir", help="a training run, whose newest checkpoint is taken")
+    save.add_argument("--checkpoint_file", help="one checkpoint, instead of --run_dir")
+    save.add_argument("--config", help="the model's kind, where a checkpoint of Magenta's could be several")
+    save.add_argument("--hparams", default="", help="what a checkpoint of Magenta's does not tell, as attn_length=40")
+    save.add_argument("--bundle_file", required=True, help="the bundle to write")
+    save.add_argument("--bundle_description", default="", help="what the bundle is, in words")
+
+    for action in (convert, save):
+        action.add_argument("--force", action="store_true", help="overwrite a file that is there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the flags say."""
+    from ostinato.bundle import load_bundle
+
+    if args.action == "show":
+        print(_shown(load_bundle(args.file), args.file))
+        return 0
+    if args.action == "convert":
+        _require_free(args.new, args.force)
+        write_bundle(load_bundle(args.old), args.new, args.bundle_description)
+        return 0
+
+    from ostinato.config import parse_hparams
+
+    if (args.run_dir is None) == (args.checkpoint_file is None):
+        raise SettingsError("give either --run_dir or --checkpoint_file: what to write a bundle of")
+    _require_free(args.bundle_file, args.force)
+    source = args.run_dir or args.checkpoint_file
+    bundle = load_bundle(source, config=args.config, hparams=parse_hparams(args.hparams))
+    write_bundle(bundle, args.bundle_file, args.bundle_description, trained_in=source)
+    return 0
+
+
+def write_bundle(
+    bundle: "Bundle",
+    bundle_file: str | os.PathLike[str],
+    description: str = "",
+    *,
+    trained_in: str | os.PathLike[str] | None = None,
+) -> None:
+    """Write a bundle and say what was written; a file already there is replaced, as Magenta does.
+
+    Args:
+        bundle: the model.
+        bundle_file: where the bundle shall stand.
+        description: what it is, in words; what is known of its training is added.
+        trained_in: the run_dir or checkpoint that it comes from; the run's evaluation tells the held-out loss.
+    """
+    from ostinato.bundle import printable, save_bundle
+
+    run_dir = None if trained_in is None else _run_dir(Path(trained_in))
+    written = save_bundle(bundle, bundle_file, description, run_dir=run_dir)
+    _logger.info("%s: %s, %s", os.fspath(bundle_file), written.config.name, printable(_text(written, "description")))
+
+
+def _run_dir(source: Path) -> Path:
+    """The run_dir of a checkpoint, a train folder or itself."""
+    folder = source if source.is_dir() else source.parent
+    return folder.parent if folder.name == "train" else folder
+
+
+def _require_free(path: str, force: bool) -> None:
+    if Path(path).exists() and not force:
+        raise SettingsError(f"{path}: there is such a file already; choose another name, or overwrite it with --force")
+
+
+def _shown(bundle: "Bundle", path: str) -> str:
+    """What a bundle holds, a line each."""
+    from ostinato.bundle import num_parameters, printable
+
+    config, hparams = bundle.config, bundle.config.hparams
+    encoding = config.encoding
+    attention = {"stack": "around all layers", "first_layer": "around the first layer"}[hparams.attn_scope]
+    key = encoding.transpose_to_key
+    lines = {
+        "config": config.name,
+        "layers": ", ".join(map(str, hparams.rnn_layer_sizes))
+        + (", with residual connections" if hparams.residual_connections else ""),
+        "attention": f"{hparams.attn_length} steps, {attention}" if hparams.attn_length else "none",
+        "inputs": f"{encoding.input_size} a step",
+        "classes": str(encoding.num_classes),
+        "pitches": f"{encoding.min_pitch}..{encoding.max_pitch - 1}"
+        + ("" if key is None else f", moved to the key of {_KEYS[key]}"),
+        "parameters": f"{num_parameters(bundle):,}",
+        "size": f"{Path(path).stat().st_size:,} bytes" if Path(path).is_file() else "",
+        "description": _text(bundle, "description"),
+        **{name.replace("_", " "): _text(bundle, name) for name in sorted(bundle.provenance.keys() - {"description"})},
+    }
+    return "\n".join(f"{name + ':':24}{printable(text)}" for name, text in lines.items() if text)
+
+
+def _text(bundle: "Bundle", name: str) -> str:
+    value = bundle.provenance.get(name, "")
+    return ", ".join(f"{key} {of}" for key, of in value.items()) if isinstance(value, dict) else str(value)

@@ -1,0 +1,1 @@
+"""Melodies out of a bundle, with NumPy alone."""
