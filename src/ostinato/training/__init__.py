@@ -1,0 +1,1 @@
+"""Training with PyTorch: the one package that imports it."""

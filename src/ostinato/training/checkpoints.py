@@ -1,0 +1,244 @@
+"""Checkpoints: all that a training job needs to go on as if it had never stopped.
+
+A checkpoint is a bundle (`ostinato.bundle`), so generation reads it as it is,
+with these arrays more, by the names of the arrays they belong to:
+
+| name                    | meaning                                         |
+|-------------------------|-------------------------------------------------|
+| training.mean.{array}   | Adam's running mean of the gradient             |
+| training.square.{array} | Adam's running mean of the squared gradient     |
+
+and with the rest in the provenance: step, epoch and batch (both counted from 0,
+the next one to come), seed, data files and number of melodies, seconds trained,
+and the metrics of the last summary. Every random number of a run comes from
+its seed and the step, so the seed is the state of all generators.
+
+`run_dir/train/` holds the checkpoints, `settings.json` to read by eye, and
+`lock`, which a job holds while it runs.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.bundle import (
+    TRAINING_PREFIX,
+    Bundle,
+    array_shapes,
+    checkpoint_path,
+    checkpoints,
+    decode_bundle,
+    encode_bundle,
+)
+from ostinato.config import Config
+from ostinato.errors import FormatError, OstinatoError, SettingsError
+from ostinato.formats.atomic import atomic_writer
+from ostinato.training.batches import Position
+
+_MEAN = f"{TRAINING_PREFIX}mean."
+_SQUARE = f"{TRAINING_PREFIX}square."
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A training job between two steps.
+
+    Attributes:
+        config: the model's settings.
+        arrays: its arrays, by the names of `ostinato.bundle`.
+        means: Adam's running means of the gradients, by the same names.
+        squares: Adam's running means of the squared gradients, by the same names.
+        step: steps made.
+        position: where the training data goes on.
+        seed: decides all that is random, with the step.
+        history: JSON values that tell how the run went; nothing depends on them.
+    """
+
+    config: Config
+    arrays: Mapping[str, NDArray[np.float32]]
+    means: Mapping[str, NDArray[np.float32]]
+    squares: Mapping[str, NDArray[np.float32]]
+    step: int
+    position: Position
+    seed: int
+    history: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """The checkpoint as a file."""
+        place = {"step": self.step, "epoch": self.position.epoch, "batch": self.position.batch, "seed": self.seed}
+        moments = {
+            prefix + name: array
+            for prefix, arrays in ((_MEAN, self.means), (_SQUARE, self.squares))
+            for name, array in arrays.items()
+        }
+        return encode_bundle(Bundle(self.config, self.arrays, {**self.history, **place}), moments)
+
+    @staticmethod
+    def from_bytes(data: bytes, source: str) -> "Checkpoint":
+        """Read what `to_bytes` wrote.
+
+        Args:
+            data: the whole file.
+            source: what to call it in errors.
+
+        Raises:
+            FormatError: if it is no checkpoint, or a damaged one.
+        """
+        bundle, extra = decode_bundle(data, source)
+        history = dict(bundle.provenance) if isinstance(bundle.provenance, dict) else {}
+        place = [history.pop(name, None) for name in ("step", "epoch", "batch", "seed")]
+        shapes = array_shapes(bundle.config)
+        if extra.keys() != {prefix + name for prefix in (_MEAN, _SQUARE) for name in shapes} or not all(
+            isinstance(value, int) and value >= 0 for value in place
+        ):
+            raise FormatError(f"{source}: a model without the state of its training; no run can go on from it")
+        means, squares = ({name: extra[prefix + name] for name in shapes} for prefix in (_MEAN, _SQUARE))
+        for moments in (means, squares):
+            if any(moments[name].shape != shapes[name] or moments[name].dtype != np.float32 for name in shapes):
+                raise FormatError(f"{source}: the optimizer's arrays are of another shape or type than the model's")
+        step, epoch, batch, seed = place
+        return Checkpoint(bundle.config, bundle.arrays, means, squares, step, Position(epoch, batch), seed, history)
+
+
+def train_folder(run_dir: str | os.PathLike[str]) -> Path:
+    """Where the training job of a run writes."""
+    return Path(run_dir) / "train"
+
+
+def latest_checkpoint(run_dir: str | os.PathLike[str]) -> Path | None:
+    """The newest checkpoint of a run, or None where there is none yet."""
+    found = checkpoints(train_folder(run_dir))
+    return found[-1][1] if found else None
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """The training job that a checkpoint holds.
+
+    Raises:
+        FormatError: if the file is damaged; it says what to do.
+        FileNotFoundError: if it has been deleted.
+    """
+    try:
+        return Checkpoint.from_bytes(path.read_bytes(), str(path))
+    except FormatError as error:
+        raise FormatError(f"{error}; delete this file to go on from the checkpoint before it") from None
+
+
+def stored_run(run_dir: str | os.PathLike[str]) -> Checkpoint | None:
+    """The newest checkpoint of a run that has made a step, or None: there is nothing to go on from.
+
+    Raises:
+        FormatError: if the newest checkpoint is damaged.
+    """
+    path = latest_checkpoint(run_dir)
+    checkpoint = None if path is None else read_checkpoint(path)
+    return checkpoint if checkpoint is not None and checkpoint.step > 0 else None
+
+
+def save_checkpoint(run_dir: str | os.PathLike[str], checkpoint: Checkpoint, keep: int) -> Path:
+    """Write a checkpoint, whole or not at all, and delete all but the newest.
+
+    Args:
+        run_dir: the run.
+        checkpoint: what to write.
+        keep: how many to keep, at least 1.
+
+    Returns:
+        Where it stands.
+
+    Raises:
+        OstinatoError: if it cannot be written; those before it are as they were.
+    """
+    folder = train_folder(run_dir)
+    path = checkpoint_path(folder, checkpoint.step)
+    before = [earlier for _, earlier in checkpoints(folder) if earlier != path]
+    try:
+        with atomic_writer(path) as file:
+            file.write(checkpoint.to_bytes())
+    except OSError as error:
+        safe = f"{before[-1].name} is safe; mend this and run the same command again" if before else "mend this first"
+        raise OstinatoError(f"{path}: the checkpoint cannot be saved: {error.strerror or error}; {safe}") from error
+    for earlier in before[: max(len(before) + 1 - keep, 0)]:
+        earlier.unlink(missing_ok=True)
+    return path
+
+
+def require_same(stored: Config, asked: Config, run_dir: str | os.PathLike[str]) -> None:
+    """Make sure that a run goes on with the settings it began with.
+
+    Raises:
+        SettingsError: if one differs; it names the first, and both values.
+    """
+
+    def refuse(what: str, there: object, here: object) -> SettingsError:
+        return SettingsError(
+            f"{os.fspath(run_dir)}: this run was begun with {what} {there}, not {here}; "
+            "leave that out to go on with it, or choose another --run_dir"
+        )
+
+    if stored.name != asked.name:
+        raise refuse("config", stored.name, asked.name)
+    for setting in dataclasses.fields(stored.hparams):
+        there, here = getattr(stored.hparams, setting.name), getattr(asked.hparams, setting.name)
+        if there != here:
+            raise refuse(f"hparam {setting.name}", _written(there), _written(here))
+    if stored.encoding != asked.encoding:
+        raise refuse("encoding", stored.encoding, asked.encoding)
+
+
+def _written(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def write_settings(run_dir: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
+    """Write `train/settings.json`, for people to read; nothing reads it back."""
+    with atomic_writer(train_folder(run_dir) / "settings.json") as file:
+        file.write((json.dumps(settings, indent=2) + "\n").encode())
+
+
+@contextlib.contextmanager
+def only_job(run_dir: str | os.PathLike[str]) -> Iterator[None]:
+    """Hold a run's lock for the time of a block, and clear away what a killed job left half written.
+
+    The system lets go of the lock when a process ends, however it ends.
+
+    Raises:
+        OstinatoError: if another job holds it.
+    """
+    folder = train_folder(run_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+b") as file:
+        if not _lock(file):
+            raise OstinatoError(
+                f"{os.fspath(run_dir)}: another training job is at work in this run_dir; "
+                "stop it first, or choose another --run_dir"
+            )
+        for half_written in folder.glob(".*.tmp"):
+            half_written.unlink(missing_ok=True)
+        yield
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Lock an open file until it is closed; False if another process has."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True

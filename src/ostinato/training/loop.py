@@ -1,0 +1,300 @@
+"""Training, from a run's last checkpoint, or its first step, to the end or a stop."""
+
+import contextlib
+import datetime as dt
+import logging
+import math
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from ostinato.config import Config
+from ostinato.errors import DataError, SettingsError
+from ostinato.training.batches import Position, Prefetched, training_batches
+from ostinato.training.checkpoints import (
+    Checkpoint,
+    only_job,
+    require_same,
+    save_checkpoint,
+    stored_run,
+    train_folder,
+    write_settings,
+)
+from ostinato.training.examples import Examples
+from ostinato.training.learning import Learner, out_of_memory_explained, pick_device
+from ostinato.training.metrics import no_event_class
+from ostinato.training.network import MelodyNetwork
+from ostinato.training.processes import Processes
+from ostinato.training.summaries import Stretch, Summary, write_scalars
+
+_logger = logging.getLogger(__name__)
+
+_SEEDS = 1 << 63  # PyTorch takes no larger ones
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a run is trained; what is learned is the config's.
+
+    Attributes:
+        num_training_steps: steps of the run in all; 0 is until stopped.
+        summary_frequency: steps from one summary to the next.
+        checkpoint_seconds: from one checkpoint to the next; 0 is after every step.
+        num_checkpoints: how many checkpoints to keep.
+        device: "auto", "cpu", "cuda" or "mps".
+        seed: decides all that is random; None for a new one each run. A run keeps its own.
+    """
+
+    num_training_steps: int = 0
+    summary_frequency: int = 10
+    checkpoint_seconds: float = 60
+    num_checkpoints: int = 3
+    device: str = "auto"
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("num_training_steps", 0),
+            ("summary_frequency", 1),
+            ("checkpoint_seconds", 0),
+            ("num_checkpoints", 1),
+            ("seed", 0),
+        ):
+            value = getattr(self, name)
+            if value is not None and not value >= least:
+                raise SettingsError(f"--{name}={value}: must be at least {least}")
+        if self.seed is not None and self.seed >= _SEEDS:
+            raise SettingsError(f"--seed={self.seed}: must be below {_SEEDS}")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """How a call of `train` ended.
+
+    Attributes:
+        first_step: steps that the run had made before.
+        step: steps that it has made now.
+        stopped: it was asked to stop before it was done.
+        last: the last summary, if there was one.
+        seconds: how long it trained.
+        share_waited: share of that time that the step waited for data.
+    """
+
+    first_step: int
+    step: int
+    stopped: bool
+    last: Summary | None
+    seconds: float
+    share_waited: float
+
+
+def train(
+    run_dir: str | os.PathLike[str],
+    examples: Examples,
+    config: Config,
+    settings: TrainSettings,
+    *,
+    processes: Processes | None = None,
+    stop: threading.Event | None = None,
+    on_step: Callable[[int, Summary | None], None] | None = None,
+) -> TrainReport:
+    """Train a model, or go on with the training of one.
+
+    Checkpoints, TensorBoard files and `settings.json` go to `run_dir/train`. A
+    run that was stopped, or killed, goes on from its newest checkpoint and ends,
+    on the CPU, bit for bit where it would have without that.
+
+    Args:
+        run_dir: the run's folder.
+        examples: what to learn from.
+        config: the model; where the run has begun, it must be the stored one.
+        settings: how long, how fast, where.
+        processes: this process among those of the job, joined; alone if None.
+        stop: ends the training after the running step, with a checkpoint, once it is set.
+        on_step: called after each step, in process 0, with its number, and with a summary where one was made.
+
+    Raises:
+        SettingsError: if the config or the seed contradict the run's, or there is no such device.
+        DataError: if no step of the examples counts.
+        OstinatoError: if another job trains this run, the loss is no number, memory or disk is full.
+    """
+    processes = processes or Processes()
+    device = pick_device(settings.device, processes)
+    if examples.lengths.max() <= config.hparams.skip_first_n_losses:
+        raise DataError(
+            f"hparam skip_first_n_losses is {config.hparams.skip_first_n_losses}, but the longest example has "
+            f"{examples.lengths.max()} steps: none would count"
+        )
+    with contextlib.ExitStack() as block:
+        block.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
+        start = None
+        if processes.rank == 0:
+            block.enter_context(only_job(run_dir))
+            start = _start(run_dir, config, settings)
+        if processes.count > 1:
+            sent = processes.broadcast(None if start is None else start.to_bytes())
+            start = Checkpoint.from_bytes(sent, "process 0's checkpoint")
+        assert start is not None
+        if 0 < settings.num_training_steps <= start.step:
+            return TrainReport(start.step, start.step, False, None, 0.0, 0.0)
+        writer = None
+        if processes.rank == 0:
+            _greet(run_dir, start, examples, settings, device, processes)
+            # What a killed job wrote after its last checkpoint is about to be written again.
+            writer = SummaryWriter(str(train_folder(run_dir)), purge_step=start.step + 1)
+            block.callback(writer.close)
+        with out_of_memory_explained(config.hparams, device):
+            job = _Job(run_dir, examples, settings, Learner(start, device, processes), start, processes, writer)
+            return job.run(stop or threading.Event(), on_step)
+
+
+def _start(run_dir: str | os.PathLike[str], config: Config, settings: TrainSettings) -> Checkpoint:
+    """The checkpoint to begin from: the newest, or the first one of a new run."""
+    stored = stored_run(run_dir)
+    if stored is not None:
+        require_same(stored.config, config, run_dir)
+        if settings.seed not in (None, stored.seed):
+            raise SettingsError(
+                f"{os.fspath(run_dir)}: this run was begun with --seed={stored.seed}, not {settings.seed}; "
+                "leave that out to go on with it, or choose another --run_dir"
+            )
+        return stored
+    seed = secrets.randbits(32) if settings.seed is None else settings.seed
+    arrays = MelodyNetwork(config, generator=torch.Generator().manual_seed(seed)).arrays()
+    zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
+    start = Checkpoint(config, arrays, zeros, zeros, step=0, position=Position(), seed=seed)
+    save_checkpoint(run_dir, start, settings.num_checkpoints)
+    return start
+
+
+def _greet(
+    run_dir: str | os.PathLike[str],
+    start: Checkpoint,
+    examples: Examples,
+    settings: TrainSettings,
+    device: torch.device,
+    processes: Processes,
+) -> None:
+    """Say what is about to happen, and write it beside the run."""
+    data = _data(examples)
+    what = {**asdict(settings), "seed": start.seed, "device": str(device), "num_processes": processes.count}
+    write_settings(run_dir, {"config": start.config.to_json(), "training": what, "data": data})
+    hparams = start.config.hparams
+    _logger.info(
+        f"{f'going on after step {start.step}' if start.step else 'a new run'}: {start.config.name}, layers "
+        f"{list(hparams.rnn_layer_sizes)}, batches of {hparams.batch_size}, seed {start.seed}, on {device}"
+        f"{f' in {processes.count} processes' if processes.count > 1 else ''}; "
+        f"{data['num_melodies']} melodies of {data['num_steps']} steps"
+    )
+    before = start.history.get("data")
+    if isinstance(before, dict) and {**before, "files": data["files"]} != data:
+        _logger.warning(f"the data differ from those this run was trained on before: {before}, now {data}")
+
+
+def _data(examples: Examples) -> dict[str, Any]:
+    return {
+        "files": [Path(file).name for file in examples.files],
+        "num_melodies": len(examples),
+        "num_steps": int(examples.lengths.sum()),
+    }
+
+
+class _Job:
+    """One call of `train`, once all is set up."""
+
+    def __init__(
+        self,
+        run_dir: str | os.PathLike[str],
+        examples: Examples,
+        settings: TrainSettings,
+        learner: Learner,
+        start: Checkpoint,
+        processes: Processes,
+        writer: SummaryWriter | None,
+    ) -> None:
+        self._run_dir, self._examples, self._settings = run_dir, examples, settings
+        self._learner, self._start, self._processes, self._writer = learner, start, processes, writer
+        self._no_event = no_event_class(start.config.encoding)
+        self._num_classes = start.config.encoding.num_classes
+        self._last: Summary | None = None
+
+    def run(self, stop: threading.Event, on_step: Callable[[int, Summary | None], None] | None) -> TrainReport:
+        learner, settings, hparams = self._learner, self._settings, self._start.config.hparams
+        began = saved = time.perf_counter()
+        saved_step = learner.step
+        stopped = False
+        order = training_batches(
+            self._examples,
+            batch_size=hparams.batch_size,
+            seed=self._start.seed,
+            start=self._start.position,
+            skip_first_n_losses=hparams.skip_first_n_losses,
+            rank=self._processes.rank,
+            num_processes=self._processes.count,
+        )
+        with Prefetched(order) as batches:
+            stretch, waited = Stretch(self._num_classes), 0.0
+            while not self._done() and not (stopped := self._processes.in_any(stop.is_set())):
+                rate = learner.next_learning_rate
+                batch = next(batches)
+                stretch.add(learner.step + 1, batch.records, *learner.learn(batch))
+                now = time.perf_counter()
+                save = now - saved >= settings.checkpoint_seconds
+                summarize = learner.step % settings.summary_frequency == 0 or self._done()
+                # Reading waits for the device, and lets it run dry; on the CPU nothing is lost.
+                if save or summarize or learner.device.type == "cpu":
+                    stretch.read()
+                summary = None
+                if summarize:
+                    summary = self._summarize(stretch, rate, batches.seconds_waited - waited)
+                    stretch, waited = Stretch(self._num_classes), batches.seconds_waited
+                if save:
+                    self._save(now - began)
+                    saved, saved_step = time.perf_counter(), learner.step
+                if on_step is not None and self._processes.rank == 0:
+                    on_step(learner.step, summary)
+            stretch.read()
+            seconds = time.perf_counter() - began
+            if learner.step > saved_step:
+                self._save(seconds)
+            share_waited = batches.seconds_waited / seconds
+        return TrainReport(self._start.step, learner.step, stopped, self._last, seconds, share_waited)
+
+    def _done(self) -> bool:
+        return 0 < self._settings.num_training_steps <= self._learner.step
+
+    def _summarize(self, stretch: Stretch, rate: float, seconds_waited: float) -> Summary:
+        totals = self._processes.summed(torch.from_numpy(stretch.totals)).numpy()
+        summary = stretch.summary(self._learner.step, rate, totals, self._no_event, seconds_waited)
+        if self._writer is not None:
+            write_scalars(self._writer, summary.tags(), summary.step)
+        self._last = summary
+        return summary
+
+    def _save(self, seconds: float) -> None:
+        if self._processes.rank != 0:
+            return
+        before = self._start.history.get("seconds")
+        history: dict[str, Any] = {
+            **self._start.history,
+            "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            "seconds": round(seconds + (before if isinstance(before, int | float) else 0), 1),
+            "data": _data(self._examples),
+        }
+        if self._last is not None:
+            metrics = asdict(self._last.metrics)
+            # JSON has no NaN, the accuracy over no steps.
+            history["metrics"] = {name: value for name, value in metrics.items() if not math.isnan(value)}
+        path = save_checkpoint(self._run_dir, self._learner.checkpoint(history), self._settings.num_checkpoints)
+        _logger.debug("saved %s", path)
+        if self._writer is not None:
+            self._writer.flush()

@@ -1,0 +1,114 @@
+"""What is told of training: a few numbers for each stretch of steps, and TensorBoard files."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from ostinato.errors import OstinatoError
+from ostinato.training.metrics import Metrics, metrics_of
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is told of a stretch of steps.
+
+    Attributes:
+        step: the last of them.
+        learning_rate: of that step.
+        metrics: means over the stretch, with dropout.
+        gradient_norm: mean global norm before clipping.
+        steps_per_second: over the stretch, checkpoints included.
+        events_per_second: real steps of melodies, padding not counted.
+        share_waited: share of the time that the step waited for data.
+    """
+
+    step: int
+    learning_rate: float
+    metrics: Metrics
+    gradient_norm: float
+    steps_per_second: float
+    events_per_second: float
+    share_waited: float
+
+    def tags(self) -> dict[str, float]:
+        """The values by their names in TensorBoard."""
+        return {
+            **self.metrics.tags(),
+            "learning_rate": self.learning_rate,
+            "gradient_norm": self.gradient_norm,
+            "steps_per_second": self.steps_per_second,
+            "events_per_second": self.events_per_second,
+            "share_waited": self.share_waited,
+        }
+
+
+class Stretch:
+    """The steps since the last summary, added up as they are read from the device."""
+
+    def __init__(self, num_classes: int) -> None:
+        self.totals: NDArray[np.float64] = np.zeros(1 + 2 * num_classes)
+        self.norms = 0.0
+        self.num_steps = 0
+        self.began = time.perf_counter()
+        self._unread: list[tuple[int, Sequence[int], Tensor, Tensor]] = []
+
+    def add(self, step: int, records: Sequence[int], totals: Tensor, norm: Tensor) -> None:
+        """Note a step without reading from the device."""
+        self._unread.append((step, records, totals, norm))
+
+    def read(self) -> None:
+        """Read the steps noted.
+
+        Raises:
+            OstinatoError: if the loss or a gradient of one is no number.
+        """
+        for step, records, totals, norm in self._unread:
+            values = totals.cpu().numpy().astype(np.float64)
+            gradient_norm = float(norm)
+            if not np.isfinite(values[0] + gradient_norm):
+                raise OstinatoError(
+                    f"the loss of step {step} is {values[0]}, its gradient's norm {gradient_norm}: training has "
+                    "diverged, or the data are bad; the last checkpoint is from before. Look at "
+                    f"records {', '.join(str(record + 1) for record in sorted(records))} (counted from 1 through "
+                    "all files), or lower the hparam initial_learning_rate in a new --run_dir"
+                )
+            self.totals += values
+            self.norms += gradient_norm
+            self.num_steps += 1
+        self._unread.clear()
+
+    def summary(
+        self, step: int, learning_rate: float, totals: NDArray[np.float64], no_event: int, seconds_waited: float
+    ) -> Summary:
+        """What the stretch came to, up to now.
+
+        Args:
+            step: the last of its steps.
+            learning_rate: of that step.
+            totals: its totals, over all processes.
+            no_event: the class of no event.
+            seconds_waited: for data.
+        """
+        seconds = time.perf_counter() - self.began
+        metrics = metrics_of(totals, no_event)
+        return Summary(
+            step,
+            learning_rate,
+            metrics,
+            gradient_norm=self.norms / self.num_steps,
+            steps_per_second=self.num_steps / seconds,
+            events_per_second=metrics.num_steps / seconds,
+            share_waited=seconds_waited / seconds,
+        )
+
+
+def write_scalars(writer: SummaryWriter, values: Mapping[str, float], step: int) -> None:
+    """Write a step's values for TensorBoard; what is no number, for want of such steps, is left out."""
+    for tag, value in values.items():
+        if not np.isnan(value):
+            writer.add_scalar(tag, value, step)

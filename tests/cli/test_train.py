@@ -1,0 +1,245 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import tiny_examples
+from ostinato.bundle import checkpoints
+from ostinato.cli.main import main
+from ostinato.config import preset
+from ostinato.formats.tfrecord import write_records
+
+pytest.importorskip("torch")
+
+CONFIG = preset("basic_rnn")
+HPARAMS = "batch_size=3,rnn_layer_sizes=[6],initial_learning_rate=0.01"
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # of the commands that the tests start
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Path:
+    return tiny_examples.write(tmp_path / "train.tfrecord", CONFIG, tiny_examples.melodies(7))
+
+
+def flags(run_dir: Path, records: Path, *more: str) -> list[str]:
+    return [
+        "train",
+        f"--run_dir={run_dir}",
+        f"--sequence_example_file={records}",
+        "--device=cpu",
+        "--log=WARNING",
+        *more,
+    ]
+
+
+def new_run(run_dir: Path, records: Path, *more: str) -> list[str]:
+    return flags(run_dir, records, "--config=basic_rnn", f"--hparams={HPARAMS}", "--seed=2", *more)
+
+
+def steps(run_dir: Path) -> list[int]:
+    return [step for step, _ in checkpoints(run_dir / "train")]
+
+
+@contextmanager
+def started(arguments: list[str]) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "ostinato", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as job:
+        try:
+            yield job
+        finally:
+            job.kill()
+
+
+def wait_for_step(run_dir: Path, step: int) -> None:
+    deadline = time.monotonic() + 60
+    while not (made := steps(run_dir)) or made[-1] < step:
+        assert time.monotonic() < deadline, f"no checkpoint of step {step}"
+        time.sleep(0.02)
+
+
+def same(one: Path, other: Path, step: int) -> bool:
+    from ostinato.training.checkpoints import Checkpoint, read_checkpoint
+
+    def read(run_dir: Path) -> Checkpoint:
+        return read_checkpoint(run_dir / "train" / f"checkpoint-{step:08d}.safetensors")
+
+    mine, its = read(one), read(other)
+    return all((mine.arrays[name] == its.arrays[name]).all() for name in mine.arrays) and all(
+        (mine.squares[name] == its.squares[name]).all() for name in mine.squares
+    )
+
+
+def test_train_then_evaluate(records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_dir = tmp_path / "run"
+    assert main(new_run(run_dir, records, "--num_training_steps=4", "--summary_frequency=2")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["step 2", "step 4", str(run_dir)]
+    for word in ("learning rate 0.01", "loss ", "perplexity ", "accuracy ", "steps/s", "events/s"):
+        assert word in lines[0]
+    # Neither --config nor --hparams are needed again.
+    assert main(flags(run_dir, records, "--eval", "--num_training_steps=4")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["step 0", "step 4"]
+    for word in ("eval loss", "perplexity", "accuracy", "event accuracy", "no-event accuracy", "loss per step"):
+        assert word in lines[0]
+    assert list((run_dir / "eval").glob("events.out.tfevents.*"))
+    assert main(flags(run_dir, records, "--num_training_steps=4")) == 0
+    assert "has made 4 steps" in capsys.readouterr().out
+    assert main(flags(run_dir, records, "--num_training_steps=5")) == 0
+    assert steps(run_dir) == [0, 4, 5]
+
+
+def test_a_run_stopped_by_a_signal_loses_nothing(records: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before = max(steps(run_dir), default=0)
+        with started(new_run(run_dir, records, "--checkpoint_seconds=0", "--log=INFO")) as job:
+            wait_for_step(run_dir, before + 2)
+            job.send_signal(number)
+            output, _ = job.communicate(timeout=60)
+        assert job.returncode == 128 + number, output
+        last = steps(run_dir)[-1]
+        assert f"stopped at step {last}" in output
+    assert main(flags(run_dir, records, f"--num_training_steps={last + 1}")) == 0
+    assert main(new_run(tmp_path / "whole", records, f"--num_training_steps={last + 1}")) == 0
+    assert same(run_dir, tmp_path / "whole", last + 1)
+
+
+def test_a_killed_run_goes_on_from_its_last_checkpoint(records: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    with started(new_run(run_dir, records, "--checkpoint_seconds=0")) as job:
+        wait_for_step(run_dir, 3)
+        assert main(flags(run_dir, records)) == 1  # a second job
+        job.kill()
+        job.wait()
+    last = steps(run_dir)[-1]
+    assert main(flags(run_dir, records, f"--num_training_steps={last + 2}")) == 0
+    assert main(new_run(tmp_path / "whole", records, f"--num_training_steps={last + 2}")) == 0
+    assert same(run_dir, tmp_path / "whole", last + 2)
+
+
+def test_evaluation_beside_the_training(records: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    with started(flags(run_dir, records, "--eval", "--num_training_steps=3")) as job:
+        assert main(new_run(run_dir, records, "--num_training_steps=3")) == 0
+        output, _ = job.communicate(timeout=60)
+    assert job.returncode == 0, output
+    assert "step 3: eval loss" in output
+
+
+def test_an_evaluation_that_waits_can_be_stopped(records: Path, tmp_path: Path) -> None:
+    with started(flags(tmp_path / "none", records, "--eval", "--log=INFO")) as job:
+        assert job.stdout is not None
+        assert "waiting for checkpoints" in job.stdout.readline()
+        job.terminate()
+        assert job.wait(timeout=60) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("evaluation", [[], ["--eval"]])
+def test_a_file_without_records_is_an_error(
+    evaluation: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_records(tmp_path / "empty.tfrecord", [])
+    for config in ([], ["--config=basic_rnn"]) if evaluation else (["--config=basic_rnn"],):
+        assert main(flags(tmp_path / "run", tmp_path / "empty.tfrecord", *config, *evaluation)) == 1
+        error = capsys.readouterr().err
+        assert "empty.tfrecord: holds no examples" in error
+        assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "exit_code", "message"),
+    [
+        (
+            ["--config=attention_rnn"],
+            1,
+            "holds examples of 38 inputs a step, attention_rnn needs 74; built for basic_rnn",
+        ),
+        (["--config=attention_rnn", "--eval"], 1, "holds examples of 38 inputs a step"),
+        ([], 2, "--config is missing"),
+        (["--config=jazz_rnn"], 2, "jazz_rnn"),
+        (["--config=basic_rnn", "--hparams=batch_sise=3"], 2, "batch_sise"),
+        (["--config=basic_rnn", "--device=tpu"], 2, "--device=tpu"),
+        (["--config=basic_rnn", "--num_training_steps=-1"], 2, "--num_training_steps=-1"),
+        (["--config=basic_rnn", "--sequence_example_file=none.tfrecord"], 1, "none.tfrecord: there is no such file"),
+    ],
+)
+def test_bad_usage_and_bad_data_are_one_line(
+    wrong: list[str], exit_code: int, message: str, records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(flags(tmp_path / "run", records, *wrong)) == exit_code
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("evaluation", [[], ["--eval"]])
+def test_contradictions_name_the_hparam_and_both_values(
+    evaluation: list[str], records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(new_run(tmp_path / "run", records, "--num_training_steps=1")) == 0
+    again = flags(tmp_path / "run", records, "--num_training_steps=1", *evaluation)
+    assert main([*again, "--hparams=batch_size=4"]) == 2
+    assert "hparam batch_size 3, not 4" in capsys.readouterr().err
+    assert main([*again, "--config=mono_rnn"]) == (1 if evaluation else 2)
+    assert ("mono_rnn needs 130" if evaluation else "config basic_rnn, not mono_rnn") in capsys.readouterr().err
+    assert main([*again, "--config=basic_rnn", f"--hparams={HPARAMS}"]) == 0
+
+
+def test_a_damaged_checkpoint_says_what_to_do(
+    records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(new_run(tmp_path / "run", records, "--num_training_steps=2")) == 0
+    newest = tmp_path / "run" / "train" / "checkpoint-00000002.safetensors"
+    newest.write_bytes(b"")
+    assert main(flags(tmp_path / "run", records, "--num_training_steps=3")) == 1
+    assert "delete this file" in capsys.readouterr().err
+
+
+def test_without_pytorch_the_way_to_install_it_is_told(
+    records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(new_run(tmp_path / "run", records)) == 1
+    assert "pip install 'ostinato[train]'" in capsys.readouterr().err
+
+
+def test_the_settings_are_there_to_read(records: Path, tmp_path: Path) -> None:
+    assert main(new_run(tmp_path / "run", records, "--num_training_steps=1")) == 0
+    settings = json.loads((tmp_path / "run" / "train" / "settings.json").read_text())
+    assert settings["config"]["hparams"]["rnn_layer_sizes"] == [6]
+    assert settings["data"]["files"] == ["train.tfrecord"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="the limit is Unix's")
+def test_a_file_size_limit_leaves_the_earlier_checkpoint(records: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+    assert main(new_run(run_dir, records, "--num_training_steps=2")) == 0
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000));"
+        "from ostinato.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    arguments = flags(run_dir, records, "--num_training_steps=3")
+    finished = subprocess.run([sys.executable, "-c", limited, *arguments], capture_output=True, text=True)
+    assert finished.returncode == 1
+    assert "checkpoint-00000003.safetensors: the checkpoint cannot be saved" in finished.stderr
+    assert "checkpoint-00000002.safetensors is safe" in finished.stderr
+    assert main(flags(run_dir, records, "--num_training_steps=3")) == 0

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tiny_examples
+from ostinato.config import Hparams, preset
+from ostinato.errors import OstinatoError, SettingsError
+from ostinato.training.batches import Position, training_batches
+from ostinato.training.checkpoints import Checkpoint
+from ostinato.training.learning import Learner, learning_rate, out_of_memory_explained, pick_device
+from ostinato.training.network import MelodyNetwork
+from ostinato.training.processes import Processes
+
+CPU = torch.device("cpu")
+CONFIG = preset("basic_rnn").with_hparams(
+    {"rnn_layer_sizes": (6,), "initial_learning_rate": 0.01, "dropout_keep_prob": 1.0}
+)
+
+
+def fresh() -> Checkpoint:
+    arrays = MelodyNetwork(CONFIG, generator=torch.Generator().manual_seed(1)).arrays()
+    zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
+    return Checkpoint(CONFIG, arrays, zeros, zeros, step=0, position=Position(), seed=0)
+
+
+def test_the_learning_rate_falls_in_stairs() -> None:
+    hparams = Hparams(initial_learning_rate=0.5, decay_steps=10, decay_rate=0.5)
+    assert [learning_rate(hparams, step) for step in (0, 9, 10, 19, 20, 35)] == [0.5, 0.5, 0.25, 0.25, 0.125, 0.0625]
+
+
+def test_adams_first_step_moves_each_parameter_by_the_learning_rate(tmp_path: Path) -> None:
+    # Bias corrected, its first step is g / |g| whatever the gradient and its clipping.
+    examples = tiny_examples.examples(tmp_path, CONFIG, 4)
+    start = fresh()
+    learner = Learner(start, CPU, Processes())
+    totals, norm = learner.learn(next(training_batches(examples, batch_size=4, seed=0, start=Position())))
+    assert totals[1:39].sum() == examples.lengths.sum()
+    assert norm > 0
+    after = learner.checkpoint({})
+    assert (after.step, after.position) == (1, Position(1))
+    moved = {name: np.abs(after.arrays[name] - start.arrays[name]) for name in start.arrays}
+    assert max(array.max() for array in moved.values()) == pytest.approx(0.01, rel=1e-4)
+    clear = np.abs(after.means["output.bias"]) > 1e-5
+    np.testing.assert_allclose(moved["output.bias"][clear], 0.01, rtol=2e-3)
+    assert clear.any()
+
+
+def test_gradients_are_clipped_by_their_global_norm(tmp_path: Path) -> None:
+    examples = tiny_examples.examples(tmp_path, CONFIG, 4)
+    start = fresh()
+    clipped = Checkpoint(
+        CONFIG.with_hparams({"clip_norm": 0.01}), start.arrays, start.means, start.squares, 0, Position(), 0
+    )
+    learner = Learner(clipped, CPU, Processes())
+    _, norm = learner.learn(next(training_batches(examples, batch_size=4, seed=0, start=Position())))
+    assert norm > 0.01
+    # Adam's first mean is a tenth of the gradient.
+    gradients = [10 * mean for mean in learner.checkpoint({}).means.values()]
+    assert np.sqrt(sum(np.square(gradient).sum() for gradient in gradients)) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_checkpoint_is_a_copy(tmp_path: Path) -> None:
+    examples = tiny_examples.examples(tmp_path, CONFIG, 4)
+    batch = next(training_batches(examples, batch_size=4, seed=0, start=Position()))
+    learner = Learner(fresh(), CPU, Processes())
+    learner.learn(batch)
+    kept = learner.checkpoint({})
+    learner.learn(batch)
+    later = learner.checkpoint({})
+    for before, after in ((kept.arrays, later.arrays), (kept.means, later.means), (kept.squares, later.squares)):
+        assert not np.array_equal(before["output.bias"], after["output.bias"])
+
+
+def test_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert pick_device("auto", Processes()) == pick_device("cpu", Processes()) == CPU
+    for name in ("cuda", "mps", "tpu"):
+        with pytest.raises(SettingsError, match=f"--device={name}"):
+            pick_device(name, Processes())
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("auto", Processes(local_rank=1, local_count=2)) == torch.device("cuda", 1)
+    with pytest.raises(SettingsError, match="3 processes on this machine, but 2 GPUs"):
+        pick_device("auto", Processes(local_rank=2, local_count=3))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+    ],
+)
+def test_out_of_memory_says_what_to_lower(error: Exception) -> None:
+    with (
+        pytest.raises(
+            OstinatoError, match=r"out of memory on cpu: lower the hparam batch_size, now 128, .*\[128, 128\]"
+        ),
+        out_of_memory_explained(Hparams(), CPU),
+    ):
+        raise error
+
+
+def test_other_errors_stay_what_they_are() -> None:
+    with pytest.raises(RuntimeError, match="shapes differ"), out_of_memory_explained(Hparams(), CPU):
+        raise RuntimeError("shapes differ")

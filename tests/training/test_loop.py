@@ -1,0 +1,247 @@
+import json
+import logging
+import math
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
+
+import tiny_examples
+from ostinato.bundle import checkpoints
+from ostinato.config import Config, preset
+from ostinato.errors import DataError, OstinatoError, SettingsError
+from ostinato.formats.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tfrecord import write_records
+from ostinato.training.checkpoints import Checkpoint, latest_checkpoint, only_job, read_checkpoint, train_folder
+from ostinato.training.examples import Examples, load_examples
+from ostinato.training.loop import TrainReport, TrainSettings, train
+from ostinato.training.summaries import Summary
+
+LOOKBACK = preset("lookback_rnn").with_hparams(
+    {"batch_size": 4, "rnn_layer_sizes": (8,), "initial_learning_rate": 0.01}
+)
+ATTENTION = preset("attention_rnn").with_hparams(
+    {"batch_size": 4, "rnn_layer_sizes": (8,), "attn_length": 4, "initial_learning_rate": 0.01}
+)
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Examples:
+    return tiny_examples.examples(tmp_path, LOOKBACK, 11)
+
+
+def learn(run_dir: Path, examples: Examples, steps: int, config: Config = LOOKBACK, **settings: Any) -> TrainReport:
+    arguments = {"device": "cpu", "seed": 3, **settings}
+    return train(run_dir, examples, config, TrainSettings(num_training_steps=steps, **arguments))
+
+
+def newest(run_dir: Path) -> Checkpoint:
+    path = latest_checkpoint(run_dir)
+    assert path is not None
+    return read_checkpoint(path)
+
+
+def same(one: Checkpoint, other: Checkpoint) -> bool:
+    return (one.step, one.position, one.seed) == (other.step, other.position, other.seed) and all(
+        mine.keys() == its.keys() and all(np.array_equal(mine[name], its[name]) for name in mine)
+        for mine, its in ((one.arrays, other.arrays), (one.means, other.means), (one.squares, other.squares))
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "steps", "bound"),
+    [
+        (LOOKBACK.with_hparams({"rnn_layer_sizes": (48,), "dropout_keep_prob": 1.0}), 150, 0.1),
+        (ATTENTION.with_hparams({"rnn_layer_sizes": (32,), "dropout_keep_prob": 1.0}), 150, 0.2),
+    ],
+    ids=["lookback", "attention"],
+)
+def test_a_few_melodies_are_learned_by_heart(config: Config, steps: int, bound: float, tmp_path: Path) -> None:
+    examples = tiny_examples.examples(tmp_path, config, 4, longest=24)
+    report = learn(tmp_path / "run", examples, steps, config, summary_frequency=steps // 10)
+    assert report.last is not None
+    assert report.last.metrics.loss < bound
+    assert report.last.metrics.accuracy > 0.97
+
+
+def test_at_first_the_network_guesses(examples: Examples, tmp_path: Path) -> None:
+    report = learn(tmp_path / "run", examples, 1)
+    assert report.last is not None
+    assert report.last.metrics.loss == pytest.approx(math.log(40), abs=0.3)
+
+
+@pytest.mark.parametrize("config", [LOOKBACK, ATTENTION], ids=["lookback", "attention"])
+def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(config: Config, tmp_path: Path) -> None:
+    # With dropout, over the ends of epochs (3 batches each).
+    examples = tiny_examples.examples(tmp_path, config, 11)
+    learn(tmp_path / "whole", examples, 8, config)
+    for steps in (1, 5, 8):
+        report = learn(tmp_path / "parts", examples, steps, config)
+    assert (report.first_step, report.step, report.stopped) == (5, 8, False)
+    assert same(newest(tmp_path / "parts"), newest(tmp_path / "whole"))
+
+
+def test_another_seed_is_another_run(examples: Examples, tmp_path: Path) -> None:
+    for seed in (None, 1, 2):
+        learn(tmp_path / str(seed), examples, 1, seed=seed)
+    one, two = newest(tmp_path / "1"), newest(tmp_path / "2")
+    assert not np.array_equal(one.arrays["lstm.0.kernel"], two.arrays["lstm.0.kernel"])
+    assert newest(tmp_path / "None").seed not in (1, 2)
+
+
+def test_training_leaves_the_callers_random_numbers_alone(examples: Examples, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    learn(tmp_path / "run", examples, 2)
+    assert torch.rand(1) == expected
+
+
+def test_a_stop_ends_after_the_running_step_and_loses_nothing(examples: Examples, tmp_path: Path) -> None:
+    learn(tmp_path / "whole", examples, 6)
+    stop = threading.Event()
+
+    def on_step(step: int, summary: Summary | None) -> None:
+        if step == 4:
+            stop.set()
+
+    endless = TrainSettings(num_training_steps=0, device="cpu", seed=3)
+    report = train(tmp_path / "run", examples, LOOKBACK, endless, stop=stop, on_step=on_step)
+    assert (report.step, report.stopped) == (4, True)
+    assert newest(tmp_path / "run").step == 4
+    learn(tmp_path / "run", examples, 6)
+    assert same(newest(tmp_path / "run"), newest(tmp_path / "whole"))
+
+
+def test_a_run_that_is_done_stays_as_it_is(examples: Examples, tmp_path: Path) -> None:
+    learn(tmp_path / "run", examples, 2)
+    before = sorted(path.name for path in train_folder(tmp_path / "run").iterdir())
+    report = learn(tmp_path / "run", examples, 2)
+    assert (report.first_step, report.step) == (2, 2)
+    assert sorted(path.name for path in train_folder(tmp_path / "run").iterdir()) == before
+
+
+def test_checkpoints_and_what_they_tell(examples: Examples, tmp_path: Path) -> None:
+    learn(tmp_path / "run", examples, 5, checkpoint_seconds=0, num_checkpoints=2)
+    assert [step for step, _ in checkpoints(train_folder(tmp_path / "run"))] == [4, 5]
+    history = newest(tmp_path / "run").history
+    steps = int(examples.lengths.sum())
+    assert history["data"] == {"files": ["lookback_rnn.tfrecord"], "num_melodies": 11, "num_steps": steps}
+    assert history["metrics"]["loss"] > 0
+    settings = json.loads((train_folder(tmp_path / "run") / "settings.json").read_text())
+    assert settings["config"] == LOOKBACK.to_json()
+    assert settings["training"]["seed"] == 3
+
+
+def test_the_first_checkpoint_is_there_before_the_first_step(examples: Examples, tmp_path: Path) -> None:
+    learn(tmp_path / "run", examples, 1)
+    assert [step for step, _ in checkpoints(train_folder(tmp_path / "run"))] == [0, 1]
+
+
+def test_a_run_keeps_its_settings(examples: Examples, tmp_path: Path) -> None:
+    learn(tmp_path / "run", examples, 1)
+    with pytest.raises(SettingsError, match=r"hparam batch_size 4, not 8"):
+        learn(tmp_path / "run", examples, 2, LOOKBACK.with_hparams({"batch_size": 8}))
+    with pytest.raises(SettingsError, match="--seed=3, not 4"):
+        learn(tmp_path / "run", examples, 2, seed=4)
+    assert learn(tmp_path / "run", examples, 2, seed=None).step == 2
+
+
+def test_a_second_job_is_refused(examples: Examples, tmp_path: Path) -> None:
+    with only_job(tmp_path / "run"), pytest.raises(OstinatoError, match="another training job"):
+        learn(tmp_path / "run", examples, 1)
+
+
+def test_other_data_are_told(examples: Examples, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    learn(tmp_path / "run", examples, 4)
+    fewer = tiny_examples.examples(tmp_path, LOOKBACK, 3)
+    with caplog.at_level(logging.WARNING):
+        assert learn(tmp_path / "run", fewer, 6).step == 6
+    assert "the data differ" in caplog.text
+
+
+def test_tensorboard_reads_the_curves(examples: Examples, tmp_path: Path) -> None:
+    learn(tmp_path / "run", examples, 5, summary_frequency=2)
+    scalars = EventAccumulator(str(train_folder(tmp_path / "run"))).Reload()
+    tags = {"loss", "metrics/perplexity", "metrics/accuracy", "metrics/event_accuracy", "learning_rate"}
+    assert tags <= set(scalars.Tags()["scalars"])
+    assert [event.step for event in scalars.Scalars("loss")] == [2, 4, 5]
+    assert [event.value for event in scalars.Scalars("learning_rate")] == [pytest.approx(0.01)] * 3
+
+
+def test_what_a_killed_job_wrote_too_far_is_written_over(examples: Examples, tmp_path: Path) -> None:
+    learn(tmp_path / "run", examples, 2, summary_frequency=1)
+    learn(tmp_path / "run", examples, 5, summary_frequency=1)
+    (train_folder(tmp_path / "run") / "checkpoint-00000005.safetensors").unlink()
+    learn(tmp_path / "run", examples, 4, summary_frequency=1)
+    scalars = EventAccumulator(str(train_folder(tmp_path / "run"))).Reload()
+    assert [event.step for event in scalars.Scalars("loss")] == [1, 2, 3, 4]
+
+
+def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
+    good = [
+        serialize_sequence_example(Example(*LOOKBACK.encoding.encode(melody))) for melody in tiny_examples.melodies(2)
+    ]
+    bad = Example(np.full((5, 121), np.nan, np.float32), np.zeros(5, np.int64))
+    write_records(tmp_path / "bad.tfrecord", [good[0], serialize_sequence_example(bad), good[1]])
+    examples = load_examples(str(tmp_path / "bad.tfrecord"), LOOKBACK)
+    config = LOOKBACK.with_hparams({"batch_size": 1})
+    with pytest.raises(OstinatoError, match=r"the loss of step \d is nan.* records 2 "):
+        learn(tmp_path / "run", examples, 20, config, checkpoint_seconds=0)
+    assert all(np.isfinite(array).all() for array in newest(tmp_path / "run").arrays.values())
+
+
+def test_skipping_all_steps_is_an_error(examples: Examples, tmp_path: Path) -> None:
+    config = LOOKBACK.with_hparams({"skip_first_n_losses": 100})
+    with pytest.raises(DataError, match="skip_first_n_losses is 100"):
+        learn(tmp_path / "run", examples, 1, config)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"num_training_steps": -1},
+        {"summary_frequency": 0},
+        {"checkpoint_seconds": -1},
+        {"checkpoint_seconds": math.nan},
+        {"num_checkpoints": 0},
+        {"seed": -1},
+        {"seed": 1 << 63},
+    ],
+)
+def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=f"--{next(iter(wrong))}"):
+        TrainSettings(**wrong)
+
+
+def test_two_processes_follow_one(tmp_path: Path) -> None:
+    """The losses of 20 steps, as torchrun trains and alone; then the run goes on in one process."""
+    config = LOOKBACK.with_hparams({"dropout_keep_prob": 1.0, "batch_size": 3})
+    examples = tiny_examples.examples(tmp_path, config, 10)
+    learn(tmp_path / "one", examples, 20, config, summary_frequency=1)
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "ostinato"),
+        *("train", "--config=lookback_rnn", f"--run_dir={tmp_path / 'two'}", "--device=cpu", "--seed=3"),
+        f"--sequence_example_file={examples.files[0]}",
+        "--hparams=batch_size=3,rnn_layer_sizes=[8],initial_learning_rate=0.01,dropout_keep_prob=1.0",
+        *("--num_training_steps=20", "--summary_frequency=1"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
+        try:
+            output, _ = job.communicate(timeout=120)
+        finally:
+            job.terminate()  # not kill: it has to end its processes
+    assert job.returncode == 0, output
+    losses = {
+        run: [event.value for event in EventAccumulator(str(train_folder(tmp_path / run))).Reload().Scalars("loss")]
+        for run in ("one", "two")
+    }
+    assert len(losses["two"]) == 20
+    np.testing.assert_allclose(losses["two"], losses["one"], atol=1e-4)
+    assert learn(tmp_path / "two", examples, 21, config).step == 21
