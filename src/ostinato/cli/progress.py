@@ -18,4 +18,6 @@ def progress(items: Iterable[T] | None = None, *, total: int | None = None, unit
     """
     from tqdm import tqdm
 
+    # Its watching thread would keep worker processes from being forked, and they would have to import everything anew.
+    tqdm.monitor_interval = 0
     return tqdm(items, total=total, unit=" " + unit, disable=not sys.stderr.isatty(), dynamic_ncols=True, **options)

@@ -1,0 +1,303 @@
+"""Key encoding, of the Attention RNN: what sounds, where it is going, and which keys it fits."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.encodings.past import Lookbacks, Past, check_lookbacks, counter_values
+from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
+from ostinato.errors import SettingsError
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+from ostinato.music.transpose import MAJOR_KEYS, squash
+
+_NO_PITCH = -1
+_NUM_RECENT_PITCHES = 3
+# The keys of a pitch class, and of no pitch at all, which -1 finds in the last row.
+_KEYS_OF_PITCH_CLASS = np.vstack([MAJOR_KEYS, np.zeros_like(MAJOR_KEYS[:1])])
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEncoding:
+    """The sounding pitch and its direction, repeats, the metre, and the keys that the notes fit.
+
+    With R = max_pitch - min_pitch pitches, L lookback distances and K counter
+    bits, row p of the inputs is what is known after event p:
+
+    | input             | value                                                          | by default |
+    |-------------------|----------------------------------------------------------------|------------|
+    | [0, R)            | the sounding pitch, one-hot                                    | [0, 36)    |
+    | R                 | 1 while a note sounds                                          | 36         |
+    | R + 1             | 1 while none does                                              | 37         |
+    | R + 2             | 1 at a note's start; a note-off leaves it, a no event clears it | 38        |
+    | R + 3             | the last move between different pitches: 1 up, -1 down, 0 none yet | 39     |
+    | L values          | 1 where event p equals the one the distance ago                | [40, 42)   |
+    | K values          | bit 0 .. K - 1 of p + 1, as +1 or -1                           | [42, 49)   |
+    | 1 value           | 1 where p + 1 starts a bar of `steps_per_bar`                  | 49         |
+    | 12 values         | 1 for each major key that most notes so far fit: all that tie  | [50, 62)   |
+    | 12 values         | the same of the last three different pitches                   | [62, 74)   |
+
+    A label is the furthest repeat that holds, or else the event:
+
+    | class              | meaning                                                   | by default |
+    |--------------------|-----------------------------------------------------------|------------|
+    | [0, R)             | the pitch starts                                          | [0, 36)    |
+    | R                  | no event                                                  | 36         |
+    | R + 1              | note-off                                                  | 37         |
+    | [R + 2, R + 2 + L) | the event of that distance ago again                      | 38, 39     |
+    | R + 1 + L          | also a no event at a position before the furthest distance | 39        |
+
+    Attributes:
+        min_pitch: lowest pitch.
+        max_pitch: highest pitch, not included; at least an octave above the lowest.
+        transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
+        lookback_distances: in steps, rising. Magenta's are one and two bars of 4/4, whatever the metre.
+        counter_bits: K; 7 bits count eight bars of 4/4.
+        steps_per_bar: the bar whose start is told, in steps. Magenta's is 4/4's, whatever the metre.
+
+    Raises:
+        SettingsError: if a setting cannot be.
+    """
+
+    min_pitch: int = 48
+    max_pitch: int = 84
+    transpose_to_key: int | None = 0
+    lookback_distances: tuple[int, ...] = (16, 32)
+    counter_bits: int = 7
+    steps_per_bar: int = STEPS_PER_BAR
+
+    def __post_init__(self) -> None:
+        check_pitch_range(self.min_pitch, self.max_pitch, self.transpose_to_key)
+        check_lookbacks(self.lookback_distances, self.counter_bits)
+        if type(self.steps_per_bar) is not int or self.steps_per_bar < 1:
+            raise SettingsError(f"steps_per_bar must be an integer of at least 1, not {self.steps_per_bar!r}")
+
+    @property
+    def input_size(self) -> int:
+        """D, values a step."""
+        return self._num_event_classes + 2 + len(self.lookback_distances) + self.counter_bits + 1 + 2 * NOTES_PER_OCTAVE
+
+    @property
+    def num_classes(self) -> int:
+        """C, number of labels."""
+        return self._num_event_classes + len(self.lookback_distances)
+
+    def squash(self, melody: Melody) -> tuple[Melody, int]:
+        """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
+        return squash(melody, self.min_pitch, self.max_pitch, self.transpose_to_key)
+
+    def inputs(self, melody: Melody) -> NDArray[np.float32]:
+        """[n, D]: row p is fed after event p."""
+        return self._inputs(self._events(melody), self._lookbacks(melody.steps_per_bar))
+
+    def labels(self, melody: Melody) -> NDArray[np.int64]:
+        """[n]: the class of each event given those before it."""
+        return self._labels(self._events(melody), self._lookbacks(melody.steps_per_bar))
+
+    def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
+
+        Raises:
+            DataError: if a pitch lies outside the encoding's range.
+        """
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        return self._inputs(events[:-1], lookbacks), self._labels(events, lookbacks)[1:]
+
+    def stepper(self, batch_size: int, steps_per_bar: int) -> "KeyStepper":
+        """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
+        gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
+        return KeyStepper(self, gate, Past(batch_size, self._lookbacks(steps_per_bar)), Heard.nothing(batch_size))
+
+    @property
+    def _num_event_classes(self) -> int:
+        return self.max_pitch - self.min_pitch + 2
+
+    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:  # noqa: ARG002 - Magenta's are the same in every metre
+        """The distances for a melody of this metre."""
+        return Lookbacks(self.lookback_distances)
+
+    def _events(self, melody: Melody) -> NDArray[np.int64]:
+        return checked_events(melody, self.min_pitch, self.max_pitch)
+
+    def _inputs(self, events: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.float32]:
+        return self._rows(Heard.along(events), lookbacks.repeats(events), np.arange(len(events)))
+
+    def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.int64]:
+        num_pitches = self.max_pitch - self.min_pitch
+        classes = np.where(events < MIN_PITCH, events - NO_EVENT + num_pitches, events - self.min_pitch)
+        return lookbacks.labels(events, classes, self._num_event_classes)
+
+    def _rows(self, heard: "Heard", repeats: NDArray[np.bool_], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The table above, of n steps of one melody or of one step of n melodies.
+
+        Args:
+            heard: what listening so far tells, n of it.
+            repeats: [n, L], whether the event repeats the one at each distance.
+            positions: [n] or [1], p.
+        """
+        num_pitches = self.max_pitch - self.min_pitch
+        sounds = heard.pitch != _NO_PITCH
+        rows = np.zeros((len(sounds), self.input_size), np.float32)
+        rows[sounds, heard.pitch[sounds] - self.min_pitch] = 1
+        rows[:, num_pitches] = sounds
+        rows[:, num_pitches + 1] = ~sounds
+        rows[:, num_pitches + 2] = heard.attack
+        rows[:, num_pitches + 3] = heard.direction
+        at = num_pitches + 4
+        rows[:, at : at + repeats.shape[1]] = repeats
+        at += repeats.shape[1]
+        rows[:, at : at + self.counter_bits] = counter_values(positions, self.counter_bits)
+        at += self.counter_bits
+        rows[:, at] = (positions + 1) % self.steps_per_bar == 0
+        for notes_in_key in (heard.notes_in_key, heard.recent_in_key):
+            best = notes_in_key.max(axis=1, keepdims=True)
+            rows[:, at + 1 : at + 1 + NOTES_PER_OCTAVE] = notes_in_key == best
+            at += NOTES_PER_OCTAVE
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What listening so far tells, after each of n steps of one melody or after one step of n melodies.
+
+    Attributes:
+        pitch: [n], the sounding pitch, or -1.
+        attack: [n], whether the last event that was no note-off is a note's start.
+        direction: [n], 1, -1 or 0: the last move between two different pitches.
+        notes_in_key: [n, 12], how many notes so far fit each major key.
+        recent: [n, 3], the last three different pitches, newest first, or -1.
+    """
+
+    pitch: NDArray[np.int64]
+    attack: NDArray[np.bool_]
+    direction: NDArray[np.int64]
+    notes_in_key: NDArray[np.int64]
+    recent: NDArray[np.int64]
+
+    @property
+    def recent_in_key(self) -> NDArray[np.int64]:
+        """[n, 12]: how many of the last three different pitches fit each major key."""
+        notes_in_key: NDArray[np.int64] = _keys_of(self.recent).sum(axis=1)
+        return notes_in_key
+
+    @staticmethod
+    def nothing(batch_size: int) -> "Heard":
+        """The beginning of `batch_size` melodies."""
+        return Heard(
+            np.full(batch_size, _NO_PITCH),
+            np.zeros(batch_size, np.bool_),
+            np.zeros(batch_size, np.int64),
+            np.zeros((batch_size, NOTES_PER_OCTAVE), np.int64),
+            np.full((batch_size, _NUM_RECENT_PITCHES), _NO_PITCH),
+        )
+
+    @staticmethod
+    def along(events: NDArray[np.int64]) -> "Heard":
+        """Listen to all n steps of a melody at once."""
+        steps = np.arange(len(events))
+        starts = events >= MIN_PITCH
+        last_start = _last(starts, steps)
+        last_note_off = _last(events == NOTE_OFF, steps)
+        last_other = _last(events != NOTE_OFF, steps)
+        # Row 0 of what follows stands for the time before the first note.
+        notes_so_far = np.cumsum(starts)
+        pitches = events[starts]
+        notes_in_key = np.zeros((len(pitches) + 1, NOTES_PER_OCTAVE), np.int64)
+        np.cumsum(_keys_of(pitches), axis=0, out=notes_in_key[1:])
+        direction, recent = _moves(pitches)
+        return Heard(
+            np.where(last_start > last_note_off, events[last_start], _NO_PITCH),
+            (last_other >= 0) & starts[last_other],
+            direction[notes_so_far],
+            notes_in_key[notes_so_far],
+            recent[notes_so_far],
+        )
+
+    def after(self, events: NDArray[np.int64]) -> "Heard":
+        """Listen to one more event of each of n melodies."""
+        starts = events >= MIN_PITCH
+        newest, second, third = self.recent.T
+        moves = starts & (newest != _NO_PITCH) & (events != newest)
+        # A pitch heard again moves to the front; a new one pushes the oldest out.
+        recent = np.stack(
+            [
+                events,
+                np.where(events == newest, second, newest),
+                np.where((events == newest) | (events == second), third, second),
+            ],
+            axis=1,
+        )
+        return Heard(
+            np.where(starts, events, np.where(events == NOTE_OFF, _NO_PITCH, self.pitch)),
+            np.where(events == NOTE_OFF, self.attack, starts),
+            np.where(moves, np.sign(events - newest), self.direction),
+            self.notes_in_key + _keys_of(np.where(starts, events, _NO_PITCH)),
+            np.where(starts[:, None], recent, self.recent),
+        )
+
+    def select(self, rows: NDArray[np.integer]) -> "Heard":
+        """What was heard of the melodies at `rows`."""
+        return Heard(
+            self.pitch[rows], self.attack[rows], self.direction[rows], self.notes_in_key[rows], self.recent[rows]
+        )
+
+
+def _last(happens: NDArray[np.bool_], steps: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The last step, up to each step, at which it happened, or -1."""
+    return np.maximum.accumulate(np.where(happens, steps, -1))
+
+
+def _keys_of(pitches: NDArray[np.int64]) -> NDArray[np.int64]:
+    """[..., 12]: 1 for each major key that the pitch is in, none for no pitch."""
+    return _KEYS_OF_PITCH_CLASS[np.where(pitches == _NO_PITCH, NOTES_PER_OCTAVE, pitches % NOTES_PER_OCTAVE)]
+
+
+def _moves(pitches: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Direction [m + 1] and the last three different pitches [m + 1, 3] after each of m notes, row 0 before them."""
+    # A pitch that is struck again at once moves nothing: go by the runs of equal pitches.
+    new_run = np.ones(len(pitches), np.bool_)
+    new_run[1:] = pitches[1:] != pitches[:-1]
+    runs = np.concatenate([[_NO_PITCH], pitches[new_run]])
+    order = np.arange(len(runs))
+    direction = np.zeros(len(runs), np.int64)
+    direction[2:] = np.sign(np.diff(runs[1:]))
+    # The third pitch back is the one two runs ago, unless that is this pitch again
+    # (a trill): then it is what it was a run ago.
+    is_third = np.zeros(len(runs), np.bool_)
+    is_third[3:] = runs[3:] != runs[1:-2]
+    third_from = np.maximum(_last(is_third, order) - 2, 0)
+    recent = np.full((len(runs), _NUM_RECENT_PITCHES), _NO_PITCH)
+    recent[:, 0] = runs
+    recent[1:, 1] = runs[:-1]
+    recent[:, 2] = runs[third_from]
+    run_of_note = np.concatenate([[0], np.cumsum(new_run)])
+    return direction[run_of_note], recent[run_of_note]
+
+
+class KeyStepper:
+    """Key encoding of B melodies that grow together."""
+
+    def __init__(self, encoding: KeyEncoding, gate: EventGate, past: Past, heard: Heard) -> None:
+        self._encoding = encoding
+        self._gate = gate
+        self._past = past
+        self._heard = heard
+
+    def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Append one event to each melody; returns [B, D], the inputs at the new position."""
+        admitted = self._gate.admit(events)
+        position = np.array([self._past.num_events])
+        repeats = self._past.push(admitted)
+        self._heard = self._heard.after(admitted)
+        return self._encoding._rows(self._heard, repeats, position)
+
+    def class_events(self) -> NDArray[np.int64]:
+        """The event that each class stands for at the next position: [B, C]."""
+        ahead = self._past.ahead()
+        pitches = np.arange(self._encoding.min_pitch, self._encoding.max_pitch)
+        events = np.concatenate([pitches, np.arange(NO_EVENT, MIN_PITCH)])
+        return np.concatenate([np.broadcast_to(events, (len(ahead), len(events))), ahead], axis=1)
+
+    def select(self, rows: NDArray[np.integer]) -> "KeyStepper":
+        """A new stepper of the melodies at `rows`, in that order; rows may repeat."""
+        return KeyStepper(self._encoding, self._gate.select(rows), self._past.select(rows), self._heard.select(rows))

@@ -1,0 +1,118 @@
+"""One-hot encoding, of the Basic and Mono RNN: an event is its class, and nothing else is told."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, Melody
+from ostinato.music.transpose import squash
+
+_NUM_SPECIAL_EVENTS = 2  # no event, note-off
+
+
+@dataclass(frozen=True, slots=True)
+class OneHotEncoding:
+    """Input and label are the event itself.
+
+    With R = max_pitch - min_pitch pitches:
+
+    | input, class | event                     | R = 36  |
+    |--------------|---------------------------|---------|
+    | 0            | -2, no event              | 0       |
+    | 1            | -1, note-off              | 1       |
+    | [2, R + 2)   | pitch - min_pitch + 2     | [2, 38) |
+
+    Attributes:
+        min_pitch: lowest pitch.
+        max_pitch: highest pitch, not included; at least an octave above the lowest.
+        transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
+
+    Raises:
+        SettingsError: if a setting cannot be.
+    """
+
+    min_pitch: int = 48
+    max_pitch: int = 84
+    transpose_to_key: int | None = 0
+
+    def __post_init__(self) -> None:
+        check_pitch_range(self.min_pitch, self.max_pitch, self.transpose_to_key)
+
+    @property
+    def input_size(self) -> int:
+        """D, values a step."""
+        return self.num_classes
+
+    @property
+    def num_classes(self) -> int:
+        """C, number of labels."""
+        return num_event_classes(self.min_pitch, self.max_pitch)
+
+    def squash(self, melody: Melody) -> tuple[Melody, int]:
+        """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
+        return squash(melody, self.min_pitch, self.max_pitch, self.transpose_to_key)
+
+    def inputs(self, melody: Melody) -> NDArray[np.float32]:
+        """[n, D]: row p is fed after event p."""
+        return self._rows(self.labels(melody))
+
+    def labels(self, melody: Melody) -> NDArray[np.int64]:
+        """[n]: the class of each event."""
+        return event_classes(checked_events(melody, self.min_pitch, self.max_pitch), self.min_pitch)
+
+    def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
+
+        Raises:
+            DataError: if a pitch lies outside the encoding's range.
+        """
+        classes = self.labels(melody)
+        return self._rows(classes[:-1]), classes[1:]
+
+    def stepper(self, batch_size: int, steps_per_bar: int) -> "OneHotStepper":  # noqa: ARG002 - bars are not told
+        """Begin `batch_size` empty melodies."""
+        return OneHotStepper(self, EventGate(batch_size, self.min_pitch, self.max_pitch), batch_size)
+
+    def _rows(self, classes: NDArray[np.int64]) -> NDArray[np.float32]:
+        rows = np.zeros((len(classes), self.input_size), np.float32)
+        rows[np.arange(len(classes)), classes] = 1
+        return rows
+
+
+class OneHotStepper:
+    """One-hot encoding of B melodies that grow together."""
+
+    def __init__(self, encoding: OneHotEncoding, gate: EventGate, batch_size: int) -> None:
+        self._encoding = encoding
+        self._gate = gate
+        self._batch_size = batch_size
+
+    def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Append one event to each melody; returns [B, D], the inputs at the new position."""
+        return self._encoding._rows(event_classes(self._gate.admit(events), self._encoding.min_pitch))
+
+    def class_events(self) -> NDArray[np.int64]:
+        """The event that each class stands for: [B, C]."""
+        events = events_of_classes(self._encoding.min_pitch, self._encoding.max_pitch)
+        return np.broadcast_to(events, (self._batch_size, len(events)))
+
+    def select(self, rows: NDArray[np.integer]) -> "OneHotStepper":
+        """A new stepper of the melodies at `rows`, in that order; rows may repeat."""
+        return OneHotStepper(self._encoding, self._gate.select(rows), len(rows))
+
+
+def num_event_classes(min_pitch: int, max_pitch: int) -> int:
+    """How many classes the events of a range have: its pitches, no event and note-off."""
+    return max_pitch - min_pitch + _NUM_SPECIAL_EVENTS
+
+
+def event_classes(events: NDArray[np.int64], min_pitch: int) -> NDArray[np.int64]:
+    """The class of each event: no event, note-off, then the pitches from the lowest up."""
+    return np.where(events < MIN_PITCH, events - NO_EVENT, events - min_pitch + _NUM_SPECIAL_EVENTS)
+
+
+def events_of_classes(min_pitch: int, max_pitch: int) -> NDArray[np.int64]:
+    """The event of each class, the other way round from `event_classes`."""
+    return np.concatenate([np.arange(NO_EVENT, MIN_PITCH), np.arange(min_pitch, max_pitch)])

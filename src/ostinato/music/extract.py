@@ -1,0 +1,226 @@
+"""Finding melodies: one after the other in every instrument that plays one note at a time."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.errors import DataError, SettingsError
+from ostinato.formats.note_columns import NoteColumns
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
+from ostinato.music.quantize import QuantizedPiece, quantize, split_at_changes
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractionSettings:
+    """What counts as a melody. The defaults are Magenta's.
+
+    Attributes:
+        min_bars: a melody of fewer bars of its metre is dropped.
+        max_steps: a longer one is cut to this; None keeps it whole.
+        min_unique_pitches: one with fewer different pitch classes is dropped.
+        gap_bars: a silence of this many bars ends a melody.
+        ignore_polyphonic_notes: of notes that start together keep the highest, instead of leaving the instrument there.
+
+    Raises:
+        SettingsError: if a setting cannot be.
+    """
+
+    min_bars: int = 7
+    max_steps: int | None = 512
+    min_unique_pitches: int = 5
+    gap_bars: float = 1
+    ignore_polyphonic_notes: bool = False
+
+    def __post_init__(self) -> None:
+        if self.min_bars < 0:
+            raise SettingsError(f"min_bars must be at least 0, not {self.min_bars}")
+        if self.max_steps is not None and self.max_steps < 1:
+            raise SettingsError(f"max_steps must be at least 1, not {self.max_steps}")
+        if not 0 <= self.min_unique_pitches <= NOTES_PER_OCTAVE:
+            raise SettingsError(f"min_unique_pitches must be 0 to {NOTES_PER_OCTAVE}, not {self.min_unique_pitches}")
+        if not self.gap_bars > 0:
+            raise SettingsError(f"gap_bars must be above 0, not {self.gap_bars}")
+
+
+@dataclass(slots=True)
+class ExtractionStatistics:
+    """What was found and what was left out, and why.
+
+    Attributes:
+        pieces: stretches of one tempo and metre, those without notes too.
+        pieces_without_grid: of these, the ones whose bar is no whole number of 16th notes.
+        drum_tracks: instruments of a piece with nothing but drums or silent notes.
+        polyphonic_tracks: instruments of a piece that were left where two notes start together.
+        too_short: melodies of fewer than `min_bars`.
+        too_few_pitches: melodies with fewer than `min_unique_pitches`.
+        truncated: melodies cut to `max_steps`; they are kept, their tails lost.
+        melodies: melodies kept.
+        bars: how many melodies there were of each length in whole bars, the too short ones too.
+    """
+
+    pieces: int = 0
+    pieces_without_grid: int = 0
+    drum_tracks: int = 0
+    polyphonic_tracks: int = 0
+    too_short: int = 0
+    too_few_pitches: int = 0
+    truncated: int = 0
+    melodies: int = 0
+    bars: Counter[int] = field(default_factory=Counter)
+
+    def add(self, other: "ExtractionStatistics") -> None:
+        """Count what the other has counted too."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMelody:
+    """A melody and where it stood.
+
+    Attributes:
+        melody: its steps count from the beginning of the piece.
+        piece: the stretch of one tempo and metre.
+        instrument: number of the instrument in the NoteSequence.
+    """
+
+    melody: Melody
+    piece: QuantizedPiece
+    instrument: int
+
+
+def extract_melodies(
+    note_sequence: NoteSequence,
+    settings: ExtractionSettings = ExtractionSettings(),
+) -> list[Melody]:
+    """The melodies of a NoteSequence, in order of its pieces, then its instruments, then time.
+
+    Args:
+        note_sequence: notes and times in seconds.
+        settings: what counts as a melody.
+
+    Raises:
+        DataError: if a time is no number of seconds from 0 on.
+    """
+    return [found.melody for found in find_melodies(note_sequence, settings, ExtractionStatistics())]
+
+
+def find_melodies(
+    note_sequence: NoteSequence,
+    settings: ExtractionSettings,
+    statistics: ExtractionStatistics,
+    columns: NoteColumns | None = None,
+) -> Iterator[FoundMelody]:
+    """Go through the melodies of a NoteSequence, counting into `statistics` what is found and left out.
+
+    Args:
+        note_sequence: notes and times in seconds.
+        settings: what counts as a melody.
+        statistics: where to count.
+        columns: the notes, where they have been read already.
+
+    Raises:
+        DataError: if a time is no number of seconds from 0 on.
+    """
+    for piece in split_at_changes(note_sequence, columns):
+        statistics.pieces += 1
+        try:
+            quantized = quantize(piece)
+        except DataError:
+            statistics.pieces_without_grid += 1
+            continue
+        # Magenta goes through a Python set of the instruments, and so do we: its order, which is
+        # not ascending from 8 instruments on, is the order of the records in a data set.
+        for instrument in set(quantized.notes.instrument.tolist()):
+            track = _Track.of(quantized, instrument, settings)
+            if not len(track.start_step):
+                statistics.drum_tracks += 1
+            for melody in _melodies_of(track, settings, statistics):
+                yield FoundMelody(melody, quantized, instrument)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Track:
+    """The notes [N] of one instrument in a piece that a melody may hold, by start step and from the highest down.
+
+    `ends` are the notes after which a melody ends, `clashes` those that start
+    together with the note before them.
+    """
+
+    steps_per_bar: int
+    pitch: NDArray[np.int64]
+    start_step: NDArray[np.int64]
+    end_step: NDArray[np.int64]
+    ends: list[int]
+    clashes: list[int]
+
+    @staticmethod
+    def of(piece: QuantizedPiece, instrument: int, settings: ExtractionSettings) -> "_Track":
+        chosen = np.flatnonzero((piece.notes.instrument == instrument) & piece.notes.is_melodic)
+        # By start, then from the highest pitch down: one number is sorted faster than two.
+        chosen = chosen[
+            np.argsort(piece.start_step[chosen] * (MAX_PITCH + 1) - piece.notes.pitch[chosen], kind="stable")
+        ]
+        start = piece.start_step[chosen]
+        clashes = np.flatnonzero(start[1:] == start[:-1]) + 1
+        if settings.ignore_polyphonic_notes and len(clashes):
+            chosen, start, clashes = np.delete(chosen, clashes), np.delete(start, clashes), clashes[:0]
+        end = piece.end_step[chosen]
+        gap = settings.gap_bars * piece.steps_per_bar
+        ends = np.flatnonzero(start[1:] - end[:-1] >= gap)
+        return _Track(
+            piece.steps_per_bar,
+            piece.notes.pitch[chosen],
+            start,
+            end,
+            [*ends.tolist(), len(chosen) - 1],
+            clashes.tolist(),
+        )
+
+    def melody_steps(self, first: int, last: int) -> tuple[int, int]:
+        """Where the melody of these notes starts, at the bar of its first note, and where its last note ends."""
+        start = int(self.start_step[first])
+        return start - start % self.steps_per_bar, int(self.end_step[last])
+
+    def melody(self, first: int, last: int, max_steps: int | None) -> Melody:
+        """The melody of the notes first..last, cut to `max_steps`. A later note cuts the one that sounds."""
+        melody_start, melody_end = self.melody_steps(first, last)
+        num_steps = min(melody_end - melody_start, max_steps or melody_end)
+        events = np.full(num_steps, NO_EVENT, np.int64)
+        starts = self.start_step[first : last + 1] - melody_start
+        ends = self.end_step[first : last + 1] - melody_start
+        # The last note's end is the melody's end and no event of it.
+        note_offs = ends[:-1][ends[:-1] < starts[1:]]
+        events[note_offs[note_offs < num_steps]] = NOTE_OFF
+        sounding = starts < num_steps
+        events[starts[sounding]] = self.pitch[first : last + 1][sounding]
+        return Melody(events.tolist(), melody_start, self.steps_per_bar)
+
+
+def _melodies_of(track: _Track, settings: ExtractionSettings, statistics: ExtractionStatistics) -> Iterator[Melody]:
+    search_step = 0
+    while (first := int(np.searchsorted(track.start_step, search_step))) < len(track.start_step):
+        last = next(end for end in track.ends if end >= first)
+        if any(first < clash <= last for clash in track.clashes):
+            statistics.polyphonic_tracks += 1
+            return
+        melody_start, melody_end = track.melody_steps(first, last)
+        # The next one is looked for from the bar line after this one's end on, were it cut or not.
+        search_step = melody_end + -melody_end % track.steps_per_bar
+        num_steps = melody_end - melody_start
+        if num_steps < settings.min_bars * track.steps_per_bar:
+            statistics.too_short += 1
+            statistics.bars[num_steps // track.steps_per_bar] += 1
+            continue
+        melody = track.melody(first, last, settings.max_steps)
+        statistics.truncated += len(melody) < num_steps
+        statistics.bars[len(melody) // track.steps_per_bar] += 1
+        if len({pitch % NOTES_PER_OCTAVE for pitch in melody.pitches}) < settings.min_unique_pitches:
+            statistics.too_few_pitches += 1
+            continue
+        statistics.melodies += 1
+        yield melody

@@ -1,0 +1,186 @@
+"""Seconds to steps: a NoteSequence is split where its tempo or metre changes, and each piece goes onto the grid.
+
+A change of state is a change of type: a `Piece` counts in seconds, a
+`QuantizedPiece` in steps of a 16th note. Both count from the piece's beginning.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.errors import DataError
+from ostinato.formats.note_columns import NoteColumns, note_columns
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, STEPS_PER_QUARTER
+
+# What holds before a sequence says otherwise, as the MIDI standard has it.
+_DEFAULT_QPM = 120.0
+_DEFAULT_METRE = (4, 4)
+_MAX_STEP = 2**31 - 1  # 17 years of 16th notes at 120 quarters a minute
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Notes:
+    """N notes by columns, each an array [N].
+
+    Attributes:
+        pitch: 0..127.
+        instrument: number of the note's instrument in its NoteSequence.
+        is_melodic: False for drums and for notes of velocity 0, which no melody holds.
+    """
+
+    pitch: NDArray[np.int64]
+    instrument: NDArray[np.int64]
+    is_melodic: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.pitch)
+
+    def __getitem__(self, chosen: slice | NDArray[np.integer]) -> "Notes":
+        return Notes(self.pitch[chosen], self.instrument[chosen], self.is_melodic[chosen])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Piece:
+    """A stretch of one tempo and one metre.
+
+    Attributes:
+        index: its place among the pieces of its NoteSequence, those without notes counted.
+        qpm: quarters a minute.
+        numerator: of the time signature.
+        denominator: of the time signature.
+        notes: the notes that start in the piece, in order of their starts.
+        start_seconds: [N], from the beginning of the piece.
+        end_seconds: [N], from there too, cut at the end of the piece.
+    """
+
+    index: int
+    qpm: float
+    numerator: int
+    denominator: int
+    notes: Notes
+    start_seconds: NDArray[np.float64]
+    end_seconds: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuantizedPiece:
+    """A stretch of one tempo and one metre, on a grid of 16th notes.
+
+    Attributes:
+        index: its place among the pieces of its NoteSequence, those without notes counted.
+        qpm: quarters a minute.
+        numerator: of the time signature.
+        denominator: of the time signature.
+        steps_per_bar: length of a bar.
+        notes: the notes that start in the piece, in order of their starts before they were quantized.
+        start_step: [N], from the beginning of the piece.
+        end_step: [N], not included, at least one after the start.
+    """
+
+    index: int
+    qpm: float
+    numerator: int
+    denominator: int
+    steps_per_bar: int
+    notes: Notes
+    start_step: NDArray[np.int64]
+    end_step: NDArray[np.int64]
+
+
+def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = None) -> Iterator[Piece]:
+    """Split a NoteSequence where its tempo or its time signature really changes.
+
+    A note belongs to the piece that it starts in and is cut at its end. Until
+    the sequence says otherwise it is in 4/4 at 120 quarters a minute.
+
+    Args:
+        note_sequence: notes and times in seconds.
+        columns: its notes, where they have been read already.
+
+    Yields:
+        The pieces in order, those without notes too.
+
+    Raises:
+        DataError: if a time is no number of seconds from 0 on, or a pitch none of 0..127.
+    """
+    columns = note_columns(note_sequence) if columns is None else columns
+    order = np.argsort(columns.start_time, kind="stable")
+    start_seconds, end_seconds = columns.start_time[order], columns.end_time[order]
+    total_seconds = float(max(end_seconds.max(initial=0.0), note_sequence.total_time))
+    times = [total_seconds, *(tempo.time for tempo in note_sequence.tempos)]
+    times += [metre.time for metre in note_sequence.time_signatures]
+    if not (np.isfinite(times).all() and np.isfinite(start_seconds + end_seconds).all() and (start_seconds >= 0).all()):
+        raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a time is no number of seconds from 0 on")
+    if not MIN_PITCH <= columns.pitch.min(initial=MIN_PITCH) <= columns.pitch.max(initial=MIN_PITCH) <= MAX_PITCH:
+        raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a pitch is none of {MIN_PITCH}..{MAX_PITCH}")
+    is_melodic = (columns.velocity > 0) & ~columns.is_drum
+    notes = Notes(columns.pitch[order], columns.instrument[order], is_melodic[order])
+
+    stretches = _stretches(note_sequence, total_seconds)
+    ends = [start for start, *_ in stretches[1:]] + [total_seconds]
+    first_notes = np.searchsorted(start_seconds, [start for start, *_ in stretches])
+    last_notes = np.searchsorted(start_seconds, ends)
+    for index, (start, qpm, (numerator, denominator)) in enumerate(stretches):
+        chosen = slice(first_notes[index], last_notes[index])
+        yield Piece(
+            index,
+            qpm,
+            numerator,
+            denominator,
+            notes[chosen],
+            start_seconds[chosen] - start,
+            np.minimum(end_seconds[chosen], ends[index]) - start,
+        )
+
+
+def _stretches(note_sequence: NoteSequence, total_seconds: float) -> list[tuple[float, float, tuple[int, int]]]:
+    """Start, tempo and metre of each stretch; none for a sequence that lasts no time."""
+    changes: list[tuple[float, float | None, tuple[int, int] | None]] = [
+        *((tempo.time, tempo.qpm, None) for tempo in note_sequence.tempos),
+        *((metre.time, None, (metre.numerator, metre.denominator)) for metre in note_sequence.time_signatures),
+    ]
+    qpm, metre = _DEFAULT_QPM, _DEFAULT_METRE
+    stretches = [(0.0, qpm, metre)]
+    for seconds, new_qpm, new_metre in sorted(changes, key=lambda change: change[0]):
+        if seconds >= total_seconds:
+            break
+        if new_qpm in (None, qpm) and new_metre in (None, metre):
+            continue
+        qpm = qpm if new_qpm is None else new_qpm
+        metre = metre if new_metre is None else new_metre
+        if seconds > stretches[-1][0]:
+            stretches.append((seconds, qpm, metre))
+        else:
+            stretches[-1] = (stretches[-1][0], qpm, metre)
+    return stretches if total_seconds > 0 else []
+
+
+def quantize(piece: Piece) -> QuantizedPiece:
+    """Put a piece onto a grid of 4 steps a quarter; a note that would have no length gets one step.
+
+    Raises:
+        DataError: if a bar is no whole number of steps, or the tempo is none.
+    """
+    sixteenths = 4 * STEPS_PER_QUARTER * piece.numerator
+    is_power_of_two = piece.denominator > 0 and piece.denominator & (piece.denominator - 1) == 0
+    if piece.numerator <= 0 or not is_power_of_two or sixteenths % piece.denominator:
+        raise DataError(f"a bar of {piece.numerator}/{piece.denominator} is no whole number of 16th notes")
+    steps_per_second = STEPS_PER_QUARTER * piece.qpm / 60
+    last_step = piece.end_seconds.max(initial=0.0) * steps_per_second
+    if not (steps_per_second > 0 and last_step < _MAX_STEP):  # "not" refuses NaN too
+        raise DataError(f"at {piece.qpm} quarters a minute the notes cannot be counted in steps")
+    start_step = (piece.start_seconds * steps_per_second + 0.5).astype(np.int64)
+    end_step = (piece.end_seconds * steps_per_second + 0.5).astype(np.int64)
+    return QuantizedPiece(
+        piece.index,
+        piece.qpm,
+        piece.numerator,
+        piece.denominator,
+        sixteenths // piece.denominator,
+        piece.notes,
+        start_step,
+        np.maximum(end_step, start_step + 1),
+    )

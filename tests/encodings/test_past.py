@@ -1,0 +1,38 @@
+import numpy as np
+
+from ostinato.encodings.past import Lookbacks, Past, counter_values
+
+EVENTS = np.array([60, -2, 60, 60])
+
+
+def test_what_stood_some_steps_before_the_next_one() -> None:
+    assert Lookbacks((1, 3)).events_ahead(EVENTS).tolist() == [[60, -2], [-2, -2], [60, 60], [60, -2]]
+    assert Lookbacks((9,)).events_ahead(EVENTS).tolist() == [[-2]] * 4
+
+
+def test_what_repeats() -> None:
+    assert Lookbacks((1, 2)).repeats(EVENTS).tolist() == [[False, False], [False, False], [False, True], [True, False]]
+    assert not Lookbacks((9,)).repeats(EVENTS).any()
+
+
+def test_labels_say_repeats_first() -> None:
+    # 62 stands for 60; 0 for no event. Before step 2 a no event is the furthest repeat, 101.
+    labels = Lookbacks((1, 2)).labels(EVENTS, np.array([62, 0, 62, 62]), 100)
+    assert labels.tolist() == [62, 101, 101, 100]
+    assert Lookbacks(()).labels(EVENTS, np.array([62, 0, 62, 62]), 100).tolist() == [62, 0, 62, 62]
+
+
+def test_the_counter_counts_the_next_place_in_bits() -> None:
+    assert counter_values(np.array([0, 1, 6]), 3).tolist() == [[1, -1, -1], [-1, 1, -1], [1, 1, 1]]
+    assert counter_values(np.array([0]), 0).shape == (1, 0)
+
+
+def test_a_past_keeps_what_the_furthest_lookback_needs() -> None:
+    past = Past(2, Lookbacks((1, 3)))
+    assert past.ahead().tolist() == [[-2, -2], [-2, -2]]
+    repeats = [past.push(np.array([event, 62])).tolist() for event in EVENTS]
+    # The first melody repeats 1 ago at its end and 3 ago there too; the second is one note over and over.
+    assert [row[0] for row in repeats] == [[False, False], [False, False], [False, False], [True, True]]
+    assert [row[1] for row in repeats] == [[False, False], [True, False], [True, False], [True, True]]
+    assert past.ahead().tolist() == [[60, -2], [62, 62]]
+    assert past.select(np.array([1, 1, 0])).ahead().tolist() == [[62, 62], [62, 62], [60, -2]]
