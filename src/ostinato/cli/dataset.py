@@ -1,0 +1,196 @@
+"""`ostinato dataset`: NoteSequences to the records that a model trains on."""
+
+import argparse
+import logging
+import re
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from ostinato.cli.flags import add_boolean
+from ostinato.cli.progress import progress
+from ostinato.config import PRESETS, preset
+from ostinato.dataset.build import DatasetSettings, build_dataset
+from ostinato.dataset.statistics import DatasetStatistics
+from ostinato.errors import SettingsError
+from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.music.extract import ExtractionSettings
+
+SUMMARY = "Find the melodies in NoteSequences and write them as training and eval records."
+
+_TRAINING_FILE = "training_melodies.tfrecord"
+_EVAL_FILE = "eval_melodies.tfrecord"
+_DEFAULT_EVAL_RATIO = 0.1
+
+_logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    defaults = ExtractionSettings()
+    parser.add_argument("--config", metavar="NAME", help=f"the model to make records for: {', '.join(PRESETS)}")
+    parser.add_argument(
+        "--input", required=True, metavar="FILES", help="TFRecord files of NoteSequences: a path, a glob, a comma list"
+    )
+    parser.add_argument("--output_dir", type=Path, metavar="DIR", help=f"folder for {_TRAINING_FILE} and {_EVAL_FILE}")
+    parser.add_argument("--train_output", type=Path, metavar="FILE", help="file for the training records, instead")
+    parser.add_argument("--eval_output", type=Path, metavar="FILE", help="file for the eval records, instead")
+    parser.add_argument(
+        "--eval_ratio",
+        type=float,
+        default=_DEFAULT_EVAL_RATIO,
+        metavar="SHARE",
+        help="share of the NoteSequences that go to eval, 0 to below 1 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="another seed is another split (default: %(default)s)"
+    )
+    add_boolean(
+        parser,
+        "--ignore_polyphonic_notes",
+        default=defaults.ignore_polyphonic_notes,
+        help="where several notes start at once keep the highest, instead of leaving the track there",
+    )
+    parser.add_argument(
+        "--min_bars",
+        type=int,
+        default=defaults.min_bars,
+        metavar="N",
+        help="leave out melodies of fewer bars (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--max_steps",
+        type=int,
+        default=defaults.max_steps,
+        metavar="N",
+        help="cut longer melodies to this many 16th notes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--min_unique_pitches",
+        type=int,
+        default=defaults.min_unique_pitches,
+        metavar="N",
+        help="leave out melodies with fewer different pitch classes (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--gap_bars",
+        type=float,
+        default=defaults.gap_bars,
+        metavar="N",
+        help="a silence of so many bars ends a melody (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--transpose",
+        metavar="LOW..HIGH",
+        help="give each training melody in each of these transpositions, in semitones, such as -5..6",
+    )
+    add_boolean(
+        parser,
+        "--dedupe",
+        default=False,
+        help="leave out melodies that equal an earlier one up to transposition, in training or in eval",
+    )
+    add_boolean(
+        parser, "--skip_corrupt", default=False, help="use a damaged file up to the damage, instead of stopping there"
+    )
+    parser.add_argument(
+        "--num_processes", type=int, metavar="N", help="processes that share the work (default: one for each core)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the data set and tell what is in it and what is not."""
+    if args.config is None:
+        raise SettingsError(f"--config is missing; known are {', '.join(PRESETS)}")
+    if args.num_processes is not None and args.num_processes < 1:
+        raise SettingsError(f"--num_processes must be at least 1, not {args.num_processes}")
+    extraction = ExtractionSettings(
+        min_bars=args.min_bars,
+        max_steps=args.max_steps,
+        min_unique_pitches=args.min_unique_pitches,
+        gap_bars=args.gap_bars,
+        ignore_polyphonic_notes=args.ignore_polyphonic_notes,
+    )
+    settings = DatasetSettings(
+        preset(args.config).encoding,
+        extraction,
+        eval_ratio=args.eval_ratio,
+        seed=args.seed,
+        transpositions=_transpositions(args.transpose),
+        dedupe=args.dedupe,
+    )
+    training_path, eval_path = _outputs(args)
+    inputs = expand_paths(args.input)
+    for output in (training_path, eval_path):
+        if output is not None and output.resolve() in {path.resolve() for path in inputs}:
+            raise SettingsError(f"{output} is an input and would be overwritten; choose another file for the records")
+
+    began = time.monotonic()
+    with progress(total=sum(path.stat().st_size for path in inputs), unit="B", unit_scale=True) as bar:
+        note_sequences = _read(inputs, args.skip_corrupt, bar)
+        statistics = build_dataset(note_sequences, training_path, eval_path, settings, processes=args.num_processes)
+    _report(statistics, settings, training_path, eval_path, time.monotonic() - began)
+    return 0
+
+
+def _transpositions(text: str | None) -> tuple[int, ...]:
+    if text is None:
+        return (0,)
+    limits = re.fullmatch(r"([+-]?\d{1,3})(?:\.\.([+-]?\d{1,3}))?", text.strip())
+    if limits is None or int(limits[1]) > int(limits[2] or limits[1]):
+        raise SettingsError(f"--transpose={text} must be LOW..HIGH in semitones, such as --transpose=-5..6")
+    return tuple(range(int(limits[1]), int(limits[2] or limits[1]) + 1))
+
+
+def _outputs(args: argparse.Namespace) -> tuple[Path, Path | None]:
+    """Where the training and the eval records go."""
+    if args.output_dir is not None:
+        if args.train_output is not None or args.eval_output is not None:
+            raise SettingsError("--output_dir names both files; leave it out, or --train_output and --eval_output")
+        return args.output_dir / _TRAINING_FILE, args.output_dir / _EVAL_FILE if args.eval_ratio > 0 else None
+    if args.train_output is None:
+        raise SettingsError("give --output_dir, or --train_output and --eval_output, for the records")
+    if args.eval_ratio > 0 and args.eval_output is None:
+        raise SettingsError(f"--eval_ratio={args.eval_ratio} needs --eval_output; give it, or --eval_ratio=0")
+    if args.eval_ratio == 0 and args.eval_output is not None:
+        raise SettingsError("--eval_ratio=0 leaves nothing for --eval_output; leave one of them out")
+    if args.eval_output is not None and args.train_output.resolve() == args.eval_output.resolve():
+        raise SettingsError(f"--train_output and --eval_output are both {args.eval_output}; give two files")
+    return args.train_output, args.eval_output
+
+
+def _read(paths: Iterable[Path], skip_corrupt: bool, bar: Any) -> Iterator[bytes]:
+    for path in paths:
+        for record in read_records(path, skip_corrupt=skip_corrupt):
+            bar.update(len(record))
+            yield record
+
+
+def _report(
+    statistics: DatasetStatistics,
+    settings: DatasetSettings,
+    training_path: Path,
+    eval_path: Path | None,
+    seconds: float,
+) -> None:
+    extraction = statistics.extraction
+    for reason in statistics.failure_reasons:
+        _logger.warning("%s", reason)
+    print(
+        f"{extraction.melodies} melodies in {statistics.note_sequences} NoteSequences, {statistics.without_melody} of "
+        f"them without one; {seconds:.1f} s, {extraction.melodies / max(seconds, 1e-3):.0f} melodies/s"
+    )
+    print(f"{training_path}: {statistics.training_records} training records")
+    if eval_path is not None:
+        print(f"{eval_path}: {statistics.eval_records} eval records")
+        if statistics.eval_records == 0:
+            _logger.warning(
+                "no NoteSequence with a melody went to eval; raise --eval_ratio, choose another --seed, "
+                "or give more NoteSequences"
+            )
+    if left_out := statistics.left_out(settings.extraction):
+        print("Left out:", *left_out, sep="\n  ")
+    if extraction.truncated:
+        print(f"Cut to {settings.extraction.max_steps} 16th notes (--max_steps): {extraction.truncated} melodies")
+    print("Melodies by their length in bars:", *statistics.histogram(settings.extraction.min_bars), sep="\n  ")

@@ -1,0 +1,1 @@
+"""From MIDI files to NoteSequences, and from NoteSequences to training and eval records."""

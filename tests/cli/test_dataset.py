@@ -1,0 +1,125 @@
+"""The dataset command, as a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import golden_files
+from ostinato.formats.tfrecord import read_records
+
+NOTES = golden_files.SMALL / "notesequences.tfrecord"
+
+
+def dataset(*flags: str | Path, command: str = "dataset") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "ostinato", command, *map(str, flags)], capture_output=True, text=True, check=False
+    )
+
+
+def test_a_folder_gets_both_files_and_the_user_is_told_what_is_in_them(tmp_path: Path) -> None:
+    made = dataset("--config=lookback_rnn", f"--input={NOTES}", f"--output_dir={tmp_path}", "--eval_ratio=0.3")
+    assert (made.returncode, made.stderr) == (0, "")
+    counts = {name: len(list(read_records(tmp_path / f"{name}_melodies.tfrecord"))) for name in ("training", "eval")}
+    assert sum(counts.values()) == 27
+    assert min(counts.values()) > 0
+    lines = made.stdout.splitlines()
+    assert lines[0].startswith("27 melodies in 30 NoteSequences, 3 of them without one; ")
+    assert lines[1:3] == [
+        f"{tmp_path}/training_melodies.tfrecord: {counts['training']} training records",
+        f"{tmp_path}/eval_melodies.tfrecord: {counts['eval']} eval records",
+    ]
+    assert "Melodies by their length in bars:" in lines
+
+
+def test_magentas_flags_and_more_input_files(tmp_path: Path) -> None:
+    made = dataset(
+        "--config=attention_rnn",
+        f"--input={NOTES},{NOTES.parent}/note*.tfrecord",
+        f"--train_output={tmp_path}/seq/train.tfrecord",
+        f"--eval_output={tmp_path}/seq/eval.tfrecord",
+        "--eval_ratio=0.10",
+        "--num_processes=1",
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "seq").iterdir()) == ["eval.tfrecord", "train.tfrecord"]
+    assert made.stdout.startswith("27 melodies")  # each file once
+
+
+def test_dedupe_and_transpose_are_counted(tmp_path: Path) -> None:
+    twice = tmp_path / "twice.tfrecord"
+    twice.write_bytes(NOTES.read_bytes() * 2)
+    made = dataset(
+        "--config=mono_rnn",
+        f"--input={twice}",
+        f"--output_dir={tmp_path}",
+        "--eval_ratio=0",
+        "--dedupe",
+        "--transpose=-5..6",
+    )
+    assert made.returncode == 0, made.stderr
+    records = len(list(read_records(tmp_path / "training_melodies.tfrecord")))
+    assert "  27 melodies that equal an earlier one up to transposition (--dedupe)" in made.stdout
+    assert records == 27 * 12
+    assert not (tmp_path / "eval_melodies.tfrecord").exists()
+
+
+def test_an_empty_eval_split_is_warned_of(tmp_path: Path) -> None:
+    made = dataset("--config=basic_rnn", f"--input={NOTES}", f"--output_dir={tmp_path}", "--eval_ratio=0.0001")
+    assert made.returncode == 0
+    assert "no NoteSequence with a melody went to eval; raise --eval_ratio" in made.stderr
+    assert (tmp_path / "eval_melodies.tfrecord").read_bytes() == b""
+
+
+def test_no_melody_is_an_error_of_one_line(tmp_path: Path) -> None:
+    made = dataset("--config=basic_rnn", f"--input={NOTES}", f"--output_dir={tmp_path}", "--min_bars=400")
+    assert made.returncode == 1
+    assert made.stderr.count("\n") == 1
+    assert "no melody can be used of 30 NoteSequences: 3 tracks left where several notes start at once" in made.stderr
+    assert "; 27 melodies shorter than 400 bars (--min_bars)\n" in made.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_stops_unless_its_whole_records_are_asked_for(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.tfrecord"
+    cut.write_bytes(NOTES.read_bytes()[:-1000])
+    flags = ("--config=basic_rnn", f"--input={cut}", f"--output_dir={tmp_path / 'out'}")
+    stopped = dataset(*flags)
+    assert stopped.returncode == 1
+    assert "cut.tfrecord" in stopped.stderr
+    assert "--skip_corrupt" in stopped.stderr
+    used = dataset(*flags, "--skip_corrupt")
+    assert used.returncode == 0
+    assert "NoteSequences" in used.stdout
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "give --output_dir, or --train_output and --eval_output"),
+        (["--output_dir=o", "--train_output=t"], "--output_dir names both files"),
+        (["--output_dir=o", "--eval_output=e"], "--output_dir names both files"),
+        (["--train_output=t"], "--eval_ratio=0.1 needs --eval_output"),
+        (["--train_output=t", "--eval_output=e", "--eval_ratio=0"], "--eval_ratio=0 leaves nothing for --eval_output"),
+        (["--train_output=t", "--eval_output=t"], "are both t"),
+        (["--output_dir=o", "--eval_ratio=1"], "eval_ratio must be at least 0 and below 1, not 1.0"),
+        (["--output_dir=o", "--transpose=6..-5"], "--transpose=6..-5 must be LOW..HIGH"),
+        (["--output_dir=o", "--transpose=up"], "--transpose=up must be LOW..HIGH"),
+        (["--output_dir=o", "--min_bars=-1"], "min_bars must be at least 0, not -1"),
+        (["--output_dir=o", "--num_processes=0"], "--num_processes must be at least 1, not 0"),
+        ([f"--train_output={NOTES}", "--eval_ratio=0"], "is an input and would be overwritten"),
+        (["--output_dir=o", "--config=polka_rnn"], "no config is called 'polka_rnn'; known are basic_rnn"),
+    ],
+)
+def test_what_cannot_be_or_contradicts_is_a_usage_error(tmp_path: Path, flags: list[str], message: str) -> None:
+    made = dataset("--config=basic_rnn", f"--input={NOTES}", *flags)
+    assert made.returncode == 2
+    assert made.stderr.count("\n") == 1
+    assert message in made.stderr
+
+
+def test_the_config_must_be_named(tmp_path: Path) -> None:
+    made = dataset(f"--input={NOTES}", f"--output_dir={tmp_path}")
+    assert made.returncode == 2
+    assert "--config is missing; known are basic_rnn, mono_rnn, lookback_rnn, attention_rnn" in made.stderr

@@ -1,0 +1,196 @@
+import dataclasses
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import golden_files
+from ostinato.config import preset
+from ostinato.dataset.build import DatasetSettings, build_dataset, examples_of
+from ostinato.dataset.split import is_for_eval
+from ostinato.dataset.statistics import DatasetStatistics
+from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.sequence_example import parse_sequence_example
+from ostinato.formats.tfrecord import read_records
+from ostinato.music.melody import Melody
+
+MONO = DatasetSettings(preset("mono_rnn").encoding, eval_ratio=0.0)
+TUNE = (60, 62, 64, 65, 67, 65, 64, 62)  # a bar each
+
+
+def tune(name: str, pitches: Iterable[int] = TUNE) -> bytes:
+    """One note a bar at 120 quarters a minute in 4/4."""
+    made = NoteSequence(id=name)
+    for bar, pitch in enumerate(pitches):
+        made.notes.add(pitch=pitch, velocity=80, start_time=2 * bar, end_time=2 * bar + 2)
+    made.total_time = made.notes[-1].end_time
+    return made.SerializeToString()
+
+
+def events_of(path: Path) -> list[list[int]]:
+    events = []
+    for record in read_records(path):
+        example = parse_sequence_example(record)
+        assert example.events is not None
+        events.append(example.events.tolist())
+    return events
+
+
+def pitches_of(path: Path) -> list[tuple[int, ...]]:
+    return [Melody(events).pitches for events in events_of(path)]
+
+
+@pytest.fixture(name="build")
+def _build(tmp_path: Path) -> Any:
+    def build(note_sequences: Iterable[bytes], settings: DatasetSettings, **options: Any) -> DatasetStatistics:
+        return build_dataset(
+            note_sequences, tmp_path / "train", tmp_path / "eval", settings, **{"processes": 1, **options}
+        )
+
+    return build
+
+
+@pytest.mark.parametrize("config", ["basic_rnn", "mono_rnn", "lookback_rnn", "attention_rnn"])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_records_are_magentas(golden: Path, tmp_path: Path, build: Any, config: str, processes: int) -> None:
+    encoding = preset(config).encoding
+    records = read_records(golden / "notesequences.tfrecord")
+    statistics = build(records, DatasetSettings(encoding, eval_ratio=0.0), processes=processes)
+    lines = golden_files.json_lines(golden / f"melodies_{config}.jsonl.gz")
+    assert statistics.training_records == len(lines)
+    assert not (tmp_path / "eval").exists()
+    for record, line in zip(read_records(tmp_path / "train"), lines, strict=True):
+        example = parse_sequence_example(record)
+        assert example.labels.tolist() == line["labels"]
+        assert example.events is not None
+        assert example.events.tolist() == line["squashed_events"]
+        assert example.steps_per_bar == line["steps_per_bar"]
+        inputs, _ = encoding.encode(Melody(line["squashed_events"]))
+        np.testing.assert_array_equal(example.inputs, inputs, strict=True)
+
+
+def test_a_note_sequence_goes_its_way_whatever_comes_with_it(tmp_path: Path, build: Any) -> None:
+    names = [f"tune {number}" for number in range(40)]
+    # Each its own first pitch, to be known by.
+    tunes = [tune(name, [30 + number, *TUNE]) for number, name in enumerate(names)]
+    settings = dataclasses.replace(MONO, eval_ratio=0.3, seed=5)
+    build(tunes, settings)
+    for path, for_eval in (("train", False), ("eval", True)):
+        expected = [30 + number for number, name in enumerate(names) if is_for_eval(name, 0.3, 5) is for_eval]
+        assert [pitches[0] for pitches in pitches_of(tmp_path / path)] == expected
+        assert len(expected) > 5
+
+
+def test_training_melodies_are_transposed_within_the_range_and_eval_melodies_are_not(
+    tmp_path: Path, build: Any
+) -> None:
+    by_split = {is_for_eval(name, 0.5, 0): name for name in ("a", "b", "c", "d", "e")}
+    low = [2, 4, 6, 7, 9, 7, 6, 4]
+    settings = dataclasses.replace(MONO, eval_ratio=0.5, transpositions=(-3, -2, 0, 6))
+    statistics = build([tune(by_split[False], low), tune(by_split[True], low)], settings)
+    assert [pitches[0] for pitches in pitches_of(tmp_path / "train")] == [0, 2, 8]
+    assert [pitches[0] for pitches in pitches_of(tmp_path / "eval")] == [2]
+    assert statistics.out_of_range == 1
+    assert (statistics.training_records, statistics.eval_records) == (3, 1)
+
+
+def test_melodies_are_transposed_after_squashing(tmp_path: Path, build: Any) -> None:
+    settings = DatasetSettings(preset("lookback_rnn").encoding, eval_ratio=0.0, transpositions=(0, 1))
+    build([tune("a")], settings)
+    first, second = pitches_of(tmp_path / "train")
+    assert second == tuple(pitch + 1 for pitch in first)
+
+
+def test_no_melody_comes_twice_in_training_or_in_eval(tmp_path: Path, build: Any) -> None:
+    higher = [pitch + 5 for pitch in TUNE]
+    other = [60, 64, 67, 62, 65, 69, 71, 72]
+    tunes = [tune("a"), tune("b", higher), tune("c", other), tune("d"), tune("e", other)]
+    settings = dataclasses.replace(MONO, eval_ratio=0.5, dedupe=True)
+    statistics = build(tunes, settings)
+    assert statistics.duplicates == 3
+    assert sorted(pitches_of(tmp_path / "train") + pitches_of(tmp_path / "eval")) == sorted([TUNE, tuple(other)])
+    # Without it all are kept.
+    assert build(tunes, dataclasses.replace(settings, dedupe=False)).duplicates == 0
+
+
+def test_what_becomes_equal_by_folding_is_left_out_too(tmp_path: Path, build: Any) -> None:
+    wide = [24, *TUNE, 60, 107]
+    folded = [24 + 12, *TUNE, 60, 107 - 12]
+    settings = DatasetSettings(preset("basic_rnn").encoding, eval_ratio=0.0, dedupe=True)
+    statistics = build([tune("a", wide), tune("b", folded)], settings)
+    assert statistics.duplicates == 1
+
+
+def test_no_melody_is_an_error_that_says_why_and_nothing_is_written(tmp_path: Path, build: Any) -> None:
+    (tmp_path / "train").write_bytes(b"an earlier one")
+    message = (
+        r"no melody can be used of 3 NoteSequences: 2 melodies shorter than 7 bars \(--min_bars\); "
+        r"1 melodies of fewer than 5 different pitch classes \(--min_unique_pitches\)"
+    )
+    with pytest.raises(DataError, match=message):
+        build([tune("a", TUNE[:4]), tune("b", TUNE[:6]), tune("c", [60, 62] * 4)], MONO)
+    assert (tmp_path / "train").read_bytes() == b"an earlier one"
+    assert [path.name for path in tmp_path.iterdir()] == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("note_sequences", "changes", "message"),
+    [
+        ([], {}, "the input holds no NoteSequence; convert some MIDI files first"),
+        ([b"\xff\xff"], {}, "none of 1 records can be used; NoteSequence 1: FormatError: this record is no NoteSeq"),
+        ([NoteSequence().SerializeToString()], {}, "no melody can be used of 1 NoteSequences: they hold no notes"),
+        ([tune("a")], {"eval_ratio": 1 - 1e-9}, "all 1 records went to eval and none to training; lower --eval_ratio"),
+        ([tune("a")], {"transpositions": (100,)}, "1 transpositions that leave the model's range"),
+    ],
+)
+def test_nothing_to_train_on_is_an_error(
+    build: Any, note_sequences: list[bytes], changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        build(note_sequences, dataclasses.replace(MONO, **changes))
+
+
+def test_a_note_sequence_that_cannot_be_used_is_counted_and_named(build: Any) -> None:
+    broken = NoteSequence(filename="b.mid")
+    broken.notes.add(pitch=60, velocity=1, start_time=-1, end_time=1)
+    statistics = build([tune("a"), b"\xff", broken.SerializeToString()], MONO)
+    assert (statistics.note_sequences, statistics.failures, statistics.training_records) == (3, 2, 1)
+    assert [reason.split(":")[0] for reason in statistics.failure_reasons] == ["NoteSequence 2", "NoteSequence 3"]
+    assert "b.mid: a time is no number of seconds" in statistics.failure_reasons[1]
+    assert statistics.left_out(MONO.extraction) == ["2 NoteSequences that cannot be read"]
+
+
+def test_note_sequences_are_taken_as_they_are_needed(tmp_path: Path, build: Any) -> None:
+    """The records of the first are on their way before the last is asked for."""
+    sizes = []
+
+    def stream() -> Iterator[bytes]:
+        for number in range(300):
+            sizes.append(sum(path.stat().st_size for path in tmp_path.iterdir()))
+            yield tune(f"{number}")
+
+    build(stream(), MONO)
+    assert sizes[-1] > sizes[0]
+
+
+def test_examples_of_one_note_sequence() -> None:
+    examples = examples_of(tune("a"), MONO)
+    assert (examples.for_eval, len(examples.melodies), examples.extraction.melodies) == (False, 1, 1)
+    with pytest.raises(FormatError, match="no NoteSequence"):
+        examples_of(b"\x00", MONO)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"eval_ratio": -0.1}, {"eval_ratio": 1.0}, {"transpositions": ()}, {"transpositions": (200,)}]
+)
+def test_settings_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError):
+        dataclasses.replace(MONO, **changes)
+
+
+def test_eval_records_need_a_file(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"eval_ratio is 0\.5 but no file"):
+        build_dataset([], tmp_path / "train", None, dataclasses.replace(MONO, eval_ratio=0.5))
