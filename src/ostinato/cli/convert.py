@@ -1,0 +1,76 @@
+"""`ostinato convert`: a folder of music files to one file of NoteSequences."""
+
+import argparse
+import sys
+from typing import Any
+
+from ostinato.cli.flags import add_boolean
+from ostinato.cli.progress import progress
+
+SUMMARY = "turn a folder of MIDI files into NoteSequences"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    parser.add_argument(
+        "--input_dir", "--midi_dir", required=True, metavar="FOLDER", help="the folder with the MIDI files"
+    )
+    parser.add_argument("--output_file", required=True, metavar="FILE", help="the TFRecord file to write")
+    add_boolean(parser, "--recursive", default=False, help="look into the folders in it too")
+    parser.add_argument(
+        "--num_processes", type=_positive, metavar="N", help="how many processes to work with (default: all cores)"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
+    return number
+
+
+def run(args: argparse.Namespace) -> int:
+    """Convert, and say what became of each file."""
+    from ostinato.dataset.convert import ConvertReport, NothingConvertedError, convert_folder
+
+    bar: Any = None
+
+    def show(done: int, total: int) -> None:
+        # Made when the workers are running already: a progress bar starts a thread, and a process with threads
+        # cannot be forked safely.
+        nonlocal bar
+        if bar is None:
+            bar = progress(total=total, unit="files")
+        bar.update(done - bar.n)
+
+    def name_skipped(report: ConvertReport) -> None:
+        if not report.skipped:
+            return
+        print(f"Skipped {len(report.skipped)} of {report.files} files:")
+        by_reason: dict[str, list[str]] = {}
+        for skipped in report.skipped:
+            # The same trouble at different places is one group.
+            by_reason.setdefault(skipped.reason.split(", at byte ")[0], []).append(
+                f"    {skipped.filename}" + skipped.reason[len(skipped.reason.split(", at byte ")[0]) :]
+            )
+        for reason, lines in sorted(by_reason.items(), key=lambda group: -len(group[1])):
+            print(f"  {reason} ({len(lines)}):", *lines, sep="\n")
+
+    try:
+        report = convert_folder(
+            args.input_dir,
+            args.output_file,
+            recursive=args.recursive,
+            processes=args.num_processes,
+            progress=show if sys.stderr.isatty() else None,  # the bar is costly to load
+        )
+    except NothingConvertedError as error:
+        name_skipped(error.report)
+        raise
+    finally:
+        if bar is not None:
+            bar.close()
+    name_skipped(report)
+    sequences = "" if report.records == report.files else f" of {report.files} files"
+    print(f"Wrote {report.records} NoteSequences{sequences} to {args.output_file}")
+    return 0

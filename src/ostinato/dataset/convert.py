@@ -1,0 +1,265 @@
+"""A folder of music files to one TFRecord file of NoteSequences.
+
+The work on one file is a pure function of its name and its bytes
+(`convert_contents`), so that anything may carry it: here, a few processes.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from ostinato.dataset.workers import Failure, map_batches
+from ostinato.errors import DataError, FormatError
+from ostinato.formats.midi_events import MAX_FILE_BYTES
+from ostinato.formats.midi_records import Identity, note_sequence_records
+from ostinato.formats.tfrecord import record_writer
+
+# Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
+BYTES_AT_ONCE = 64 << 10
+TIMEOUT_SECONDS = 60.0  # for a batch of files, and then for one file
+
+Converted = list[bytes] | FormatError  # the records of one file, or why it has none
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFormat:
+    """A kind of file that can be converted.
+
+    Attributes:
+        name: as it stands in the ids of its NoteSequences.
+        read: takes the bytes and the identity of some files, and gives what each converts to.
+    """
+
+    name: str
+    read: Callable[[Sequence[bytes], Sequence[Identity]], list[Converted]]
+
+
+def _read_midi(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
+    return [
+        record if isinstance(record, FormatError) else [record] for record in note_sequence_records(files, identities)
+    ]
+
+
+_MIDI = SourceFormat("midi", _read_midi)
+
+# By the ending of a file's name, in lower case.
+SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType({".mid": _MIDI, ".midi": _MIDI})
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that was not converted: its name, relative to the input folder, and why."""
+
+    filename: str
+    reason: str
+
+
+@dataclass(slots=True)
+class ConvertReport:
+    """What became of the files of a folder.
+
+    Attributes:
+        files: how many there were.
+        converted: how many of them were converted.
+        records: how many NoteSequences were written.
+        skipped: the others, in order.
+    """
+
+    files: int = 0
+    converted: int = 0
+    records: int = 0
+    skipped: list[Skipped] = field(default_factory=list)
+
+
+class NothingConvertedError(DataError):
+    """No file of a folder could be converted.
+
+    Attributes:
+        report: which files there were, and why none could be.
+    """
+
+    def __init__(self, folder: Path, report: ConvertReport) -> None:
+        first = report.skipped[0]
+        super().__init__(
+            f"{folder}: none of its {report.files} files could be converted, so nothing was written; "
+            f"the first is {first.filename}: {first.reason}"
+        )
+        self.report = report
+
+
+def convert_folder(
+    input_dir: str | os.PathLike[str],
+    output_file: str | os.PathLike[str],
+    *,
+    recursive: bool = False,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ConvertReport:
+    """Convert the music files of a folder to NoteSequences.
+
+    Args:
+        input_dir: the folder; its name becomes the collection's.
+        output_file: the TFRecord file to write, whole or not at all. The records are in the order of the paths.
+        recursive: whether to look into the folders in it too.
+        processes: how many to work with; None is one for each core.
+        progress: called with how many files are done, and how many there are, as the work goes on.
+
+    Returns:
+        What became of the files.
+
+    Raises:
+        DataError: if the folder is missing or holds no music files, or the output cannot be written.
+        NothingConvertedError: if it holds some, but none could be converted.
+    """
+    folder = Path(input_dir)
+    names = find_files(folder, recursive=recursive)
+    collection = Path(os.path.abspath(folder)).name  # noqa: PTH100 (a link's own name counts, not its target's)
+    report = ConvertReport(files=len(names))
+    results = map_batches(
+        functools.partial(convert_files, os.fspath(folder), collection),
+        names,
+        processes=processes,
+        timeout_seconds=TIMEOUT_SECONDS,
+    )
+    try:
+        with contextlib.closing(results), record_writer(output_file) as writer:
+            for number, (name, result) in enumerate(zip(names, results, strict=True), 1):
+                if isinstance(result, Failure):
+                    report.skipped.append(Skipped(_text(name), result.reason))
+                elif isinstance(result, FormatError):
+                    report.skipped.append(Skipped(_text(name), str(result)))
+                else:
+                    for record in result:
+                        writer.write(record)
+                    report.converted += 1
+                if progress is not None:
+                    progress(number, len(names))
+            report.records = writer.count
+            if not report.converted:
+                raise NothingConvertedError(folder, report)
+    except OSError as error:
+        raise DataError(f"{os.fspath(output_file)}: cannot be written: {error.strerror}") from error
+    return report
+
+
+def find_files(folder: Path, *, recursive: bool) -> list[str]:
+    """The music files of a folder: paths relative to it, with forward slashes, sorted.
+
+    Links to folders are followed, but no folder is gone through twice.
+
+    Raises:
+        DataError: if the folder is missing, is none, or holds no music files.
+    """
+    try:
+        names = sorted(_walk(folder, "", recursive, set()))
+    except FileNotFoundError:
+        raise DataError(f"{folder}: there is no such folder") from None
+    except NotADirectoryError:
+        raise DataError(f"{folder}: this is a file, not a folder; name the folder it is in") from None
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    if not names:
+        hint = "" if recursive else "; --recursive looks into the folders in it too"
+        raise DataError(f"{folder}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{hint}")
+    return names
+
+
+def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]]) -> Iterator[str]:
+    status = os.stat(folder)  # noqa: PTH116 (tens of thousands of paths: strings are several times faster)
+    if (status.st_dev, status.st_ino) in visited and status.st_ino:
+        return
+    visited.add((status.st_dev, status.st_ino))
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if os.path.splitext(entry.name)[1].lower() in SOURCE_FORMATS and (entry.is_file() or _is_broken(entry)):  # noqa: PTH122
+                yield prefix + entry.name
+            elif recursive and entry.is_dir():
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive, visited)
+
+
+def _is_broken(entry: os.DirEntry[str]) -> bool:
+    """Whether this is a link to nowhere: such a file is reported, not passed over."""
+    return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
+
+
+def convert_files(folder: str, collection: str, names: Sequence[str]) -> list[Converted]:
+    """Read some files of a folder, and convert them.
+
+    Args:
+        folder: the folder.
+        collection: what the collection is called.
+        names: paths relative to the folder.
+
+    Returns:
+        What each converts to.
+    """
+    converted: list[Converted] = []
+    contents: list[tuple[str, bytes]] = []
+    size = 0
+    for name in names:
+        try:
+            data = _read(os.path.join(folder, name))  # noqa: PTH118
+        except (FormatError, OSError) as error:
+            reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+            converted += [*convert_contents(collection, contents), FormatError(reason)]
+            contents, size = [], 0
+            continue
+        contents.append((_text(name), data))
+        size += len(data)
+        if size > BYTES_AT_ONCE:
+            converted += convert_contents(collection, contents)
+            contents, size = [], 0
+    return converted + convert_contents(collection, contents)
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_FILE_BYTES:
+            raise FormatError(f"{size} bytes are too many for one piece; at most {MAX_FILE_BYTES} are read")
+        return file.readall()
+
+
+def convert_contents(collection: str, contents: Sequence[tuple[str, bytes]]) -> list[Converted]:
+    """Convert some files. The result depends on nothing but the arguments.
+
+    Args:
+        collection: what the collection is called.
+        contents: the name of each file, relative to the collection's folder, and its bytes.
+
+    Returns:
+        What each converts to.
+    """
+    converted: list[Converted] = [[] for _ in contents]
+    formats = [SOURCE_FORMATS[os.path.splitext(name)[1].lower()] for name, _ in contents]  # noqa: PTH122
+    for source in dict.fromkeys(formats):
+        places = [place for place, its in enumerate(formats) if its is source]
+        results = source.read(
+            [contents[place][1] for place in places],
+            [identity(source.name, contents[place][0], collection) for place in places],
+        )
+        for place, result in zip(places, results, strict=True):
+            converted[place] = result
+    return converted
+
+
+def identity(source: str, filename: str, collection: str) -> Identity:
+    """What the NoteSequence of a file is called, in Magenta's way.
+
+    Args:
+        source: the name of its format.
+        filename: relative to the collection's folder, with forward slashes.
+        collection: what the collection is called.
+    """
+    digest = hashlib.sha1(filename.encode(), usedforsecurity=False).hexdigest()
+    return Identity(f"/id/{source}/{collection}/{digest}", filename, collection)
+
+
+def _text(name: str) -> str:
+    """A file's name without the bytes that are no UTF-8, which no record can hold."""
+    return name if name.isascii() else os.fsencode(name).decode(errors="replace")

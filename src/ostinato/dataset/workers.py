@@ -1,0 +1,304 @@
+"""A map over processes that outlives its workers.
+
+Results come in the order of the jobs, while only a few batches of jobs are under
+way at a time, so neither side of the map has to fit in memory. A worker that
+crashes or hangs is replaced, and the batch it held is done again job by job: the
+failure lands on the one job that caused it, and the rest goes on.
+"""
+
+import contextlib
+import functools
+import itertools
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+FIRST_BATCH = 4  # jobs, before any time is known
+LARGEST_BATCH = 256  # jobs
+BATCH_SECONDS = 0.02  # long against the cost of handing a batch over, short against a person's patience
+BATCHES_AHEAD = 4  # batches under way or done but not yet asked for, per process
+PARENT_CHECK_SECONDS = 1.0  # how often an idle worker looks whether its parent is still there
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What stands in the results for a job that gave none.
+
+    Attributes:
+        job: the job.
+        reason: one line: the exception's text, or that the worker crashed or took too long.
+    """
+
+    job: Any
+    reason: str
+
+
+def map_jobs(
+    function: Callable[[T], R],
+    jobs: Iterable[T],
+    *,
+    processes: int | None = None,
+    timeout_seconds: float | None = None,
+) -> Generator[R | Failure, None, None]:
+    """`map_batches` for a function of one job."""
+    return map_batches(functools.partial(_each, function), jobs, processes=processes, timeout_seconds=timeout_seconds)
+
+
+def _each(function: Callable[[T], R], batch: Sequence[T]) -> list[R]:
+    return [function(job) for job in batch]
+
+
+def map_batches(
+    function: Callable[[Sequence[T]], Sequence[R]],
+    jobs: Iterable[T],
+    *,
+    processes: int | None = None,
+    timeout_seconds: float | None = None,
+) -> Generator[R | Failure, None, None]:
+    """Do jobs on several processes at once, and give the results in the order of the jobs.
+
+    The jobs go to the workers in batches of about 20 ms of work each. A batch that raises, crashes its worker or
+    takes too long is done again job by job, so a job may be done twice: `function` should have no lasting effects.
+
+    Args:
+        function: takes some jobs, and gives one result for each. It goes to the workers by pickle where processes
+            are not forked, and so do jobs and results everywhere: make it a module's function, or a partial of one.
+        jobs: taken as they are needed, a few batches ahead.
+        processes: how many workers; None is one for each core this process may use.
+        timeout_seconds: how long a batch, or one job done again, may take before its worker is stopped. None is for
+            ever, and lets a single process or a single job be done right here, where a crash would take us with it.
+
+    Yields:
+        The result of each job, or a `Failure`. Closing the generator stops the workers.
+    """
+    if processes is None:
+        processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    stream = iter(jobs)
+    first = list(itertools.islice(stream, 2))
+    stream = itertools.chain(first, stream)
+    if timeout_seconds is None and min(processes, len(first)) <= 1:
+        while batch := list(itertools.islice(stream, FIRST_BATCH)):
+            yield from _attempt(function, batch)
+    else:
+        pool = _Pool(function, processes, timeout_seconds)
+        try:
+            yield from pool.map(stream)
+        finally:
+            pool.stop()
+
+
+def _attempt(function: Callable[[Sequence[T]], Sequence[R]], batch: Sequence[T]) -> list[R | Failure]:
+    """The results of a batch; where it raises, of each of its jobs by itself."""
+    try:
+        return list(function(batch))
+    except Exception as error:  # the next job must go on, whatever this one raised
+        if len(batch) > 1:
+            return [result for job in batch for result in _attempt(function, [job])]
+        _logger.debug("%s", traceback.format_exc())
+        return [Failure(batch[0], f"{type(error).__name__}: {error}")]
+
+
+def _work(function: Callable[[Sequence[Any]], Sequence[Any]], connection: Connection, parent: int) -> None:
+    """A worker's life: batches in, results out, until told to end or left alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    with contextlib.suppress(EOFError, OSError):  # the parent is gone
+        while True:
+            while not connection.poll(PARENT_CHECK_SECONDS):
+                if os.getppid() != parent:
+                    return
+            batch = connection.recv()
+            if batch is None:
+                return
+            connection.send(_attempt(function, batch))
+
+
+@dataclass(slots=True)
+class _Batch(Generic[T]):
+    """Jobs that were handed out together, and their results as far as they are known."""
+
+    jobs: list[T]
+    results: list[Any] = field(default_factory=list)
+    missing: int = 0
+
+    def __post_init__(self) -> None:
+        self.results = [None] * len(self.jobs)
+        self.missing = len(self.jobs)
+
+    def fill(self, start: int, results: Sequence[Any]) -> None:
+        self.results[start : start + len(results)] = results
+        self.missing -= len(results)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """The jobs [start, stop) of a batch, for one worker."""
+
+    batch: _Batch[Any]
+    start: int
+    stop: int
+
+    @property
+    def jobs(self) -> list[Any]:
+        return self.batch.jobs[self.start : self.stop]
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: BaseProcess
+    connection: Connection
+    task: _Task | None = None
+    began: float = 0.0  # time.monotonic() when it got the task
+
+
+class _Pool(Generic[T]):
+    def __init__(
+        self, function: Callable[[Sequence[T]], Sequence[Any]], processes: int, timeout_seconds: float | None
+    ) -> None:
+        self._function = function
+        self._processes = max(processes, 1)
+        self._timeout_seconds = timeout_seconds
+        self._context = _context()
+        self._workers: list[_Worker] = []
+        self._retries: deque[_Task] = deque()  # go before new batches
+        self._batch_size = FIRST_BATCH
+
+    def map(self, jobs: Iterator[T]) -> Iterator[Any]:
+        under_way: deque[_Batch[T]] = deque()
+        jobs_left = True
+        while True:
+            while self._has_room() and (self._retries or (jobs_left and len(under_way) < self._limit())):
+                if self._retries:
+                    self._hand_out(self._retries.popleft())
+                elif batch := list(itertools.islice(jobs, self._batch_size)):
+                    under_way.append(_Batch(batch))
+                    self._hand_out(_Task(under_way[-1], 0, len(batch)))
+                else:
+                    jobs_left = False
+            if not under_way:
+                return
+            if under_way[0].missing:
+                self._collect()
+            else:
+                yield from under_way.popleft().results
+
+    def _limit(self) -> int:
+        return self._processes * BATCHES_AHEAD
+
+    def _has_room(self) -> bool:
+        return len(self._workers) < self._processes or any(worker.task is None for worker in self._workers)
+
+    def _hand_out(self, task: _Task) -> None:
+        worker = next((worker for worker in self._workers if worker.task is None), None)
+        if worker is None:
+            worker = self._start_worker()
+        worker.task = task
+        worker.began = time.monotonic()
+        try:
+            # Cannot block for long: an idle worker reads.
+            worker.connection.send(task.jobs)
+        except OSError:  # it died while idle; found out and handled in _collect
+            _logger.debug("worker %d was gone before its batch", worker.process.pid)
+
+    def _start_worker(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(  # type: ignore[attr-defined]
+            target=_work, args=(self._function, theirs, os.getpid()), daemon=True
+        )
+        with warnings.catch_warnings():
+            # Forking beside threads is unsafe where a thread may hold a lock that the worker needs. The threads left
+            # here are OpenBLAS's, which know about forks.
+            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
+            process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _collect(self) -> None:
+        """Wait for one worker or more to finish, crash or run out of time, and take what there is."""
+        busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
+        patience = None
+        if self._timeout_seconds is not None:
+            oldest = min(worker.began for worker in busy.values())
+            patience = max(0.0, oldest + self._timeout_seconds - time.monotonic())
+        ready = wait(list(busy), patience)
+        for connection in ready:
+            assert isinstance(connection, Connection)
+            self._take_results(busy.pop(connection))
+        if self._timeout_seconds is not None:
+            for worker in busy.values():
+                if time.monotonic() - worker.began >= self._timeout_seconds:
+                    self._replace(worker, f"took longer than {self._timeout_seconds:g} s")
+
+    def _take_results(self, worker: _Worker) -> None:
+        assert worker.task is not None
+        try:
+            results = worker.connection.recv()
+        except (EOFError, OSError):  # the worker died, perhaps in the middle of its answer
+            worker.process.join(1)
+            self._replace(worker, f"crashed its worker process ({_ending(worker.process)})")
+            return
+        seconds = (time.monotonic() - worker.began) / len(results)
+        self._batch_size = min(max(int(BATCH_SECONDS / max(seconds, 1e-9)), 1), LARGEST_BATCH)
+        worker.task.batch.fill(worker.task.start, results)
+        worker.task = None
+
+    def _replace(self, worker: _Worker, reason: str) -> None:
+        """Stop a worker. What it was at is done again job by job, or has failed if it was one job already."""
+        self._workers.remove(worker)
+        worker.process.kill()
+        worker.process.join()
+        worker.connection.close()
+        task = worker.task
+        assert task is not None
+        if task.stop - task.start == 1:
+            (job,) = task.jobs
+            task.batch.fill(task.start, [Failure(job, reason)])
+        else:
+            self._retries.extend(_Task(task.batch, index, index + 1) for index in range(task.start, task.stop))
+
+    def stop(self) -> None:
+        for worker in self._workers:
+            if worker.task is None:
+                with contextlib.suppress(OSError):
+                    worker.connection.send(None)
+            else:  # the caller has lost interest
+                worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.connection.close()
+        self._workers.clear()
+
+
+def _context() -> BaseContext:
+    # A fork costs milliseconds, any other start the imports anew. Beside Python threads of the caller (a server's,
+    # say) a fork could copy a lock that is held, so there the system's default way is taken.
+    if sys.platform == "linux" and threading.active_count() == 1:
+        return multiprocessing.get_context("fork")
+    return multiprocessing.get_context("spawn")
+
+
+def _ending(process: BaseProcess) -> str:
+    code = process.exitcode
+    if code is not None and code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"

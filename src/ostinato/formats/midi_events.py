@@ -1,0 +1,289 @@
+"""The events of many MIDI files at once, as arrays.
+
+Small files are many, and the cost of an array operation on a small file is all
+overhead. So the bytes of several files are laid end to end and every step is
+done for all of them together.
+
+A track is a chain: each event says, by its bytes alone, where the next one
+begins; except that it may leave out its status byte and mean the status before
+it. A place in the chain is thus an offset together with how many data bytes such
+a *running status* has, one or two. For every place the next one is computed as
+an array operation, as if an event began at every byte, and then the chain is
+followed from the start of each track, which is the only loop over events.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.errors import FormatError
+
+MAX_FILE_BYTES = 3 << 20  # a file takes about 100 times its size in memory
+MAX_TICK = 2**31 - 1
+MAX_DELTA_BYTES = 5  # the standard allows 4; some writers pad
+
+META = 0xFF
+_END_OF_TRACK_KIND = 0x2F
+_END_OF_TRACK = bytes((META, _END_OF_TRACK_KIND, 0))
+_HEADER_BYTES = 8  # of a chunk: four letters, then the length of its body
+_LEADING_BYTES = 256  # how far in a file may begin: 4 bytes of junk, 20 of RIFF, 128 of MacBinary
+_PADDING = bytes(16)  # so that looking a few bytes ahead needs no care
+
+# By the first byte of an event: how many bytes it has, data included. System exclusive (F0, F7) and meta events (FF)
+# have a length of their own; 0 marks what MIDI leaves undefined.
+_EVENT_BYTES = np.zeros(256, np.int32)
+_EVENT_BYTES[0x80:0xC0] = 3  # note off, note on, pressure of a key, control change
+_EVENT_BYTES[0xC0:0xE0] = 2  # program change, pressure of a channel
+_EVENT_BYTES[0xE0:0xF0] = 3  # pitch bend
+_EVENT_BYTES[[0xF1, 0xF2, 0xF3, 0xF6]] = 2, 3, 2, 1
+_EVENT_BYTES[[0xF8, 0xFA, 0xFB, 0xFC, 0xFE]] = 1
+
+# The same as steps from one place of the chain to the next, for both kinds of place (see `_next_places`), [256, 2].
+_STEPS = np.stack((2 * _EVENT_BYTES, 2 * _EVENT_BYTES), axis=1)
+_STEPS[0x00:0x80] = 4, 3  # a data byte: two of them, or one; and so it stays
+_STEPS[0xC0:0xE0] += 1, 1  # from here on a running status has one data byte
+_STEPS[0xF0:0x100] += 0, 1  # unchanged
+
+
+_PROBLEMS = {
+    1: "a data byte stands where a status byte must",
+    2: "a status byte stands where a data byte must",
+    3: f"a time of more than {MAX_DELTA_BYTES} bytes or {MAX_TICK} ticks",
+    4: "an event runs over the end of its track",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MidiEvents:
+    """All events of F files, n in number, by file, track and place in the track.
+
+    Attributes:
+        errors: [F] why a file cannot be read, or None. Such a file has no events here.
+        ticks_per_quarter: [F] 0 where a file cannot be read.
+        track_file: [number of tracks] the file of each track.
+        track_is_first: [number of tracks] whether it is the first of its file.
+        track: int32 [n] the track of each event, counted over all files.
+        tick: int64 [n] ticks since the start of the track.
+        status: uint8 [n] 0x80..0xFF, with running status filled in.
+        data1, data2: uint8 [n] the two bytes after the status: what they mean depends on it.
+        data_offset: int32 [n] where data1 stands in `octets`.
+        octets: uint8, the bytes of all files, one after the other.
+    """
+
+    errors: list[str | None]
+    ticks_per_quarter: list[int]
+    track_file: NDArray[np.int32]
+    track_is_first: NDArray[np.bool_]
+    track: NDArray[np.int32]
+    tick: NDArray[np.int64]
+    status: NDArray[np.uint8]
+    data1: NDArray[np.uint8]
+    data2: NDArray[np.uint8]
+    data_offset: NDArray[np.int32]
+    octets: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+
+def read_events(files: Sequence[bytes]) -> MidiEvents:
+    """Read the events of MIDI files.
+
+    Args:
+        files: the bytes of each file. Memory grows with their sum, by about 100 bytes for each.
+
+    Returns:
+        The events of those that can be read, and for the others why not.
+    """
+    errors: list[str | None] = [None] * len(files)
+    ticks_per_quarter = [0] * len(files)
+    file_starts: list[int] = []
+    spans: list[tuple[int, int]] = []
+    track_file: list[int] = []
+    track_is_first: list[bool] = []
+    place = 0
+    for number, data in enumerate(files):
+        file_starts.append(place)
+        try:
+            ticks_per_quarter[number], tracks = _find_tracks(data)
+        except FormatError as error:
+            errors[number] = str(error)
+        else:
+            spans.extend([(place + start, place + end) for start, end in tracks])
+            track_file.extend([number] * len(tracks))
+            track_is_first.extend([True] + [False] * (len(tracks) - 1))
+        place += len(data)
+
+    octets = np.frombuffer(b"".join((*files, _PADDING)), np.uint8)
+    next_low = _next_low(octets)
+    offset, counts, ends = _follow(_next_places(octets, next_low), spans)
+    track = np.repeat(np.arange(len(spans), dtype=np.int32), counts)
+    first_event = (np.cumsum(counts) - counts)[track]
+    body = next_low[offset] + 1
+    status, is_running, is_lost = _statuses(octets[body], first_event)
+    data_offset = body + 1 - is_running
+    data1, data2 = octets[data_offset], octets[data_offset + 1]
+    has_two = _EVENT_BYTES[status] == 3
+    delta, is_long = _deltas(octets, offset, body - offset)
+    total = np.cumsum(delta)
+    tick = total - (total - delta)[first_event]
+    problem = np.zeros(len(track), np.uint8)
+    overrun = np.flatnonzero(ends != np.array([end for _, end in spans], np.int64))
+    problem[is_long | (tick > MAX_TICK)] = 3
+    problem[(status < 0xF0) & ((data1 | (data2 * has_two)) >= 0x80)] = 2
+    problem[is_lost] = 1
+    problem[np.cumsum(counts)[overrun] - 1] = 4
+    kept: slice | NDArray[np.bool_] = slice(None)
+    if problem.any() or any(errors):
+        kept = np.ones(len(track), np.bool_)
+        at = np.flatnonzero(problem)
+        at = at[np.diff(track[at], prepend=-1) != 0]  # the first of each track
+        for which, event in zip(track[at].tolist(), at.tolist(), strict=True):
+            begin = int(first_event[event])
+            before = slice(begin, event)
+            over = np.flatnonzero((status[before] == META) & (data1[before] == _END_OF_TRACK_KIND))
+            if len(over):  # a few stray bytes after the last event are no reason to lose a tune
+                kept[begin + int(over[0]) : begin + int(counts[which])] = False
+                continue
+            number = track_file[which]
+            errors[number] = errors[number] or (
+                f"{_PROBLEMS[problem[event]]}, at byte {int(body[event]) - file_starts[number]}"
+            )
+        kept &= np.array([error is None for error in errors])[np.asarray(track_file, np.int32)[track]]
+    return MidiEvents(
+        errors=errors,
+        ticks_per_quarter=ticks_per_quarter,
+        track_file=np.asarray(track_file, np.int32),
+        track_is_first=np.asarray(track_is_first, np.bool_),
+        track=track[kept],
+        tick=tick[kept],
+        status=status[kept],
+        data1=data1[kept],
+        data2=data2[kept],
+        data_offset=data_offset[kept],
+        octets=octets,
+    )
+
+
+def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
+    """Ticks per quarter, and where each declared track's events begin and end."""
+    if len(data) > MAX_FILE_BYTES:
+        raise FormatError(f"{len(data)} bytes are too many for a MIDI file; at most {MAX_FILE_BYTES} are read")
+    header = data.find(b"MThd", 0, _LEADING_BYTES)
+    if header < 0:
+        raise FormatError("the file is empty" if not data else "no MIDI file: its header, MThd, is missing")
+    if len(data) < header + 14:
+        raise FormatError("the file is cut off in its header")
+    header_bytes = int.from_bytes(data[header + 4 : header + 8])
+    declared = int.from_bytes(data[header + 10 : header + 12])
+    division = int.from_bytes(data[header + 12 : header + 14])
+    if header_bytes < 6:
+        raise FormatError(f"the header says that it is {header_bytes} bytes long, not 6")
+    if division >= 0x8000:
+        raise FormatError("times are in SMPTE frames, which know no beats")
+    if division == 0:
+        raise FormatError("the header says 0 ticks per quarter note")
+    if declared == 0:
+        raise FormatError("the header says that there are no tracks")
+
+    tracks: list[tuple[int, int]] = []
+    place = header + _HEADER_BYTES + header_bytes
+    while len(tracks) < declared and place + _HEADER_BYTES <= len(data):
+        kind = data[place : place + 4]
+        start = place + _HEADER_BYTES
+        place = start + int.from_bytes(data[place + 4 : start])
+        if kind == b"MTrk":
+            if place > len(data) and not data.endswith(_END_OF_TRACK):
+                raise FormatError(f"the file is cut off in the track at byte {start - _HEADER_BYTES}")
+            tracks.append((start, min(place, len(data))))
+        elif not (kind.isascii() and kind.isalnum()) or place > len(data):
+            raise FormatError(f"no track begins at byte {start - _HEADER_BYTES}")
+    if len(tracks) < declared and place != len(data):
+        raise FormatError(f"the file is cut off: {declared} tracks are declared and {len(tracks)} are there")
+    if not any(start < end for start, end in tracks):
+        raise FormatError("there are no events in it")
+    return division, tracks
+
+
+def _next_low(octets: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """For each byte, where the next one below 0x80 stands, itself included: there a variable-length number ends."""
+    last = len(octets) - 1
+    lows = np.where(octets < 0x80, np.arange(len(octets), dtype=np.int32), np.int32(last))
+    return np.minimum.accumulate(lows[::-1])[::-1]
+
+
+def _next_places(octets: NDArray[np.uint8], next_low: NDArray[np.int32]) -> NDArray[np.int32]:
+    """For each place of the chain, the next one.
+
+    A place is twice the offset where a delta time begins, plus one where a running status has one data byte.
+    """
+    last = len(octets) - 1
+    # Both kinds of place side by side, in one 64-bit number: half the operations.
+    base = np.arange(len(octets), dtype=np.int64) * (2 << 32 | 2)
+    by_body = base + _STEPS.view(np.int64)[:, 0][octets]
+
+    # What has a length of its own, and what is undefined: no chain that comes to the last byte ends well.
+    at = np.flatnonzero(octets >= 0xF0)
+    at = at[_EVENT_BYTES[octets[at]] == 0]
+    is_meta = octets[at] == META
+    length_at = np.minimum(at + 1 + is_meta, last)
+    length_end = next_low[length_at].astype(np.int64)
+    length = np.zeros(len(at), np.int64)
+    for ahead in range(4):
+        inside = length_at + ahead <= length_end
+        length = np.where(inside, length << 7 | octets[np.minimum(length_at + ahead, last)] & 0x7F, length)
+    is_undefined = ~is_meta & (octets[at] != 0xF0) & (octets[at] != 0xF7)
+    after = np.where(is_undefined | (length_end - length_at >= 4), last, np.minimum(length_end + 1 + length, last))
+    by_body.view(np.int32).reshape(-1, 2)[at] = np.stack((2 * after, 2 * after + 1), axis=1)
+
+    return by_body[np.minimum(next_low + 1, last)].view(np.int32)
+
+
+def _follow(
+    next_places: NDArray[np.int32], spans: Sequence[tuple[int, int]]
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+    """Follow the chain of each track.
+
+    Returns:
+        The offset of each event; how many events each track has; and where each track's last event ends.
+    """
+    places: list[int] = []
+    step = next_places.data
+    counts: list[int] = []
+    ends: list[int] = []
+    for start, end in spans:
+        before = len(places)
+        place, stop = 2 * start, 2 * end
+        while place < stop:
+            places.append(place)
+            place = step[place]
+        counts.append(len(places) - before)
+        ends.append(place >> 1)
+    return np.array(places, np.int32) >> 1, np.array(counts, np.int64), np.array(ends, np.int64)
+
+
+def _statuses(
+    first_byte: NDArray[np.uint8], first_event: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
+    """The status of each event; whether it is running; whether it runs on from nothing."""
+    is_running = first_byte < 0x80
+    if not is_running.any():
+        return first_byte, is_running, is_running
+    event = np.arange(len(first_byte))
+    # A meta event changes no running status.
+    carrier = np.maximum.accumulate(np.where(is_running | (first_byte == META), -1, event))
+    status = np.where(is_running, first_byte[carrier], first_byte)
+    return status, is_running, is_running & ((carrier < first_event) | (status >= 0xF0))
+
+
+def _deltas(
+    octets: NDArray[np.uint8], offset: NDArray[np.int32], width: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The delta time of each event, in ticks, and whether it has too many bytes."""
+    delta = (octets[offset] & 0x7F).astype(np.int64)
+    for ahead in range(1, min(int(width.max(initial=0)), MAX_DELTA_BYTES)):
+        longer = np.flatnonzero(width > ahead)
+        delta[longer] = delta[longer] << 7 | octets[offset[longer] + ahead] & 0x7F
+    return delta, width > MAX_DELTA_BYTES

@@ -1,0 +1,178 @@
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ostinato.dataset.convert import (
+    NothingConvertedError,
+    Skipped,
+    convert_contents,
+    convert_files,
+    convert_folder,
+    find_files,
+)
+from ostinato.errors import DataError, FormatError
+from ostinato.formats.midi_events import MAX_FILE_BYTES
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.tfrecord import read_records
+
+# One track, one note: middle C for a quarter note.
+TUNE = bytes.fromhex("4d546864 00000006 0000 0001 01e0 4d54726b 0000000d 00 90 3c 64 83 60 80 3c 00 00 ff 2f 00")
+
+
+def sequences(path: Path) -> list[NoteSequence]:
+    return [NoteSequence.FromString(record) for record in read_records(path)]
+
+
+@pytest.fixture
+def tunes(tmp_path: Path) -> Path:
+    folder = tmp_path / "tunes"
+    (folder / "deep" / "er").mkdir(parents=True)
+    for name in ("b.mid", "A.MIDI", "é.Mid", "deep/a.mid", "deep/er/z.midi"):
+        (folder / name).write_bytes(TUNE)
+    (folder / "notes.txt").write_text("no music")
+    return folder
+
+
+def test_whole_golden_folder(golden: Path, tmp_path: Path) -> None:
+    """Every record that Magenta writes is written, byte for byte, in the order of the paths."""
+    output = tmp_path / "out.tfrecord"
+    report = convert_folder(golden / "corpora", output, recursive=True, processes=2)
+    found = {sequence.filename: sequence for sequence in sequences(output)}
+    expected = {sequence.filename: sequence for sequence in sequences(golden / "notesequences.tfrecord")}
+    assert list(found) == sorted(found)
+    assert {name: found[name] for name in expected} == expected
+    assert report.records == report.converted == len(found)
+    assert report.files == len(found) + len(report.skipped)
+
+
+def test_names_ids_and_order(tunes: Path, tmp_path: Path) -> None:
+    report = convert_folder(tunes, tmp_path / "out", recursive=True)
+    names = ["A.MIDI", "b.mid", "deep/a.mid", "deep/er/z.midi", "é.Mid"]
+    found = sequences(tmp_path / "out")
+    assert [sequence.filename for sequence in found] == names
+    assert {sequence.collection_name for sequence in found} == {"tunes"}
+    assert [sequence.id for sequence in found] == [
+        "/id/midi/tunes/" + hashlib.sha1(name.encode()).hexdigest() for name in names
+    ]
+    assert (report.files, report.converted, report.records, report.skipped) == (5, 5, 5, [])
+
+
+@pytest.mark.parametrize("processes", [1, 2, None])
+def test_any_number_of_processes_gives_the_same_file(tunes: Path, tmp_path: Path, processes: int | None) -> None:
+    for number in range(100):
+        (tunes / f"{number:03}.mid").write_bytes(TUNE[: -1 - number % 3] if number % 10 == 0 else TUNE)
+    convert_folder(tunes, tmp_path / "one", recursive=True, processes=1)
+    report = convert_folder(tunes, tmp_path / "some", recursive=True, processes=processes)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "some").read_bytes()
+    assert (report.files, report.converted, len(report.skipped)) == (105, 95, 10)
+
+
+def test_without_recursive_only_the_folder_itself(tunes: Path) -> None:
+    assert find_files(tunes, recursive=False) == ["A.MIDI", "b.mid", "é.Mid"]
+
+
+def test_links_are_followed_but_not_in_circles(tunes: Path, tmp_path: Path) -> None:
+    (tunes / "deep" / "circle").symlink_to(tunes)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "linked.mid").write_bytes(TUNE)
+    (tunes / "link").symlink_to(other)
+    (tunes / "broken.mid").symlink_to(tmp_path / "none")
+    names = find_files(tunes, recursive=True)
+    assert names == ["A.MIDI", "b.mid", "broken.mid", "deep/a.mid", "deep/er/z.midi", "link/linked.mid", "é.Mid"]
+    report = convert_folder(tunes, tmp_path / "out", recursive=True)
+    assert report.skipped == [Skipped("broken.mid", "cannot be read: No such file or directory")]
+
+
+def test_bad_files_are_named_with_their_reason(tunes: Path, tmp_path: Path) -> None:
+    (tunes / "a_cut.mid").write_bytes(TUNE[:-3])
+    (tunes / "c_text.mid").write_text("no music")
+    (tunes / "d_large.mid").write_bytes(TUNE + bytes(MAX_FILE_BYTES))
+    report = convert_folder(tunes, tmp_path / "out")
+    assert [skipped.filename for skipped in report.skipped] == ["a_cut.mid", "c_text.mid", "d_large.mid"]
+    assert "cut off in the track at byte 14" in report.skipped[0].reason
+    assert "no MIDI file" in report.skipped[1].reason
+    assert "too many" in report.skipped[2].reason
+    assert len(sequences(tmp_path / "out")) == 3
+
+
+def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    (folder / "x.mid").write_text("no music")
+    (tmp_path / "out").write_bytes(b"earlier")
+    with pytest.raises(NothingConvertedError, match=r"none of its 1 files .* x\.mid: no MIDI file") as caught:
+        convert_folder(folder, tmp_path / "out")
+    assert caught.value.report.files == 1
+    assert (tmp_path / "out").read_bytes() == b"earlier"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bad", "out"]
+
+
+def test_missing_and_empty_folders(tunes: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such folder"):
+        convert_folder(tmp_path / "none", tmp_path / "out")
+    with pytest.raises(DataError, match="this is a file, not a folder"):
+        convert_folder(tunes / "b.mid", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"ends in \.mid or \.midi; --recursive"):
+        convert_folder(tmp_path / "empty", tmp_path / "out")
+    with pytest.raises(DataError, match=r"ends in \.mid or \.midi$"):
+        convert_folder(tmp_path / "empty", tmp_path / "out", recursive=True)
+
+
+def test_output_that_cannot_be_written(tunes: Path) -> None:
+    with pytest.raises(DataError, match="cannot be written"):
+        convert_folder(tunes, tunes / "b.mid" / "out")
+    if Path("/dev/full").exists():
+        with pytest.raises(DataError, match="cannot be written"):
+            convert_folder(tunes, "/proc/none/out")
+
+
+def test_progress_is_told(tunes: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    convert_folder(tunes, tmp_path / "out", progress=lambda done, total: told.append((done, total)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_conversion_is_a_function_of_name_and_bytes(tunes: Path) -> None:
+    names = ["b.mid", "none.mid", "deep/a.mid"]
+    from_files = convert_files(str(tunes), "tunes", names)
+    good, bad = convert_contents("tunes", [("b.mid", TUNE), ("x.MIDI", b"")])
+    assert from_files[0] == good
+    assert isinstance(from_files[1], FormatError)
+    assert isinstance(bad, FormatError)
+    assert convert_contents("tunes", []) == []
+
+
+def test_a_name_that_is_no_text(tunes: Path, tmp_path: Path) -> None:
+    try:
+        Path(os.fsdecode(os.fsencode(tunes) + b"/\xff.mid")).write_bytes(TUNE)
+    except OSError:
+        pytest.skip("this file system wants UTF-8")
+    convert_folder(tunes, tmp_path / "out")
+    assert sequences(tmp_path / "out")[-1].filename == "\ufffd.mid"
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_no_half_file_and_no_process(tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(3000):
+        (folder / f"{number}.mid").write_bytes(
+            TUNE[:14] + b"MTrk" + (9 * 4000 + 4).to_bytes(4) + TUNE[22:31] * 4000 + TUNE[31:]
+        )
+    command = [sys.executable, "-m", "ostinato", "convert", f"--input_dir={folder}", f"--output_file={tmp_path}/out/a"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not list((tmp_path / "out").glob(".*.tmp") if (tmp_path / "out").exists() else []):
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(20) != 0
+    assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)

@@ -1,0 +1,31 @@
+"""MIDI files written out event by event, and their notes as tuples."""
+
+from ostinato.formats.midi import midi_to_note_sequence
+
+END = "00 ff 2f 00"
+NOTE = "00 90 3c 40 83 60 80 3c 00"  # middle C for 480 ticks
+
+
+def midi(*tracks: str, division: int = 480, declared: int | None = None) -> bytes:
+    """A MIDI file of tracks given as hexadecimal events, each with its delta time."""
+    count = len(tracks) if declared is None else declared
+    bodies = [bytes.fromhex(track) for track in tracks]
+    return (
+        b"MThd\0\0\0\6\0\1"
+        + count.to_bytes(2)
+        + division.to_bytes(2)
+        + b"".join(b"MTrk" + len(body).to_bytes(4) + body for body in bodies)
+    )
+
+
+def notes(data: bytes) -> list[tuple[int, int, float, float, int, int, bool]]:
+    """Pitch, velocity, start, end, instrument, program, is_drum."""
+    return [
+        (note.pitch, note.velocity, note.start_time, note.end_time, note.instrument, note.program, note.is_drum)
+        for note in midi_to_note_sequence(data).notes
+    ]
+
+
+def spans(data: bytes) -> list[tuple[int, float, float]]:
+    """Pitch, start, end."""
+    return [(pitch, start, end) for pitch, _, start, end, *_ in notes(data)]

@@ -1,0 +1,93 @@
+"""What the documents tell users to type works."""
+
+import importlib.machinery
+import importlib.util
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import symusic
+
+import ostinato
+
+PROJECT = Path(__file__).parent.parent
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+# `make test` is what runs this test; the demo has a test of its own; pip would install what is installed.
+NOT_RUN_HERE = {"make", "pip"}
+
+
+def _blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def _commands() -> Iterator[list[str]]:
+    for block in _blocks("sh"):
+        for line in block.splitlines():
+            words = shlex.split(line)
+            if words[0] not in NOT_RUN_HERE:
+                yield words
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the README takes for granted: MIDI files, a primer, a bundle."""
+    folder = tmp_path_factory.mktemp("readme")
+    tunes = sorted((PROJECT / "data" / "aird" / "midi").glob("*.mid"))[:40]
+    (folder / "midi").mkdir()
+    for tune in tunes:
+        shutil.copy(tune, folder / "midi")
+    ostinato.write_midi(ostinato.Melody([60, -2, 62, -2, 64, -2, -2, -1] * 4).to_note_sequence(), folder / "primer.mid")
+    shutil.copy(PROJECT / "tests" / "golden" / "gold_attention.mag", folder / "attention_rnn.mag")
+    return folder
+
+
+def test_every_readme_command_runs_in_its_order(workplace: Path) -> None:
+    commands = list(_commands())
+    assert len(commands) >= 8
+    for command in commands:
+        # The words are run as they stand, but for the number of steps, which would take minutes.
+        quick = [re.sub(r"num_training_steps=\d+", "num_training_steps=2", word) for word in command]
+        program = SCRIPTS / quick[0]
+        assert program.exists(), f"{quick[0]} is not installed beside {sys.executable}"
+        done = subprocess.run([program, *quick[1:]], cwd=workplace, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
+    made = sorted((workplace / "generated").glob("*.mid"))
+    assert len(made) == 30
+    for path in made:
+        # Another library's reader, so that our own mistakes cannot hide each other.
+        notes = [note for track in symusic.Score(path).tracks for note in track.notes]
+        assert len({note.pitch for note in notes}) > 1, path
+
+
+def test_the_readmes_python_runs(workplace: Path) -> None:
+    (program,) = _blocks("python")
+    subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=workplace, check=True)
+    assert (workplace / "new.mid").read_bytes().startswith(b"MThd")
+
+
+def test_the_command_reference_is_fresh() -> None:
+    loader = importlib.machinery.SourceFileLoader("write_reference", str(PROJECT / "scripts" / "write_reference"))
+    spec = importlib.util.spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    loader.exec_module(module)
+    written = (PROJECT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert written == module.reference(), "run scripts/write_reference"
+
+
+PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert (page.parent / target).exists(), f"{page} links to {target}"
