@@ -7,8 +7,6 @@ files, and write the records.
 """
 
 import argparse
-import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -17,6 +15,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from machine import machine
 
 from ostinato.dataset.convert import find_files
 from ostinato.formats.tfrecord import read_records, write_records
@@ -57,8 +57,7 @@ def main() -> None:
         bytes_out = output.stat().st_size
 
     wall = statistics.median(walls)
-    kind = platform.processor() or platform.machine()
-    print(f"machine: {kind}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(f"machine: {machine('numpy')}")
     print(f"input:   {len(names)} files, {bytes_in:,} bytes; output: {len(records)} records, {bytes_out:,} bytes")
     print(f"wall:    {wall:.2f} s median of {args.runs} ({min(walls):.2f}..{max(walls):.2f}), whole process")
     print(f"cpu:     {statistics.median(cpus):.2f} s median, all processes")

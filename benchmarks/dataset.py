@@ -11,7 +11,6 @@ floor: the time in which this disk takes as many bytes as were written, synced.
 
 import argparse
 import os
-import platform
 import re
 import statistics
 import subprocess
@@ -19,6 +18,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+from machine import cores, machine
 
 from ostinato.formats.atomic import atomic_writer
 from ostinato.formats.tfrecord import expand_paths
@@ -32,11 +33,11 @@ def main() -> None:
     parser.add_argument("--configs", default="lookback_rnn,attention_rnn", help="comma list (default: %(default)s)")
     parser.add_argument("--copies", type=int, default=1, help="how often to read the input (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="of each config (default: %(default)s)")
-    parser.add_argument("--num_processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--num_processes", type=int, default=cores())
     parser.add_argument("--output_dir", type=Path, help="where the data sets go for a while (default: a new folder)")
     args = parser.parse_args()
 
-    print(f"{processor()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}")
+    print(machine("numpy"))
     with tempfile.TemporaryDirectory(dir=args.output_dir) as folder:
         paths = expand_paths(args.input)
         source = Path(folder) / "notes.tfrecord"
@@ -89,12 +90,6 @@ def floor(folder: Path, size: int) -> float:
         for _ in range(size // MEGABYTE + 1):
             file.write(block)
     return time.perf_counter() - began
-
-
-def processor() -> str:
-    if match := re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8")):
-        return match[1]
-    return platform.processor()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ played. All figures are medians; the machine should have nothing else to do.
 
 import argparse
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
+from machine import machine
 
 from ostinato.bundle import Bundle, array_shapes, load_bundle, save_bundle
 from ostinato.config import preset
@@ -51,22 +51,11 @@ def main() -> None:
     parser.add_argument("--bundle_file", help="the model to play")
     parser.add_argument("--runs", type=int, default=9, help="processes to take the median of (default 9)")
     args = parser.parse_args()
-    print(machine())
+    print(machine("numpy"))
     with tempfile.TemporaryDirectory() as folder:
         bundle_file = args.bundle_file or random_bundle(Path(folder) / "random.mag")
         whole_process(bundle_file, folder, args.runs)
         steps_per_second(Model(load_bundle(bundle_file)))
-
-
-def machine() -> str:
-    """What the figures depend on."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text().splitlines()
-        model = next((line.split(": ")[1] for line in lines if line.startswith("model name")), model)
-    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
-    return f"{model}, {os.cpu_count()} cores{load}; Python {platform.python_version()}, NumPy {np.__version__}"
 
 
 def random_bundle(path: Path) -> str:

@@ -28,6 +28,8 @@ def test_the_presets_are_magentas(
     assert (hparams.batch_size, hparams.rnn_layer_sizes, hparams.dropout_keep_prob) == (128, (128, 128), 0.5)
     assert (hparams.attn_length, hparams.clip_norm, hparams.initial_learning_rate) == (attn_length, clip_norm, 0.001)
     assert (hparams.decay_steps, hparams.decay_rate, hparams.residual_connections) == (1000, 0.97, False)
+    # What Magenta does not have is off.
+    assert (hparams.warmup_steps, hparams.lr_schedule, hparams.weight_decay) == (0, "staircase", 0.0)
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
@@ -95,6 +97,10 @@ def test_unreadable_hparams_say_how_to_write_them(text: str, message: str) -> No
         ({"dropout_keep_prob": float("nan")}, "dropout_keep_prob must be a finite number"),
         ({"attn_scope": "all"}, "attn_scope must be one of stack, first_layer"),
         ({"clip_norm": -1}, "clip_norm must be above 0"),
+        ({"warmup_steps": -1}, "warmup_steps must be at least 0, not -1"),
+        ({"warmup_steps": 0.5}, "warmup_steps must be an integer, not 0.5"),
+        ({"lr_schedule": "linear"}, "lr_schedule must be one of staircase, cosine, not 'linear'"),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0, not -0.1"),
         ({"residual_connections": 1}, "residual_connections must be True or False"),
     ],
 )
@@ -112,6 +118,13 @@ def test_an_integer_serves_as_a_number() -> None:
 def test_settings_survive_json(name: str) -> None:
     config = preset(name).with_hparams({"rnn_layer_sizes": [8, 4], "residual_connections": True})
     assert Config.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_settings_from_before_an_hparam_was_there_have_its_default() -> None:
+    settings = preset("lookback_rnn").to_json()
+    for later in ("warmup_steps", "lr_schedule", "weight_decay"):
+        del settings["hparams"][later]
+    assert Config.from_json(settings) == preset("lookback_rnn")
 
 
 def test_settings_that_are_none_are_refused() -> None:

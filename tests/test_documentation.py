@@ -2,6 +2,7 @@
 
 import importlib.machinery
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import symusic
@@ -23,8 +25,8 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 NOT_RUN_HERE = {"make", "pip"}
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+def _blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
 
 
 def _commands() -> Iterator[list[str]]:
@@ -62,13 +64,29 @@ def test_every_readme_command_runs_in_its_order(workplace: Path) -> None:
     assert len(made) == 30
     for path in made:
         # Another library's reader, so that our own mistakes cannot hide each other.
-        notes = [note for track in symusic.Score(path).tracks for note in track.notes]
+        score: Any = symusic.Score(path)
+        notes = [note for track in score.tracks for note in track.notes]
         assert len({note.pitch for note in notes}) > 1, path
 
 
-def test_the_readmes_python_runs(workplace: Path) -> None:
-    (program,) = _blocks("python")
-    subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=workplace, check=True)
+def test_the_demo_goes_the_whole_road(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = (PROJECT / "scripts" / "demo").read_text(encoding="utf-8")
+    quick = script.replace("num_training_steps=200", "num_training_steps=2")
+    assert quick != script
+    (tmp_path / "scripts" / "demo").write_text(quick, encoding="utf-8")
+    shutil.copytree(PROJECT / "data", tmp_path / "data")
+    environment = os.environ | {"PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["sh", "scripts/demo"], cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert len(list((tmp_path / "generated").glob("*.mid"))) == 10
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_python_of_a_page_runs(workplace: Path, page: str) -> None:
+    programs = _blocks("python", (PROJECT / page).read_text(encoding="utf-8"))
+    assert programs
+    for program in programs:
+        subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=workplace, check=True)
     assert (workplace / "new.mid").read_bytes().startswith(b"MThd")
 
 

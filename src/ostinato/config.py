@@ -15,6 +15,7 @@ from ostinato.encodings import Encoding, KeyEncoding, LookbackEncoding, OneHotEn
 from ostinato.errors import FormatError, SettingsError
 
 AttentionScope = Literal["stack", "first_layer"]
+LearningRateSchedule = Literal["staircase", "cosine"]
 
 # The encodings by the name they carry in a settings file.
 _ENCODINGS = {"one_hot": OneHotEncoding, "lookback": LookbackEncoding, "key": KeyEncoding}
@@ -33,8 +34,14 @@ class Hparams:
         attn_length: rows of the attention's memory; 0 is no attention.
         attn_scope: "stack", attention around all layers (2016), or "first_layer" (later Magenta).
         clip_norm: global norm that the gradients are cut to.
-        initial_learning_rate: Adam's, at step 0 (alias: learning_rate).
-        decay_steps, decay_rate: the learning rate is multiplied by decay_rate every decay_steps.
+        initial_learning_rate: Adam's, before it decays (alias: learning_rate).
+        warmup_steps: steps over which the learning rate first rises, in a line from 0 to the initial one.
+        lr_schedule: what follows the warm-up. "staircase" multiplies the learning rate by decay_rate every
+            decay_steps. "cosine" lowers it over decay_steps, along half a cosine, to decay_rate of the initial one,
+            where it stays.
+        decay_steps, decay_rate: of the schedule.
+        weight_decay: share of every kernel, times the learning rate, that each step takes off it, as AdamW does;
+            biases and the attention's score keep all.
         skip_first_n_losses: first steps of each melody that do not count in the loss.
         residual_connections: add each layer's input to its output.
     """
@@ -46,8 +53,11 @@ class Hparams:
     attn_scope: AttentionScope = "stack"
     clip_norm: float = 5.0
     initial_learning_rate: float = 0.001
+    warmup_steps: int = 0
+    lr_schedule: LearningRateSchedule = "staircase"
     decay_steps: int = 1000
     decay_rate: float = 0.97
+    weight_decay: float = 0.0
     skip_first_n_losses: int = 0
     residual_connections: bool = False
 
@@ -63,16 +73,14 @@ class Hparams:
         )
         _require(0 < self.dropout_keep_prob <= 1, "dropout_keep_prob", "above 0 and at most 1", self.dropout_keep_prob)
         _require(self.attn_length >= 0, "attn_length", "at least 0", self.attn_length)
-        _require(
-            self.attn_scope in get_args(AttentionScope),
-            "attn_scope",
-            "one of " + ", ".join(get_args(AttentionScope)),
-            self.attn_scope,
-        )
+        _require_one_of(AttentionScope, "attn_scope", self.attn_scope)
         _require(self.clip_norm > 0, "clip_norm", "above 0", self.clip_norm)
         _require(self.initial_learning_rate > 0, "initial_learning_rate", "above 0", self.initial_learning_rate)
+        _require(self.warmup_steps >= 0, "warmup_steps", "at least 0", self.warmup_steps)
+        _require_one_of(LearningRateSchedule, "lr_schedule", self.lr_schedule)
         _require(self.decay_steps >= 1, "decay_steps", "at least 1", self.decay_steps)
         _require(0 < self.decay_rate <= 1, "decay_rate", "above 0 and at most 1", self.decay_rate)
+        _require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
         _require(self.skip_first_n_losses >= 0, "skip_first_n_losses", "at least 0", self.skip_first_n_losses)
 
 
@@ -93,6 +101,10 @@ def _typed(setting: dataclasses.Field[Any], value: Any) -> Any:
 def _require(holds: bool, name: str, bound: str, value: object) -> None:
     if not holds:
         raise SettingsError(f"hparam {name} must be {bound}, not {value!r}")
+
+
+def _require_one_of(choices: Any, name: str, value: str) -> None:
+    _require(value in get_args(choices), name, "one of " + ", ".join(get_args(choices)), value)
 
 
 def parse_hparams(text: str) -> dict[str, Any]:
@@ -165,11 +177,11 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values; `from_json` reads them back equal."""
-        kind = next(name for name, kind in _ENCODINGS.items() if type(self.encoding) is kind)
-        assert dataclasses.is_dataclass(self.encoding)
+        encoding: Any = self.encoding  # a dataclass, which a protocol cannot ask for
+        kind = next(name for name, kind in _ENCODINGS.items() if type(encoding) is kind)
         return {
             "name": self.name,
-            "encoding": {"kind": kind, **_plain(dataclasses.asdict(self.encoding))},
+            "encoding": {"kind": kind, **_plain(dataclasses.asdict(encoding))},
             "hparams": _plain(dataclasses.asdict(self.hparams)),
         }
 

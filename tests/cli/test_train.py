@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tiny_examples
-from ostinato.bundle import checkpoints
+from ostinato.bundle import checkpoints, load_bundle
 from ostinato.cli.main import main
 from ostinato.config import preset
 from ostinato.formats.tfrecord import write_records
@@ -202,6 +203,57 @@ def test_contradictions_name_the_hparam_and_both_values(
     assert main([*again, "--config=mono_rnn"]) == (1 if evaluation else 2)
     assert ("mono_rnn needs 130" if evaluation else "config basic_rnn, not mono_rnn") in capsys.readouterr().err
     assert main([*again, "--config=basic_rnn", f"--hparams={HPARAMS}"]) == 0
+
+
+def test_fine_tuning(records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(new_run(tmp_path / "old", records, "--num_training_steps=2")) == 0
+    save = ["bundle", "save", f"--run_dir={tmp_path / 'old'}", f"--bundle_file={tmp_path / 'old.mag'}"]
+    assert main(save) == 0
+    # The model brings its config and hparams; how it learns may change, and the kind of its file is no matter.
+    for source in ("old", "old/train/checkpoint-00000002.safetensors", "old.mag"):
+        run_dir = tmp_path / "from" / source
+        tune = flags(run_dir, records, f"--init_from={tmp_path / source}", "--hparams=batch_size=4", "--seed=5")
+        for total in (1, 3):  # the same command line goes on with it
+            assert main([*tune, f"--num_training_steps={total}"]) == 0
+            assert f"step {total}: learning rate 0.01" in capsys.readouterr().out
+    tuned = load_bundle(run_dir)
+    assert (tuned.config.hparams.rnn_layer_sizes, tuned.config.hparams.batch_size) == ((6,), 4)
+    assert main(["bundle", "show", str(run_dir)]) == 0
+    assert re.search(r"init from: +file old\.mag, sha256 [0-9a-f]{64}", capsys.readouterr().out)
+    # Without the flag, and so without the file, it goes on too.
+    assert main(flags(run_dir, records, "--num_training_steps=4")) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--config=mono_rnn"], "of the config basic_rnn, not mono_rnn"),
+        (["--hparams=rnn_layer_sizes=[7]"], "rnn_layer_sizes=(6,), not (7,)"),
+        (["--hparams=attn_length=3"], "attn_length=0, not 3"),
+        (["--hparams=residual_connections=true"], "residual_connections=False, not True"),
+        (["--hparams=batch_size=0"], "batch_size must be at least 1"),
+    ],
+)
+def test_what_a_model_is_cannot_change_in_fine_tuning(
+    wrong: list[str], message: str, records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(new_run(tmp_path / "old", records, "--num_training_steps=1")) == 0
+    assert main(flags(tmp_path / "new", records, f"--init_from={tmp_path / 'old'}", *wrong)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_run_that_has_begun_keeps_its_origin(
+    records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(new_run(tmp_path / "old", records, "--num_training_steps=1")) == 0
+    again = flags(tmp_path / "old", records, f"--init_from={tmp_path / 'old'}", "--num_training_steps=2")
+    assert main(again) == 2
+    assert "was begun from random values, not from --init_from=" in capsys.readouterr().err
+    assert main(flags(tmp_path / "new", records, f"--init_from={tmp_path / 'none.mag'}")) == 1
+    assert "none.mag: there is no such bundle" in capsys.readouterr().err
 
 
 def test_a_damaged_checkpoint_says_what_to_do(

@@ -1,6 +1,7 @@
 import contextlib
 import dataclasses
 import errno
+import hashlib
 import json
 import os
 import subprocess
@@ -13,17 +14,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ostinato.bundle import array_shapes, checkpoints, decode_bundle
+from ostinato.bundle import Bundle, array_shapes, checkpoints, decode_bundle
 from ostinato.config import preset
 from ostinato.encodings import LookbackEncoding
 from ostinato.errors import FormatError, OstinatoError, SettingsError
 from ostinato.training.batches import Position
 from ostinato.training.checkpoints import (
     Checkpoint,
+    Origin,
     latest_checkpoint,
     only_job,
     read_checkpoint,
     require_same,
+    require_same_origin,
     save_checkpoint,
     stored_run,
     train_folder,
@@ -151,6 +154,42 @@ def test_contradictions_are_named() -> None:
     lookback = preset("lookback_rnn")
     with pytest.raises(SettingsError, match="encoding"):
         require_same(lookback, dataclasses.replace(lookback, encoding=LookbackEncoding(min_pitch=36)), "run1")
+
+
+def test_an_origin_is_told_by_its_arrays(tmp_path: Path) -> None:
+    basic = preset("basic_rnn").with_hparams({"rnn_layer_sizes": (1,)})
+    zeros = {name: np.zeros(shape, np.float32) for name, shape in array_shapes(basic).items()}
+    origin = Origin(tmp_path / "old.mag", Bundle(basic, zeros, {"made_by": "Magenta", "step": 30}))
+    # Name, shape and little endian floats of each array, by name.
+    written = b"".join(
+        f"{name} {shape} ".encode() + bytes(4 * int(np.prod(shape)))
+        for name, shape in (
+            ("lstm.0.bias", (4,)),
+            ("lstm.0.kernel", (39, 4)),
+            ("output.bias", (38,)),
+            ("output.kernel", (1, 38)),
+        )
+    )
+    assert origin.told() == {
+        "file": "old.mag",
+        "sha256": hashlib.sha256(written).hexdigest(),
+        "training": "made by Magenta, trained for 30 steps",
+    }
+    (tmp_path / "run1").mkdir()
+    unknown = Origin(f"{tmp_path}/run1/", Bundle(basic, zeros))
+    assert unknown.told() == {"file": "run1", "sha256": origin.told()["sha256"]}
+
+
+def test_a_run_has_one_origin() -> None:
+    origin, other = (Origin(f"{step}.mag", Bundle(CONFIG, checkpoint(step).arrays)) for step in (1, 2))
+    begun = checkpoint(history={"init_from": origin.told()})
+    require_same_origin(begun, origin, "run1")
+    require_same_origin(begun, dataclasses.replace(origin, path="renamed.mag"), "run1")
+    with pytest.raises(SettingsError, match=r"^run1: .* from 1\.mag, arrays of SHA-256 .* not from --init_from=2\.mag"):
+        require_same_origin(begun, other, "run1")
+    for history in ({}, {"init_from": "words"}):
+        with pytest.raises(SettingsError, match=r"^run1: .* from random values, not from --init_from=1\.mag"):
+            require_same_origin(checkpoint(history=history), origin, "run1")
 
 
 def test_settings_are_there_to_read(tmp_path: Path) -> None:

@@ -69,6 +69,14 @@ def test_no_dropout_and_nothing_left_out(examples: Examples) -> None:
     assert network.training
 
 
+def test_how_a_model_learns_changes_nothing_in_its_evaluation(examples: Examples) -> None:
+    network = MelodyNetwork(CONFIG, generator=torch.Generator().manual_seed(0))
+    changes = {"warmup_steps": 5, "lr_schedule": "cosine", "weight_decay": 0.5, "initial_learning_rate": 1}
+    other = MelodyNetwork(CONFIG.with_hparams(changes))
+    other.load_arrays(network.arrays())
+    assert evaluate(other, examples) == evaluate(network, examples)
+
+
 def test_each_checkpoint_is_evaluated_once_up_to_the_last_step(examples: Examples, tmp_path: Path) -> None:
     learn(tmp_path / "run", examples, 2)
     steps: list[int] = []

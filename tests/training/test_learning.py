@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import tiny_examples
-from ostinato.config import Hparams, preset
+from ostinato.config import Config, Hparams, preset
 from ostinato.errors import OstinatoError, SettingsError
 from ostinato.training.batches import Position, training_batches
 from ostinato.training.checkpoints import Checkpoint
@@ -19,15 +19,45 @@ CONFIG = preset("basic_rnn").with_hparams(
 )
 
 
-def fresh() -> Checkpoint:
-    arrays = MelodyNetwork(CONFIG, generator=torch.Generator().manual_seed(1)).arrays()
+def fresh(config: Config = CONFIG) -> Checkpoint:
+    arrays = MelodyNetwork(config, generator=torch.Generator().manual_seed(1)).arrays()
     zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
-    return Checkpoint(CONFIG, arrays, zeros, zeros, step=0, position=Position(), seed=0)
+    return Checkpoint(config, arrays, zeros, zeros, step=0, position=Position(), seed=0)
 
 
 def test_the_learning_rate_falls_in_stairs() -> None:
     hparams = Hparams(initial_learning_rate=0.5, decay_steps=10, decay_rate=0.5)
     assert [learning_rate(hparams, step) for step in (0, 9, 10, 19, 20, 35)] == [0.5, 0.5, 0.25, 0.25, 0.125, 0.0625]
+
+
+def test_the_learning_rate_rises_in_a_line_before_it_falls() -> None:
+    hparams = Hparams(initial_learning_rate=0.5, warmup_steps=4, decay_steps=10, decay_rate=0.5)
+    rates = [learning_rate(hparams, step) for step in (0, 1, 2, 3, 4, 13, 14, 24)]
+    assert rates == [0.125, 0.25, 0.375, 0.5, 0.5, 0.5, 0.25, 0.125]
+
+
+def test_the_learning_rate_falls_along_half_a_cosine() -> None:
+    hparams = Hparams(initial_learning_rate=1.0, warmup_steps=2, lr_schedule="cosine", decay_steps=4, decay_rate=0.2)
+    # From 1 to 0.2; a quarter of the way down the cosine is 0.70710678, so 0.2 + 0.4 * 1.70710678.
+    expected = [0.5, 1, 1, 0.882842712, 0.6, 0.317157288, 0.2, 0.2, 0.2]
+    assert [learning_rate(hparams, step) for step in (*range(8), 1000)] == pytest.approx(expected, rel=1e-8)
+
+
+def test_weight_decay_is_of_the_kernels_alone_and_no_part_of_the_gradient(tmp_path: Path) -> None:
+    config = CONFIG.with_hparams({"attn_length": 2})
+    examples = tiny_examples.examples(tmp_path, config, 4)
+    after = {}
+    for weight_decay in (0.0, 0.5):
+        start = fresh(config.with_hparams({"weight_decay": weight_decay}))
+        learner = Learner(start, CPU, Processes())
+        learner.learn(next(training_batches(examples, batch_size=4, seed=0, start=Position())))
+        after[weight_decay] = learner.checkpoint({})
+    for name, array in start.arrays.items():
+        # The step's learning rate is 0.01: of each kernel 0.01 * 0.5 goes.
+        gone = 0.005 * array if name.endswith("kernel") else np.zeros_like(array)
+        np.testing.assert_allclose(after[0.0].arrays[name] - after[0.5].arrays[name], gone, atol=1e-7, err_msg=name)
+        np.testing.assert_array_equal(after[0.0].means[name], after[0.5].means[name])
+    assert start.arrays["attention.score"].any()
 
 
 def test_adams_first_step_moves_each_parameter_by_the_learning_rate(tmp_path: Path) -> None:

@@ -13,14 +13,24 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import tiny_examples
-from ostinato.bundle import checkpoints
+from ostinato.bundle import checkpoint_path, checkpoints, load_bundle, save_bundle
 from ostinato.config import Config, preset
-from ostinato.errors import DataError, OstinatoError, SettingsError
+from ostinato.errors import DataError, FormatError, OstinatoError, SettingsError
 from ostinato.formats.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tfrecord import write_records
-from ostinato.training.checkpoints import Checkpoint, latest_checkpoint, only_job, read_checkpoint, train_folder
+from ostinato.training.batches import Position
+from ostinato.training.checkpoints import (
+    Checkpoint,
+    Origin,
+    latest_checkpoint,
+    only_job,
+    read_checkpoint,
+    train_folder,
+)
+from ostinato.training.evaluate import evaluate
 from ostinato.training.examples import Examples, load_examples
 from ostinato.training.loop import TrainReport, TrainSettings, train
+from ostinato.training.network import MelodyNetwork
 from ostinato.training.summaries import Summary
 
 LOOKBACK = preset("lookback_rnn").with_hparams(
@@ -29,6 +39,8 @@ LOOKBACK = preset("lookback_rnn").with_hparams(
 ATTENTION = preset("attention_rnn").with_hparams(
     {"batch_size": 4, "rnn_layer_sizes": (8,), "attn_length": 4, "initial_learning_rate": 0.01}
 )
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
@@ -142,6 +154,52 @@ def test_checkpoints_and_what_they_tell(examples: Examples, tmp_path: Path) -> N
 def test_the_first_checkpoint_is_there_before_the_first_step(examples: Examples, tmp_path: Path) -> None:
     learn(tmp_path / "run", examples, 1)
     assert [step for step, _ in checkpoints(train_folder(tmp_path / "run"))] == [0, 1]
+
+
+def test_a_run_begins_from_a_model(tmp_path: Path) -> None:
+    # Without dropout, all in one batch: the first loss is the model's own, and Adam begins afresh.
+    path = GOLDEN / "gold_attention.mag"
+    bundle = load_bundle(path)
+    config = bundle.config.with_hparams(
+        {"batch_size": 11, "dropout_keep_prob": 1.0, "initial_learning_rate": 0.02, "lr_schedule": "cosine"}
+    )
+    examples = tiny_examples.examples(tmp_path, config, 11)
+    network = MelodyNetwork(config)
+    network.load_arrays(bundle.arrays)
+    own_loss = evaluate(network, examples).loss
+    losses: list[float] = []
+
+    def on_step(step: int, summary: Summary | None) -> None:
+        assert summary is not None
+        losses.append(summary.metrics.loss)
+
+    def tune(steps: int) -> TrainReport:
+        settings = TrainSettings(num_training_steps=steps, summary_frequency=1, device="cpu", seed=3)
+        return train(tmp_path / "run", examples, config, settings, origin=Origin(path, bundle), on_step=on_step)
+
+    assert tune(6).step == 6
+    first = read_checkpoint(checkpoint_path(train_folder(tmp_path / "run"), 0))
+    assert all(np.array_equal(first.arrays[name], array) for name, array in bundle.arrays.items())
+    assert not any(moment.any() for moments in (first.means, first.squares) for moment in moments.values())
+    assert (first.step, first.position) == (0, Position())
+    # The same call goes on with the run.
+    report = tune(12)
+    assert (report.first_step, report.step) == (6, 12)
+    assert losses[0] == pytest.approx(own_loss, rel=1e-5)
+    assert losses[-1] < 0.8 * losses[0]
+    # And a bundle made from it says so.
+    saved = save_bundle(load_bundle(tmp_path / "run"), tmp_path / "mine.mag")
+    assert saved.provenance["init_from"]["file"] == "gold_attention.mag"
+    assert len(saved.provenance["init_from"]["sha256"]) == 64
+    assert saved.provenance["init_from"]["training"] == "made by Magenta with TensorFlow 2.15.1"
+    settings = json.loads((train_folder(tmp_path / "run") / "settings.json").read_text())
+    assert settings["init_from"] == saved.provenance["init_from"]
+
+
+def test_a_model_of_another_shape_is_no_beginning(examples: Examples, tmp_path: Path) -> None:
+    origin = Origin("gold_lookback.mag", load_bundle(GOLDEN / "gold_lookback.mag"))
+    with pytest.raises(FormatError, match=r"layers \[8\] needs array"):
+        train(tmp_path / "run", examples, LOOKBACK, TrainSettings(1, device="cpu"), origin=origin)
 
 
 def test_a_run_keeps_its_settings(examples: Examples, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import importlib.util
 import logging
+import os
 import signal
 import sys
 import threading
@@ -48,6 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "a run that has begun keeps its own",
     )
     parser.add_argument(
+        "--init_from",
+        metavar="MODEL",
+        help="begin a new run from this model instead of random values: a .mag bundle, ours or Magenta's, a checkpoint "
+        "or a run_dir; its config and hparams are the run's, but for what --hparams changes in how it learns",
+    )
+    parser.add_argument(
         "--num_training_steps", type=int, default=0, metavar="N", help="steps of the run in all; 0: until stopped"
     )
     parser.add_argument("--summary_frequency", type=int, default=10, metavar="N", help="steps between two summaries")
@@ -69,11 +76,15 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     if any(importlib.util.find_spec(name) is None for name in ("torch", "tensorboard")):
         raise MissingExtraError("training", "train")
+    # PyTorch's threads would spin while they wait for each other, some milliseconds in each operation as soon as
+    # another program wants a core: a step then takes three times as long. Asleep, they lose nothing.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     return _evaluate(args) if args.eval else _train(args)
 
 
 def _train(args: argparse.Namespace) -> int:
-    from ostinato.training.checkpoints import stored_run
+    from ostinato.bundle import load_bundle
+    from ostinato.training.checkpoints import Origin, stored_run
     from ostinato.training.examples import load_examples
     from ostinato.training.learning import pick_device
     from ostinato.training.loop import TrainSettings, train
@@ -88,12 +99,18 @@ def _train(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     stored = stored_run(args.run_dir)
+    hparams = parse_hparams(args.hparams)
+    origin = None
+    if args.init_from is not None:
+        origin = Origin(args.init_from, load_bundle(args.init_from, config=args.config, hparams=hparams))
     if stored is not None:
         config = _as_asked(stored.config, args)
+    elif origin is not None:
+        config = origin.bundle.config.with_hparams(hparams)
     elif args.config is None:
-        raise SettingsError(f"--config is missing: a new run needs one of {', '.join(PRESETS)}")
+        raise SettingsError(f"--config is missing: a new run needs one of {', '.join(PRESETS)}, or --init_from")
     else:
-        config = preset(args.config).with_hparams(parse_hparams(args.hparams))
+        config = preset(args.config).with_hparams(hparams)
     processes = Processes.from_environment()
     processes.share_cores()
     device = pick_device(args.device, processes)
@@ -110,7 +127,14 @@ def _train(args: argparse.Namespace) -> int:
     # A signal before all processes are there ends this one; after that it asks for a stop.
     with bar, processes.joined(device), _stopped_by_signals(patient=processes.count > 1) as signals:
         report = train(
-            args.run_dir, examples, config, settings, processes=processes, stop=signals.stop, on_step=on_step
+            args.run_dir,
+            examples,
+            config,
+            settings,
+            origin=origin,
+            processes=processes,
+            stop=signals.stop,
+            on_step=on_step,
         )
     if processes.rank == 0:
         if report.step == report.first_step and not report.stopped:

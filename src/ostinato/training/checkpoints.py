@@ -10,7 +10,9 @@ with these arrays more, by the names of the arrays they belong to:
 
 and with the rest in the provenance: step, epoch and batch (both counted from 0,
 the next one to come), seed, data files and number of melodies, seconds trained,
-and the metrics of the last summary. Every random number of a run comes from
+the metrics of the last summary, and for a run that began from another model
+`init_from`: that model's file, the SHA-256 of its arrays, and what is known of
+its own training, in words. Every random number of a run comes from
 its seed and the step, so the seed is the state of all generators.
 
 `run_dir/train/` holds the checkpoints, `settings.json` to read by eye, and
@@ -19,6 +21,7 @@ its seed and the step, so the seed is the state of all generators.
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import sys
@@ -38,7 +41,9 @@ from ostinato.bundle import (
     checkpoints,
     decode_bundle,
     encode_bundle,
+    printable,
 )
+from ostinato.bundle.files import training_summary
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError
 from ostinato.formats.atomic import atomic_writer
@@ -107,6 +112,29 @@ class Checkpoint:
                 raise FormatError(f"{source}: the optimizer's arrays are of another shape or type than the model's")
         step, epoch, batch, seed = place
         return Checkpoint(bundle.config, bundle.arrays, means, squares, step, Position(epoch, batch), seed, history)
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """The model that a run begins from in place of random values.
+
+    Attributes:
+        path: what the user pointed at.
+        bundle: the model.
+    """
+
+    path: str | os.PathLike[str]
+    bundle: Bundle
+
+    def told(self) -> dict[str, str]:
+        """What the run's checkpoints, and bundles made of them, say of it."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self.bundle.arrays.items()):
+            digest.update(f"{name} {array.shape} ".encode())
+            digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+        training = printable(training_summary(self.bundle.provenance))
+        told = {"file": Path(self.path).resolve().name, "sha256": digest.hexdigest()}
+        return {**told, "training": training} if training else told
 
 
 def train_folder(run_dir: str | os.PathLike[str]) -> Path:
@@ -193,6 +221,24 @@ def require_same(stored: Config, asked: Config, run_dir: str | os.PathLike[str])
             raise refuse(f"hparam {setting.name}", _written(there), _written(here))
     if stored.encoding != asked.encoding:
         raise refuse("encoding", stored.encoding, asked.encoding)
+
+
+def require_same_origin(stored: Checkpoint, origin: Origin, run_dir: str | os.PathLike[str]) -> None:
+    """Make sure that a run was begun from the model that is asked for.
+
+    Raises:
+        SettingsError: if it was begun from another one, or from random values.
+    """
+    there, asked = stored.history.get("init_from"), origin.told()
+    if isinstance(there, dict) and there.get("sha256") == asked["sha256"]:
+        return
+    began = "random values"
+    if isinstance(there, dict):
+        began = f"{there.get('file')}, arrays of SHA-256 {str(there.get('sha256'))[:12]}..."
+    raise SettingsError(
+        f"{os.fspath(run_dir)}: this run was begun from {began}, not from --init_from={os.fspath(origin.path)}, "
+        f"arrays of SHA-256 {asked['sha256'][:12]}...; leave that out to go on with it, or choose another --run_dir"
+    )
 
 
 def _written(value: object) -> object:

@@ -1,4 +1,4 @@
-"""One training step: loss, gradients, clipping, Adam.
+"""One training step: loss, gradients, clipping, Adam with decoupled weight decay.
 
 Adam's moments are 0.9 and 0.999 and its epsilon 1e-8, TensorFlow's defaults.
 TensorFlow adds epsilon before it corrects the bias of the squared gradient's
@@ -6,6 +6,7 @@ mean, PyTorch after: no matter but for gradients near 1e-8.
 """
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,8 +50,20 @@ def pick_device(name: str, processes: Processes) -> torch.device:
 
 
 def learning_rate(hparams: Hparams, step: int) -> float:
-    """The learning rate of the step that follows `step` steps: decay_rate lower every decay_steps."""
-    return float(hparams.initial_learning_rate * hparams.decay_rate ** (step // hparams.decay_steps))
+    """The learning rate of the step that follows `step` steps.
+
+    Both schedules count their steps from the end of the warm-up, whose n-th
+    step has n / warmup_steps of the initial rate: none is made at a rate of 0.
+    """
+    initial = hparams.initial_learning_rate
+    since = step - hparams.warmup_steps
+    if since < 0:
+        return initial * (step + 1) / hparams.warmup_steps
+    if hparams.lr_schedule == "cosine":
+        gone = min(since / hparams.decay_steps, 1.0)
+        last = initial * hparams.decay_rate
+        return last + (initial - last) * (1 + math.cos(math.pi * gone)) / 2
+    return float(initial * hparams.decay_rate ** (since // hparams.decay_steps))
 
 
 def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -82,8 +95,13 @@ class Learner:
         self._network.load_arrays(start.arrays)
         self._network.to(device).train()
         self._parameters = dict(self._network.named_parameters())
-        self._optimizer = torch.optim.Adam(
-            self._parameters.values(), lr=start.config.hparams.initial_learning_rate, fused=True
+        kernels = [parameter for name, parameter in self._parameters.items() if name.endswith("kernel")]
+        others = [parameter for name, parameter in self._parameters.items() if not name.endswith("kernel")]
+        # Without weight decay AdamW is Adam.
+        self._optimizer = torch.optim.AdamW(
+            [{"params": kernels, "weight_decay": self._hparams.weight_decay}, {"params": others, "weight_decay": 0.0}],
+            lr=self._hparams.initial_learning_rate,
+            fused=True,
         )
         for name, parameter in self._parameters.items():
             self._optimizer.state[parameter] = {

@@ -17,13 +17,16 @@ import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
+from ostinato.bundle import Bundle
 from ostinato.config import Config
 from ostinato.errors import DataError, SettingsError
 from ostinato.training.batches import Position, Prefetched, training_batches
 from ostinato.training.checkpoints import (
     Checkpoint,
+    Origin,
     only_job,
     require_same,
+    require_same_origin,
     save_checkpoint,
     stored_run,
     train_folder,
@@ -103,6 +106,7 @@ def train(
     config: Config,
     settings: TrainSettings,
     *,
+    origin: Origin | None = None,
     processes: Processes | None = None,
     stop: threading.Event | None = None,
     on_step: Callable[[int, Summary | None], None] | None = None,
@@ -118,12 +122,14 @@ def train(
         examples: what to learn from.
         config: the model; where the run has begun, it must be the stored one.
         settings: how long, how fast, where.
+        origin: the model to begin from; random values if None. Where the run has begun, it must be the same one.
         processes: this process among those of the job, joined; alone if None.
         stop: ends the training after the running step, with a checkpoint, once it is set.
         on_step: called after each step, in process 0, with its number, and with a summary where one was made.
 
     Raises:
-        SettingsError: if the config or the seed contradict the run's, or there is no such device.
+        SettingsError: if the config, the seed or the origin contradict the run's, or there is no such device.
+        FormatError: if the origin's arrays are not the config's.
         DataError: if no step of the examples counts.
         OstinatoError: if another job trains this run, the loss is no number, memory or disk is full.
     """
@@ -139,7 +145,7 @@ def train(
         start = None
         if processes.rank == 0:
             block.enter_context(only_job(run_dir))
-            start = _start(run_dir, config, settings)
+            start = _start(run_dir, config, settings, origin)
         if processes.count > 1:
             sent = processes.broadcast(None if start is None else start.to_bytes())
             start = Checkpoint.from_bytes(sent, "process 0's checkpoint")
@@ -157,7 +163,9 @@ def train(
             return job.run(stop or threading.Event(), on_step)
 
 
-def _start(run_dir: str | os.PathLike[str], config: Config, settings: TrainSettings) -> Checkpoint:
+def _start(
+    run_dir: str | os.PathLike[str], config: Config, settings: TrainSettings, origin: Origin | None
+) -> Checkpoint:
     """The checkpoint to begin from: the newest, or the first one of a new run."""
     stored = stored_run(run_dir)
     if stored is not None:
@@ -167,11 +175,16 @@ def _start(run_dir: str | os.PathLike[str], config: Config, settings: TrainSetti
                 f"{os.fspath(run_dir)}: this run was begun with --seed={stored.seed}, not {settings.seed}; "
                 "leave that out to go on with it, or choose another --run_dir"
             )
+        if origin is not None:
+            require_same_origin(stored, origin, run_dir)
         return stored
     seed = secrets.randbits(32) if settings.seed is None else settings.seed
-    arrays = MelodyNetwork(config, generator=torch.Generator().manual_seed(seed)).arrays()
+    if origin is None:
+        arrays, history = MelodyNetwork(config, generator=torch.Generator().manual_seed(seed)).arrays(), {}
+    else:
+        arrays, history = dict(Bundle(config, origin.bundle.arrays).arrays), {"init_from": origin.told()}
     zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
-    start = Checkpoint(config, arrays, zeros, zeros, step=0, position=Position(), seed=seed)
+    start = Checkpoint(config, arrays, zeros, zeros, step=0, position=Position(), seed=seed, history=history)
     save_checkpoint(run_dir, start, settings.num_checkpoints)
     return start
 
@@ -187,10 +200,12 @@ def _greet(
     """Say what is about to happen, and write it beside the run."""
     data = _data(examples)
     what = {**asdict(settings), "seed": start.seed, "device": str(device), "num_processes": processes.count}
-    write_settings(run_dir, {"config": start.config.to_json(), "training": what, "data": data})
+    origin = start.history.get("init_from")
+    write_settings(run_dir, {"config": start.config.to_json(), "init_from": origin, "training": what, "data": data})
     hparams = start.config.hparams
+    source = f" that begins from {origin.get('file')}" if isinstance(origin, dict) else ""
     _logger.info(
-        f"{f'going on after step {start.step}' if start.step else 'a new run'}: {start.config.name}, layers "
+        f"{f'going on after step {start.step}' if start.step else f'a new run{source}'}: {start.config.name}, layers "
         f"{list(hparams.rnn_layer_sizes)}, batches of {hparams.batch_size}, seed {start.seed}, on {device}"
         f"{f' in {processes.count} processes' if processes.count > 1 else ''}; "
         f"{data['num_melodies']} melodies of {data['num_steps']} steps"
