@@ -102,6 +102,18 @@ def test_bad_files_are_named_with_their_reason(tunes: Path, tmp_path: Path) -> N
     assert len(sequences(tmp_path / "out")) == 3
 
 
+def test_a_book_gives_many_records_and_names_the_tunes_it_cannot(tunes: Path, tmp_path: Path) -> None:
+    (tunes / "book.abc").write_text("X:1\nK:C\nABc\n\nX:2\nK:C\nA&B\n\nX:5\nK:G\nABc\n")
+    (tunes / "empty.ABC").write_text("no tune")
+    report = convert_folder(tunes, tmp_path / "out")
+    assert [sequence.reference_number for sequence in sequences(tmp_path / "out")] == [0, 0, 1, 5, 0]
+    assert (report.files, report.converted, report.records) == (5, 4, 5)
+    book, empty = report.skipped
+    assert (book.filename, empty.filename) == ("book.abc", "empty.ABC")
+    assert book.reason.startswith("tune X:2: ")
+    assert empty.reason.startswith("no tune in it")
+
+
 def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "bad"
     folder.mkdir()
@@ -120,9 +132,9 @@ def test_missing_and_empty_folders(tunes: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="this is a file, not a folder"):
         convert_folder(tunes / "b.mid", tmp_path / "out")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"ends in \.mid or \.midi; --recursive"):
+    with pytest.raises(DataError, match=r"ends in \.mid or .* or \.abc; --recursive"):
         convert_folder(tmp_path / "empty", tmp_path / "out")
-    with pytest.raises(DataError, match=r"ends in \.mid or \.midi$"):
+    with pytest.raises(DataError, match=r"ends in \.mid or .* or \.abc$"):
         convert_folder(tmp_path / "empty", tmp_path / "out", recursive=True)
 
 

@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.errors import DataError, FormatError
-from ostinato.formats.tfrecord import expand_paths, read_records, record_writer, write_records
+from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.formats.tfrecord import (
+    expand_paths,
+    read_records,
+    record_writer,
+    shard_of,
+    shard_paths,
+    shards_name,
+    write_records,
+)
 
 
 def test_exact_bytes(tmp_path: Path) -> None:
@@ -118,6 +126,57 @@ def test_missing_file_and_folder(tmp_path: Path, skip_corrupt: bool) -> None:
         list(read_records(tmp_path / "none", skip_corrupt=skip_corrupt))
     with pytest.raises(DataError, match="folder"):
         list(read_records(tmp_path, skip_corrupt=skip_corrupt))
+
+
+def test_shards_hold_each_record_once(tmp_path: Path) -> None:
+    records = [str(number).encode() for number in range(100)]
+    with record_writer(tmp_path / "n.tfrecord", num_shards=3) as writer:
+        for record in records:
+            writer.write(record)
+    assert writer.count == 100
+    names = [f"n-0000{shard}-of-00003.tfrecord" for shard in range(3)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    shards = [list(read_records(tmp_path / name)) for name in names]
+    assert sorted(record for shard in shards for record in shard) == sorted(records)
+    assert [{shard_of(record, 3) for record in shard} for shard in shards] == [{0}, {1}, {2}]
+    assert min(map(len, shards)) > 20
+
+
+def test_names_of_shards() -> None:
+    assert shard_paths("gs://b/n.tfrecord", 2) == [
+        "gs://b/n-00000-of-00002.tfrecord",
+        "gs://b/n-00001-of-00002.tfrecord",
+    ]
+    assert shard_paths("a.b/n", 1) == ["a.b/n-00000-of-00001"]
+    assert shard_paths("n.tfrecord", None) == ["n.tfrecord"]
+    assert (shards_name("a.b/n.x", 10), shards_name("a.b/n", 1), shards_name("n", None)) == (
+        "a.b/n@10.x",
+        "a.b/n@1",
+        "n",
+    )
+    for number in (0, -1, 100_000):
+        with pytest.raises(SettingsError, match=f"num_shards must be 1 to 99999, not {number}"):
+            shard_paths("n", number)
+
+
+def test_a_plain_name_stands_for_its_only_set_of_shards(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    plain = tmp_path / "[n].tfrecord"
+    two, three = [[Path(path) for path in shard_paths(plain, number)] for number in (2, 3)]
+    for path in (*two, tmp_path / "[n]-1-of-2.tfrecord", tmp_path / "n-00000-of-00009.tfrecord"):
+        path.touch()
+    assert expand_paths(str(plain)) == two
+    two[1].unlink()
+    with pytest.raises(DataError, match=r"1 of 2 shards are missing, the first is .*-00001-of-00002"):
+        expand_paths(str(plain))
+    three[1].touch()
+    with pytest.raises(
+        DataError, match=r"several sets of shards; name one: .*\[n\]@2\.tfrecord or .*\[n\]@3\.tfrecord"
+    ):
+        expand_paths(str(plain))
+    assert not caplog.records
+    plain.touch()
+    assert expand_paths(str(plain)) == [plain]
+    assert "is read, and not its shards" in caplog.text
 
 
 def test_expand_paths(tmp_path: Path) -> None:

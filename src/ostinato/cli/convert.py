@@ -6,6 +6,7 @@ from typing import Any
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
+from ostinato.cli.runner import add_runner, runner_of
 
 SUMMARY = "turn a folder of MIDI files into NoteSequences"
 
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num_processes", type=_positive, metavar="N", help="how many processes to work with (default: all cores)"
     )
+    add_runner(parser)
 
 
 def _positive(text: str) -> int:
@@ -32,6 +34,7 @@ def _positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Convert, and say what became of each file."""
     from ostinato.dataset.convert import ConvertReport, NothingConvertedError, convert_folder
+    from ostinato.formats.tfrecord import shards_name
 
     bar: Any = None
 
@@ -56,14 +59,23 @@ def run(args: argparse.Namespace) -> int:
         for reason, lines in sorted(by_reason.items(), key=lambda group: -len(group[1])):
             print(f"  {reason} ({len(lines)}):", *lines, sep="\n")
 
+    runner = runner_of(args)
     try:
-        report = convert_folder(
-            args.input_dir,
-            args.output_file,
-            recursive=args.recursive,
-            processes=args.num_processes,
-            progress=show if sys.stderr.isatty() else None,  # the bar is costly to load
-        )
+        if runner is None:
+            report = convert_folder(
+                args.input_dir,
+                args.output_file,
+                recursive=args.recursive,
+                num_shards=args.num_shards,
+                processes=args.num_processes,
+                progress=show if sys.stderr.isatty() else None,  # the bar is costly to load
+            )
+        else:
+            from ostinato.dataset.beam.convert import convert_folder as convert_with_beam
+
+            report = convert_with_beam(
+                args.input_dir, args.output_file, *runner, recursive=args.recursive, num_shards=args.num_shards
+            )
     except NothingConvertedError as error:
         name_skipped(error.report)
         raise
@@ -72,5 +84,5 @@ def run(args: argparse.Namespace) -> int:
             bar.close()
     name_skipped(report)
     sequences = "" if report.records == report.files else f" of {report.files} files"
-    print(f"Wrote {report.records} NoteSequences{sequences} to {args.output_file}")
+    print(f"Wrote {report.records} NoteSequences{sequences} to {shards_name(args.output_file, args.num_shards)}")
     return 0

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -10,11 +11,12 @@ from typing import Any
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
+from ostinato.cli.runner import add_runner, runner_of
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.build import DatasetSettings, build_dataset
 from ostinato.dataset.statistics import DatasetStatistics
 from ostinato.errors import SettingsError
-from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.formats.tfrecord import expand_paths, read_records, shard_paths, shards_name
 from ostinato.music.extract import ExtractionSettings
 
 SUMMARY = "Find the melodies in NoteSequences and write them as training and eval records."
@@ -31,11 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     defaults = ExtractionSettings()
     parser.add_argument("--config", metavar="NAME", help=f"the model to make records for: {', '.join(PRESETS)}")
     parser.add_argument(
-        "--input", required=True, metavar="FILES", help="TFRecord files of NoteSequences: a path, a glob, a comma list"
+        "--input",
+        required=True,
+        metavar="FILES",
+        help="TFRecord files of NoteSequences: a path, a glob, shards as NAME@10.tfrecord, a comma list",
     )
-    parser.add_argument("--output_dir", type=Path, metavar="DIR", help=f"folder for {_TRAINING_FILE} and {_EVAL_FILE}")
-    parser.add_argument("--train_output", type=Path, metavar="FILE", help="file for the training records, instead")
-    parser.add_argument("--eval_output", type=Path, metavar="FILE", help="file for the eval records, instead")
+    parser.add_argument("--output_dir", metavar="DIR", help=f"folder for {_TRAINING_FILE} and {_EVAL_FILE}")
+    parser.add_argument("--train_output", metavar="FILE", help="file for the training records, instead")
+    parser.add_argument("--eval_output", metavar="FILE", help="file for the eval records, instead")
     parser.add_argument(
         "--eval_ratio",
         type=float,
@@ -97,6 +102,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num_processes", type=int, metavar="N", help="processes that share the work (default: one for each core)"
     )
+    add_runner(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -120,18 +126,49 @@ def run(args: argparse.Namespace) -> int:
         transpositions=_transpositions(args.transpose),
         dedupe=args.dedupe,
     )
-    training_path, eval_path = _outputs(args)
-    inputs = expand_paths(args.input)
-    for output in (training_path, eval_path):
-        if output is not None and output.resolve() in {path.resolve() for path in inputs}:
-            raise SettingsError(f"{output} is an input and would be overwritten; choose another file for the records")
-
+    training_file, eval_file = _outputs(args)
+    runner = runner_of(args)
     began = time.monotonic()
-    with progress(total=sum(path.stat().st_size for path in inputs), unit="B", unit_scale=True) as bar:
-        note_sequences = _read(inputs, args.skip_corrupt, bar)
-        statistics = build_dataset(note_sequences, training_path, eval_path, settings, processes=args.num_processes)
-    _report(statistics, settings, training_path, eval_path, time.monotonic() - began)
+    if runner is None:
+        statistics = _build(args, settings, training_file, eval_file)
+    else:
+        from ostinato.dataset.beam.build import build_dataset as build_with_beam
+
+        statistics = build_with_beam(
+            args.input,
+            training_file,
+            eval_file,
+            settings,
+            *runner,
+            num_shards=args.num_shards,
+            skip_corrupt=args.skip_corrupt,
+        )
+    training_name = shards_name(training_file, args.num_shards)
+    eval_name = None if eval_file is None else shards_name(eval_file, args.num_shards)
+    _report(statistics, settings, training_name, eval_name, time.monotonic() - began)
     return 0
+
+
+def _build(
+    args: argparse.Namespace, settings: DatasetSettings, training_file: str, eval_file: str | None
+) -> DatasetStatistics:
+    inputs = expand_paths(args.input)
+    resolved = {path.resolve() for path in inputs}
+    for file in (training_file, eval_file):
+        for output in shard_paths(file, args.num_shards) if file is not None else ():
+            if Path(output).resolve() in resolved:
+                raise SettingsError(
+                    f"{output} is an input and would be overwritten; choose another file for the records"
+                )
+    with progress(total=sum(path.stat().st_size for path in inputs), unit="B", unit_scale=True) as bar:
+        return build_dataset(
+            _read(inputs, args.skip_corrupt, bar),
+            Path(training_file),
+            None if eval_file is None else Path(eval_file),
+            settings,
+            num_shards=args.num_shards,
+            processes=args.num_processes,
+        )
 
 
 def _transpositions(text: str | None) -> tuple[int, ...]:
@@ -143,19 +180,20 @@ def _transpositions(text: str | None) -> tuple[int, ...]:
     return tuple(range(int(limits[1]), int(limits[2] or limits[1]) + 1))
 
 
-def _outputs(args: argparse.Namespace) -> tuple[Path, Path | None]:
+def _outputs(args: argparse.Namespace) -> tuple[str, str | None]:
     """Where the training and the eval records go."""
     if args.output_dir is not None:
         if args.train_output is not None or args.eval_output is not None:
             raise SettingsError("--output_dir names both files; leave it out, or --train_output and --eval_output")
-        return args.output_dir / _TRAINING_FILE, args.output_dir / _EVAL_FILE if args.eval_ratio > 0 else None
+        training_file, eval_file = (os.path.join(args.output_dir, name) for name in (_TRAINING_FILE, _EVAL_FILE))  # noqa: PTH118
+        return training_file, eval_file if args.eval_ratio > 0 else None
     if args.train_output is None:
         raise SettingsError("give --output_dir, or --train_output and --eval_output, for the records")
     if args.eval_ratio > 0 and args.eval_output is None:
         raise SettingsError(f"--eval_ratio={args.eval_ratio} needs --eval_output; give it, or --eval_ratio=0")
     if args.eval_ratio == 0 and args.eval_output is not None:
         raise SettingsError("--eval_ratio=0 leaves nothing for --eval_output; leave one of them out")
-    if args.eval_output is not None and args.train_output.resolve() == args.eval_output.resolve():
+    if args.eval_output is not None and Path(args.train_output).resolve() == Path(args.eval_output).resolve():
         raise SettingsError(f"--train_output and --eval_output are both {args.eval_output}; give two files")
     return args.train_output, args.eval_output
 
@@ -170,8 +208,8 @@ def _read(paths: Iterable[Path], skip_corrupt: bool, bar: Any) -> Iterator[bytes
 def _report(
     statistics: DatasetStatistics,
     settings: DatasetSettings,
-    training_path: Path,
-    eval_path: Path | None,
+    training_name: str,
+    eval_name: str | None,
     seconds: float,
 ) -> None:
     extraction = statistics.extraction
@@ -181,9 +219,9 @@ def _report(
         f"{extraction.melodies} melodies in {statistics.note_sequences} NoteSequences, {statistics.without_melody} of "
         f"them without one; {seconds:.1f} s, {extraction.melodies / max(seconds, 1e-3):.0f} melodies/s"
     )
-    print(f"{training_path}: {statistics.training_records} training records")
-    if eval_path is not None:
-        print(f"{eval_path}: {statistics.eval_records} eval records")
+    print(f"{training_name}: {statistics.training_records} training records")
+    if eval_name is not None:
+        print(f"{eval_name}: {statistics.eval_records} eval records")
         if statistics.eval_records == 0:
             _logger.warning(
                 "no NoteSequence with a melody went to eval; raise --eval_ratio, choose another --seed, "

@@ -89,7 +89,7 @@ def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | Non
     parser.add_argument("--log", type=str.upper, choices=_LOG_LEVELS, default="INFO", help="how much to tell")
     if config is not None:
         parser.set_defaults(config=config)
-    args = parser.parse_args([_with_underscores(argument) for argument in arguments])
+    args = _parse(parser, arguments)
     logging.basicConfig(level=args.log, format="%(message)s")
     try:
         return module.run(args)
@@ -105,6 +105,18 @@ def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | Non
         return _fail(prog, f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
     except Exception as error:
         return _fail(prog, f"{type(error).__name__}: {error}; this is a bug, --log=DEBUG shows where", 1)
+
+
+def _parse(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """The command's own flags, and in `runner_flags`, where there is a --runner, those that are none."""
+    if not any(argument.partition("=")[0] == "--runner" for argument in arguments):
+        return parser.parse_args([_with_underscores(argument) for argument in arguments])
+    split = arguments.index("--") if "--" in arguments else len(arguments)
+    args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments[:split]])
+    args.runner_flags = [*unknown, *arguments[split:]]
+    if not hasattr(args, "runner"):
+        parser.error(f"unrecognized arguments: {' '.join(args.runner_flags)}")
+    return args
 
 
 def _fail(prog: str, message: str, exit_code: int) -> int:

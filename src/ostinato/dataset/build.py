@@ -26,7 +26,7 @@ from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, fin
 from ostinato.music.melody import MAX_PITCH, Melody
 from ostinato.music.transpose import transpose
 
-_NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
+NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ def build_dataset(
     eval_path: Path | None,
     settings: DatasetSettings,
     *,
+    num_shards: int | None = None,
     processes: int | None = None,
 ) -> DatasetStatistics:
     """Write the training and eval records of some NoteSequences, in their order, whole or not at all.
@@ -138,6 +139,7 @@ def build_dataset(
         training_path: TFRecord file for the training records.
         eval_path: TFRecord file for the eval records; None with an eval_ratio of 0, which has none.
         settings: how to make the records.
+        num_shards: write so many shards of each file instead.
         processes: how many processes share the work; None is one for each core.
 
     Returns:
@@ -152,22 +154,22 @@ def build_dataset(
     statistics = DatasetStatistics()
     seen = SeenMelodies()
     with contextlib.ExitStack() as files:
-        writers = {False: files.enter_context(record_writer(training_path))}
+        writers = {False: files.enter_context(record_writer(training_path, num_shards))}
         if eval_path is not None and settings.eval_ratio > 0:
-            writers[True] = files.enter_context(record_writer(eval_path))
+            writers[True] = files.enter_context(record_writer(eval_path, num_shards))
         for examples in map_jobs(
             functools.partial(examples_of, settings=settings), note_sequences, processes=processes
         ):
             statistics.note_sequences += 1
             if isinstance(examples, Failure):
                 statistics.failures += 1
-                if statistics.failures <= _NAMED_FAILURES:
+                if statistics.failures <= NAMED_FAILURES:
                     statistics.failure_reasons.append(f"NoteSequence {statistics.note_sequences}: {examples.reason}")
                 continue
             _write(examples, writers[examples.for_eval], seen, settings, statistics)
         statistics.training_records = writers[False].count
         statistics.eval_records = writers[True].count if True in writers else 0
-        _check(statistics, settings)
+        check(statistics, settings)
     return statistics
 
 
@@ -178,9 +180,7 @@ def _write(
     settings: DatasetSettings,
     statistics: DatasetStatistics,
 ) -> None:
-    statistics.extraction.add(examples.extraction)
-    statistics.out_of_range += examples.out_of_range
-    statistics.without_melody += not examples.melodies
+    count(examples, statistics)
     for melody in examples.melodies:
         if settings.dedupe and not seen.admits(melody.fingerprints):
             statistics.duplicates += 1
@@ -189,8 +189,19 @@ def _write(
             writer.write(record)
 
 
-def _check(statistics: DatasetStatistics, settings: DatasetSettings) -> None:
-    """Refuse a data set that nothing can be trained on."""
+def count(examples: Examples, statistics: DatasetStatistics) -> None:
+    """Add what one NoteSequence gave to the counts of all."""
+    statistics.extraction.add(examples.extraction)
+    statistics.out_of_range += examples.out_of_range
+    statistics.without_melody += not examples.melodies
+
+
+def check(statistics: DatasetStatistics, settings: DatasetSettings) -> None:
+    """Refuse a data set that nothing can be trained on.
+
+    Raises:
+        DataError: if it has no training record; it says why.
+    """
     if statistics.note_sequences == 0:
         raise DataError("the input holds no NoteSequence; convert some MIDI files first")
     if statistics.failures == statistics.note_sequences:

@@ -23,7 +23,8 @@ from ostinato.formats.tfrecord import record_writer
 BYTES_AT_ONCE = 64 << 10
 TIMEOUT_SECONDS = 60.0  # for a batch of files, and then for one file
 
-Converted = list[bytes] | FormatError  # the records of one file, or why it has none
+# Of one file its records, and for each piece of it that cannot be read the reason; or why it has none.
+Converted = list[bytes | FormatError] | FormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,27 @@ def _read_midi(files: Sequence[bytes], identities: Sequence[Identity]) -> list[C
     ]
 
 
+# The readers of scores load protobuf, which MIDI files do not need.
+def _read_musicxml(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
+    from ostinato.formats.musicxml import musicxml_records
+
+    return musicxml_records(files, identities)
+
+
+def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
+    from ostinato.formats.abc_notation import abc_records
+
+    return abc_records(files, identities)
+
+
 _MIDI = SourceFormat("midi", _read_midi)
+_MUSICXML = SourceFormat("musicxml", _read_musicxml)
+_ABC = SourceFormat("abc", _read_abc)
 
 # By the ending of a file's name, in lower case.
-SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType({".mid": _MIDI, ".midi": _MIDI})
+SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType(
+    {".mid": _MIDI, ".midi": _MIDI, ".xml": _MUSICXML, ".musicxml": _MUSICXML, ".mxl": _MUSICXML, ".abc": _ABC}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +85,7 @@ class ConvertReport:
         files: how many there were.
         converted: how many of them were converted.
         records: how many NoteSequences were written.
-        skipped: the others, in order.
+        skipped: the others, and the tunes of a book that could not be read, in order.
     """
 
     files: int = 0
@@ -83,10 +101,10 @@ class NothingConvertedError(DataError):
         report: which files there were, and why none could be.
     """
 
-    def __init__(self, folder: Path, report: ConvertReport) -> None:
+    def __init__(self, folder: str | os.PathLike[str], report: ConvertReport) -> None:
         first = report.skipped[0]
         super().__init__(
-            f"{folder}: none of its {report.files} files could be converted, so nothing was written; "
+            f"{os.fspath(folder)}: none of its {report.files} files could be converted, so nothing was written; "
             f"the first is {first.filename}: {first.reason}"
         )
         self.report = report
@@ -97,6 +115,7 @@ def convert_folder(
     output_file: str | os.PathLike[str],
     *,
     recursive: bool = False,
+    num_shards: int | None = None,
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ConvertReport:
@@ -106,6 +125,7 @@ def convert_folder(
         input_dir: the folder; its name becomes the collection's.
         output_file: the TFRecord file to write, whole or not at all. The records are in the order of the paths.
         recursive: whether to look into the folders in it too.
+        num_shards: write so many shards instead of one file.
         processes: how many to work with; None is one for each core.
         progress: called with how many files are done, and how many there are, as the work goes on.
 
@@ -127,16 +147,10 @@ def convert_folder(
         timeout_seconds=TIMEOUT_SECONDS,
     )
     try:
-        with contextlib.closing(results), record_writer(output_file) as writer:
+        with contextlib.closing(results), record_writer(output_file, num_shards) as writer:
             for number, (name, result) in enumerate(zip(names, results, strict=True), 1):
-                if isinstance(result, Failure):
-                    report.skipped.append(Skipped(_text(name), result.reason))
-                elif isinstance(result, FormatError):
-                    report.skipped.append(Skipped(_text(name), str(result)))
-                else:
-                    for record in result:
-                        writer.write(record)
-                    report.converted += 1
+                for record in tally(name, result, report):
+                    writer.write(record)
                 if progress is not None:
                     progress(number, len(names))
             report.records = writer.count
@@ -145,6 +159,20 @@ def convert_folder(
     except OSError as error:
         raise DataError(f"{os.fspath(output_file)}: cannot be written: {error.strerror}") from error
     return report
+
+
+def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list[bytes]:
+    """Count in the report what became of a file, and give its records."""
+    if isinstance(result, Failure):
+        report.skipped.append(Skipped(_text(name), result.reason))
+        return []
+    if isinstance(result, FormatError):
+        report.skipped.append(Skipped(_text(name), str(result)))
+        return []
+    report.skipped += [Skipped(_text(name), str(piece)) for piece in result if isinstance(piece, FormatError)]
+    records = [piece for piece in result if isinstance(piece, bytes)]
+    report.converted += bool(records)
+    return records
 
 
 def find_files(folder: Path, *, recursive: bool) -> list[str]:
@@ -164,9 +192,19 @@ def find_files(folder: Path, *, recursive: bool) -> list[str]:
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
     if not names:
-        hint = "" if recursive else "; --recursive looks into the folders in it too"
-        raise DataError(f"{folder}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{hint}")
+        raise no_files(folder, recursive=recursive)
     return names
+
+
+def no_files(folder: str | os.PathLike[str], *, recursive: bool) -> DataError:
+    """The error that a folder holds no music files."""
+    hint = "" if recursive else "; --recursive looks into the folders in it too"
+    return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{hint}")
+
+
+def is_source(name: str) -> bool:
+    """Whether a file of this name can be converted."""
+    return os.path.splitext(name)[1].lower() in SOURCE_FORMATS  # noqa: PTH122
 
 
 def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]]) -> Iterator[str]:
@@ -176,7 +214,7 @@ def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[i
     visited.add((status.st_dev, status.st_ino))
     with os.scandir(folder) as entries:
         for entry in entries:
-            if os.path.splitext(entry.name)[1].lower() in SOURCE_FORMATS and (entry.is_file() or _is_broken(entry)):  # noqa: PTH122
+            if is_source(entry.name) and (entry.is_file() or _is_broken(entry)):
                 yield prefix + entry.name
             elif recursive and entry.is_dir():
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive, visited)
@@ -187,13 +225,35 @@ def _is_broken(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
 
 
-def convert_files(folder: str, collection: str, names: Sequence[str]) -> list[Converted]:
+def read_file(path: str) -> bytes:
+    """What stands in a file.
+
+    Raises:
+        FormatError: if it is too large.
+        OSError: if it cannot be read.
+    """
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        size = os.fstat(file.fileno()).st_size
+        if size > MAX_FILE_BYTES:
+            raise too_large(size)
+        return file.readall()
+
+
+def too_large(size: int) -> FormatError:
+    """The error that a file of so many bytes is not read."""
+    return FormatError(f"{size} bytes are too many for one piece; at most {MAX_FILE_BYTES} are read")
+
+
+def convert_files(
+    folder: str, collection: str, names: Sequence[str], read: Callable[[str], bytes] = read_file
+) -> list[Converted]:
     """Read some files of a folder, and convert them.
 
     Args:
         folder: the folder.
         collection: what the collection is called.
         names: paths relative to the folder.
+        read: gives what stands in the file of a path, as `read_file` does.
 
     Returns:
         What each converts to.
@@ -203,7 +263,7 @@ def convert_files(folder: str, collection: str, names: Sequence[str]) -> list[Co
     size = 0
     for name in names:
         try:
-            data = _read(os.path.join(folder, name))  # noqa: PTH118
+            data = read(os.path.join(folder, name))  # noqa: PTH118
         except (FormatError, OSError) as error:
             reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
             converted += [*convert_contents(collection, contents), FormatError(reason)]
@@ -215,14 +275,6 @@ def convert_files(folder: str, collection: str, names: Sequence[str]) -> list[Co
             converted += convert_contents(collection, contents)
             contents, size = [], 0
     return converted + convert_contents(collection, contents)
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-        size = os.fstat(file.fileno()).st_size
-        if size > MAX_FILE_BYTES:
-            raise FormatError(f"{size} bytes are too many for one piece; at most {MAX_FILE_BYTES} are read")
-        return file.readall()
 
 
 def convert_contents(collection: str, contents: Sequence[tuple[str, bytes]]) -> list[Converted]:

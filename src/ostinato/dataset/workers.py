@@ -96,7 +96,7 @@ def map_batches(
     stream = itertools.chain(first, stream)
     if timeout_seconds is None and min(processes, len(first)) <= 1:
         while batch := list(itertools.islice(stream, FIRST_BATCH)):
-            yield from _attempt(function, batch)
+            yield from attempt(function, batch)
     else:
         pool = _Pool(function, processes, timeout_seconds)
         try:
@@ -105,13 +105,13 @@ def map_batches(
             pool.stop()
 
 
-def _attempt(function: Callable[[Sequence[T]], Sequence[R]], batch: Sequence[T]) -> list[R | Failure]:
+def attempt(function: Callable[[Sequence[T]], Sequence[R]], batch: Sequence[T]) -> list[R | Failure]:
     """The results of a batch; where it raises, of each of its jobs by itself."""
     try:
         return list(function(batch))
     except Exception as error:  # the next job must go on, whatever this one raised
         if len(batch) > 1:
-            return [result for job in batch for result in _attempt(function, [job])]
+            return [result for job in batch for result in attempt(function, [job])]
         _logger.debug("%s", traceback.format_exc())
         return [Failure(batch[0], f"{type(error).__name__}: {error}")]
 
@@ -127,7 +127,7 @@ def _work(function: Callable[[Sequence[Any]], Sequence[Any]], connection: Connec
             batch = connection.recv()
             if batch is None:
                 return
-            connection.send(_attempt(function, batch))
+            connection.send(attempt(function, batch))
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ A record, little endian:
 | 4     | masked CRC32C of the data                 |
 
 A large collection may stand in several files, its shards, which are called
-`name-00000-of-00010.tfrecord`, `name-00001-of-00010.tfrecord` and so on.
+`name-00000-of-00010.tfrecord`, `name-00001-of-00010.tfrecord` and so on, and
+together `name@10.tfrecord`. A record goes to a shard by its checksum.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.atomic import atomic_writer
 from ostinato.formats.checksum import masked_crc32c
 
@@ -32,6 +33,7 @@ _HEADER = struct.Struct("<QI")  # length, checksum of the length
 _CHECKSUM = struct.Struct("<I")
 _FRAME_BYTES = _HEADER.size + _CHECKSUM.size
 
+_MOST_SHARDS = 99_999  # five digits
 _SHARDS = re.compile(r"@(\d{1,5})(?=\.|$)")  # of notes@10.tfrecord
 
 _logger = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
     """
     try:
         with Path(path).open("rb") as file:
-            yield from _records(file, path)
+            yield from records_in(file, os.fstat(file.fileno()).st_size, os.fspath(path))
     except FormatError as error:
         if not skip_corrupt:
             raise
@@ -68,14 +70,26 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
         raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
 
 
-def _records(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[bytes]:
-    size = os.fstat(file.fileno()).st_size
+def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
+    """Go through the records of an open file, wherever it is stored.
+
+    Args:
+        file: at its beginning.
+        size: of the whole file, in bytes.
+        name: what errors call it.
+
+    Yields:
+        The data of each record.
+
+    Raises:
+        FormatError: at a record that is cut off or has a wrong checksum; it names the file and the byte offset.
+    """
     offset = 0
     count = 0
 
     def damaged(what: str) -> FormatError:
         return FormatError(
-            f"{os.fspath(path)}: {what} at byte {offset}, after {count} whole records; "
+            f"{name}: {what} at byte {offset}, after {count} whole records; "
             f"{size - offset} of {size} bytes cannot be used; make the file anew, "
             "or pass --skip_corrupt to use the records before it"
         )
@@ -100,38 +114,70 @@ def _records(file: BinaryIO, path: str | os.PathLike[str]) -> Iterator[bytes]:
 
 
 class RecordWriter:
-    """Appends records to an open file. `record_writer` opens one that is atomic.
+    """Appends records to an open file, or to several that are the shards of one. `record_writer` opens them.
 
     Attributes:
         count: records written so far.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, *files: BinaryIO) -> None:
+        self._files = files
         self.count = 0
 
     def write(self, record: bytes) -> None:
         """Append one record."""
         length = _LENGTH.pack(len(record))
-        self._file.write(length + _CHECKSUM.pack(masked_crc32c(length)))
-        self._file.write(record)
-        self._file.write(_CHECKSUM.pack(masked_crc32c(record)))
+        checksum = masked_crc32c(record)
+        file = self._files[checksum % len(self._files)]
+        file.write(length + _CHECKSUM.pack(masked_crc32c(length)))
+        file.write(record)
+        file.write(_CHECKSUM.pack(checksum))
         self.count += 1
 
 
 @contextlib.contextmanager
-def record_writer(path: str | os.PathLike[str]) -> Iterator[RecordWriter]:
+def record_writer(path: str | os.PathLike[str], num_shards: int | None = None) -> Iterator[RecordWriter]:
     """Write a TFRecord file that appears, whole, when the block ends without an error, and else not at all.
 
     Args:
         path: where the file shall stand; a file already there is replaced at the end.
+        num_shards: write so many shards of it instead. They appear one after the other when the block ends.
 
     Yields:
         What to `write` the records to.
+
+    Raises:
+        SettingsError: if num_shards is below 1 or above 99,999.
     """
-    # Gigabytes take long to sync, and are made anew from what they were made of; after a power cut checksums tell.
-    with atomic_writer(path, sync=False) as file:
-        yield RecordWriter(file)
+    paths = shard_paths(path, num_shards)
+    with contextlib.ExitStack() as files:
+        # Gigabytes take long to sync, and are made anew from what they were made of; after a power cut checksums tell.
+        yield RecordWriter(*[files.enter_context(atomic_writer(each, sync=False)) for each in paths])
+
+
+def shard_of(record: bytes, num_shards: int) -> int:
+    """The shard that a record goes to, counted from 0."""
+    return masked_crc32c(record) % num_shards
+
+
+def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[str]:
+    """The files that a collection stands in: the path itself, or so many shards of it.
+
+    Raises:
+        SettingsError: if num_shards is below 1 or above 99,999.
+    """
+    if num_shards is None:
+        return [os.fspath(path)]
+    if not 1 <= num_shards <= _MOST_SHARDS:
+        raise SettingsError(f"num_shards must be 1 to {_MOST_SHARDS}, not {num_shards}")
+    stem, ending = os.path.splitext(path)  # noqa: PTH122 (gs://bucket/notes.tfrecord stays as it is)
+    return [f"{stem}-{shard:05d}-of-{num_shards:05d}{ending}" for shard in range(num_shards)]
+
+
+def shards_name(path: str | os.PathLike[str], num_shards: int | None) -> str:
+    """How a user names a collection: the path itself, or `notes@10.tfrecord` for 10 shards of it."""
+    stem, ending = os.path.splitext(path)  # noqa: PTH122
+    return os.fspath(path) if num_shards is None else f"{stem}@{num_shards}{ending}"
 
 
 def write_records(path: str | os.PathLike[str], records: Iterable[bytes]) -> int:
@@ -155,17 +201,17 @@ def expand_paths(pattern: str) -> list[Path]:
 
     Args:
         pattern: a path; a glob ("notes-*.tfrecord"), whose files come sorted; all shards of a set, by their number
-            ("notes@10.tfrecord" for notes-00000-of-00010.tfrecord and so on); or several of these, with commas
-            between them.
+            ("notes@10.tfrecord" for notes-00000-of-00010.tfrecord and so on) or, where there is one set only and no
+            such file, without it ("notes.tfrecord"); or several of these, with commas between them.
 
     Returns:
         The files in the order they are named, each once.
 
     Raises:
-        DataError: if a part names no file; it says which.
+        DataError: if a part names no file, or not all shards of a set are there; it says which.
     """
     if Path(pattern).is_file():  # a name may hold a comma or a bracket itself
-        return [Path(pattern)]
+        return _expand_part(pattern)
     parts = [part.strip() for part in pattern.split(",")]
     found = [path for part in parts if part for path in _expand_part(part)]
     if not found:
@@ -174,7 +220,10 @@ def expand_paths(pattern: str) -> list[Path]:
 
 
 def _expand_part(part: str) -> list[Path]:
+    sets = _shard_sets(Path(part))
     if Path(part).is_file():
+        if sets:
+            _logger.warning("%s is read, and not its shards: %s", part, " or ".join(sets))
         return [Path(part)]
     if Path(part).is_dir():
         raise DataError(f"{part}: this is a folder, not a TFRecord file; name the files in it: {Path(part) / '*'}")
@@ -189,6 +238,18 @@ def _expand_part(part: str) -> list[Path]:
         return paths
     matches = [Path(path) for path in sorted(glob.glob(part, recursive=True))]  # noqa: PTH207 (absolute patterns too)
     files = [path for path in matches if path.is_file()]
+    if not files and sets:
+        if len(sets) > 1:
+            raise DataError(f"{part}: there are several sets of shards; name one: {' or '.join(sets)}")
+        return _expand_part(sets[0])
     if not files:
         raise DataError(f"{part}: no file matches" if glob.has_magic(part) else f"{part}: there is no such file")
     return files
+
+
+def _shard_sets(path: Path) -> list[str]:
+    """The sets of shards that stand for a path, as a user names them, the smallest first."""
+    pattern = f"{glob.escape(path.stem)}-[0-9]*-of-[0-9]*{glob.escape(path.suffix)}"
+    name = re.compile(rf"{re.escape(path.stem)}-\d{{5}}-of-(\d{{5}}){re.escape(path.suffix)}")
+    matches = [name.fullmatch(shard.name) for shard in path.parent.glob(pattern)]
+    return [shards_name(path, number) for number in sorted({int(match[1]) for match in matches if match})]

@@ -1,0 +1,133 @@
+"""`ostinato.dataset.convert` as a pipeline: a folder of music files to NoteSequences."""
+
+import functools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.pvalue import TaggedOutput
+
+from ostinato.dataset.beam.output import Output, is_local, keep
+from ostinato.dataset.beam.runner import pipeline_options, run_pipeline
+from ostinato.dataset.convert import (
+    ConvertReport,
+    NothingConvertedError,
+    Skipped,
+    convert_files,
+    find_files,
+    is_source,
+    no_files,
+    tally,
+    too_large,
+)
+from ostinato.dataset.workers import LARGEST_BATCH, attempt
+from ostinato.errors import FormatError
+from ostinato.formats.midi_events import MAX_FILE_BYTES
+
+
+def convert_folder(
+    input_dir: str,
+    output_file: str,
+    runner: str,
+    flags: Sequence[str] = (),
+    *,
+    recursive: bool = False,
+    num_shards: int | None = None,
+) -> ConvertReport:
+    """Convert the music files of a folder to NoteSequences, as `ostinato.dataset.convert.convert_folder` does.
+
+    Args:
+        input_dir: the folder, local or of any file system that Beam knows (gs://, s3://, hdfs://).
+        output_file: the TFRecord file to write.
+        runner: where to do it, as for `pipeline_options`.
+        flags: Beam's own.
+        recursive: whether to look into the folders in it too.
+        num_shards: write so many shards instead of one file.
+
+    Returns:
+        What became of the files.
+
+    Raises:
+        DataError: if the folder is missing or holds no music files, or the output cannot be written.
+        NothingConvertedError: if it holds some, but none could be converted.
+        SettingsError: if the runner's flags are wrong.
+        OstinatoError: if the run fails.
+    """
+    options = pipeline_options(runner, flags)
+    if is_local(input_dir):
+        find_files(Path(input_dir), recursive=recursive)  # refuses what there is no use to begin with
+    folder = os.path.abspath(input_dir) if is_local(input_dir) else input_dir.rstrip("/")  # noqa: PTH100
+    collection = os.path.basename(folder)  # noqa: PTH119
+    with Output(output_file, num_shards) as output:
+
+        def build(pipeline: Any) -> None:
+            converted = (
+                pipeline
+                | "folder" >> beam.Create([folder])
+                | "list" >> beam.FlatMap(_list_files, recursive=recursive)
+                | "spread" >> beam.Reshuffle()
+                | "batch" >> beam.BatchElements(min_batch_size=1, max_batch_size=LARGEST_BATCH)
+                | "convert"
+                >> beam.FlatMap(_convert, folder=folder, collection=collection).with_outputs("reports", main="records")
+            )
+            reports = converted.reports | "add reports" >> beam.CombineGlobally(_add_reports)
+            reports | "keep report" >> beam.Map(keep, path=output.beside("report"))
+            converted.records | "write" >> output.write()
+
+        run_pipeline(options, build)
+        found = output.kept("report")
+        report = ConvertReport(found["files"], found["converted"])
+        report.skipped = sorted((Skipped(**each) for each in found["skipped"]), key=lambda each: each.filename)
+        report.records = output.finished_shards()
+        if not report.files:
+            raise no_files(input_dir, recursive=recursive)
+        if not report.converted:
+            raise NothingConvertedError(input_dir, report)
+        output.publish()
+    return report
+
+
+def _list_files(folder: str, recursive: bool) -> Iterator[bytes]:
+    """The names of the music files of a folder, as bytes, for they may be no text."""
+    if is_local(folder):
+        yield from map(os.fsencode, find_files(Path(folder), recursive=recursive))
+        return
+    for match in FileSystems.match([f"{folder}/" + ("**" if recursive else "*")]):
+        for file in match.metadata_list:
+            name = file.path.removeprefix(f"{folder}/")
+            if is_source(name) and (recursive or "/" not in name):
+                yield name.encode()
+
+
+def _convert(names: list[bytes], folder: str, collection: str) -> Iterator[Any]:
+    report = ConvertReport(files=len(names))
+    files = [os.fsdecode(name) for name in names]
+    for name, result in zip(
+        files, attempt(functools.partial(convert_files, folder, collection, read=_read_file), files), strict=True
+    ):
+        yield from tally(name, result, report)
+    yield TaggedOutput("reports", report)
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            data: bytes = file.read(MAX_FILE_BYTES + 1)
+        if len(data) > MAX_FILE_BYTES:
+            raise too_large(FileSystems.get_filesystem(path).size(path))
+    except BeamIOError as error:
+        raise FormatError(f"cannot be read: {error}") from None
+    return data
+
+
+def _add_reports(reports: Iterable[ConvertReport]) -> ConvertReport:
+    total = ConvertReport()
+    for report in reports:
+        total.files += report.files
+        total.converted += report.converted
+        total.skipped += report.skipped
+    return total
