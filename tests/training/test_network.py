@@ -1,0 +1,204 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ostinato.bundle import array_shapes
+from ostinato.config import Config, Hparams, preset
+from ostinato.encodings import OneHotEncoding
+from ostinato.errors import FormatError
+from ostinato.training import network
+from ostinato.training.network import MelodyNetwork
+
+# The smallest there is: 14 inputs and 14 classes.
+TINY = OneHotEncoding(min_pitch=60, max_pitch=72, transpose_to_key=None)
+
+GOLDEN_CONFIGS = {
+    "funkyb_attention": preset("attention_rnn").with_hparams({"rnn_layer_sizes": (64, 64)}),
+    "gold_attention": preset("attention_rnn").with_hparams({"rnn_layer_sizes": (32, 32), "attn_scope": "first_layer"}),
+    "gold_lookback": preset("lookback_rnn").with_hparams({"rnn_layer_sizes": (32, 32)}),
+}
+
+
+def published_name(variable: str) -> str:
+    """TensorFlow's name of a variable, of 2017 or of later years, to ours."""
+    name = variable.lower().replace("_", "")
+    kind = "bias" if "bias" in name.rsplit("|", 1)[1] else "kernel"
+    if "fullyconnected" in name:
+        return f"output.{kind}"
+    if "basiclstmcell" in name:
+        return f"lstm.{1 if 'cell1|' in name else 0}.{kind}"
+    if name.endswith("attnv"):
+        return "attention.score"
+    if name.endswith("attnw"):
+        return "attention.memory.kernel"
+    if "attnoutputprojection" in name:
+        return f"attention.output.{kind}"
+    return f"attention.query.{kind}" if "|attention|" in name else f"attention.input.{kind}"
+
+
+def golden_arrays(folder: Path, name: str) -> dict[str, NDArray[np.float32]]:
+    with np.load(folder / f"vars_{name}.npz") as variables:
+        arrays = {published_name(variable): variables[variable] for variable in variables.files}
+    if "attention.memory.kernel" in arrays:
+        arrays["attention.memory.kernel"] = arrays["attention.memory.kernel"][0, 0]
+    return arrays
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("plain", [True, False])
+@pytest.mark.parametrize("name", GOLDEN_CONFIGS)
+def test_probabilities_are_those_of_the_real_magenta(golden_public: Path, name: str, plain: bool) -> None:
+    model = MelodyNetwork(GOLDEN_CONFIGS[name], plain=plain).eval()
+    model.load_arrays(golden_arrays(golden_public, name))
+    with np.load(golden_public / f"softmax_{name}.npz") as cases:
+        for case in range(3 if plain else 8):
+            inputs = torch.from_numpy(cases[f"inputs_{case}"])[None]
+            with torch.no_grad():
+                probabilities = torch.softmax(model(inputs), dim=2)[0]
+            np.testing.assert_allclose(probabilities, cases[f"softmax_{case}"], rtol=0, atol=1e-5)
+
+
+def test_final_state_is_that_of_the_real_magenta(golden_public: Path) -> None:
+    model = MelodyNetwork(GOLDEN_CONFIGS["gold_attention"]).eval()
+    model.load_arrays(golden_arrays(golden_public, "gold_attention"))
+    with np.load(golden_public / "softmax_gold_attention.npz") as cases, torch.no_grad():
+        _, state = model.unroll(torch.from_numpy(cases["inputs_2"])[None])
+        assert state.attention is not None
+        assert state.memory is not None
+        # c and h of the first layer, a, the memory from its oldest row, c and h of the second layer.
+        found = (state.cells[0], state.hiddens[0], state.attention, state.memory, state.cells[1], state.hiddens[1])
+        for index, tensor in enumerate(found):
+            np.testing.assert_allclose(tensor.flatten(), cases[f"final_state_2_{index}"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("hparams", [{"attn_length": 3}, {"attn_length": 3, "attn_scope": "first_layer"}, {}])
+def test_gradients_in_double_precision(hparams: dict[str, object], residual: bool) -> None:
+    config = Config("tiny", TINY, Hparams(rnn_layer_sizes=(3, 2), dropout_keep_prob=0.5)).with_hparams(
+        {**hparams, "residual_connections": residual}
+    )
+    torch.manual_seed(0)
+    model = MelodyNetwork(config, plain=True).double()
+    names = [name for name, _ in model.named_parameters()]
+    values = [torch.randn_like(parameter).mul_(0.5).requires_grad_() for parameter in model.parameters()]
+    inputs = torch.randn(2, 5, 14, dtype=torch.float64)
+
+    def logits(*parameters: Tensor) -> Tensor:
+        torch.manual_seed(1)  # the same masks each time
+        found = torch.func.functional_call(model, dict(zip(names, parameters, strict=True)), (inputs,))
+        assert isinstance(found, Tensor)
+        return found
+
+    assert torch.autograd.gradcheck(logits, values, fast_mode=True)
+
+
+@pytest.mark.parametrize("changes", [{"attn_length": 3}, {"attn_length": 3, "attn_scope": "first_layer"}, {}])
+def test_a_melody_in_two_pieces_gives_the_same_as_in_one(changes: dict[str, object]) -> None:
+    config = Config("tiny", TINY, Hparams(rnn_layer_sizes=(3, 5))).with_hparams(changes)
+    model = MelodyNetwork(config).eval()
+    inputs = torch.randn(2, 9, 14)
+    with torch.no_grad():
+        whole, end = model.unroll(inputs)
+        first, state = model.unroll(inputs[:, :4])
+        second, end_of_second = model.unroll(inputs[:, 4:], state)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), whole)
+    torch.testing.assert_close(end_of_second.hiddens, end.hiddens)
+    torch.testing.assert_close(end_of_second.memory, end.memory)
+
+
+def test_initial_values_are_glorots_and_follow_the_generator() -> None:
+    config = preset("attention_rnn")
+    arrays = [MelodyNetwork(config, generator=torch.Generator().manual_seed(seed)).arrays() for seed in (7, 7, 8)]
+    for name, array in arrays[0].items():
+        np.testing.assert_array_equal(array, arrays[1][name])
+        if name.endswith("bias"):
+            assert not array.any()
+        else:
+            assert not np.array_equal(array, arrays[2][name])
+    kernel = arrays[0]["lstm.0.kernel"]
+    limit = np.sqrt(6 / (74 + 128 + 512))
+    assert 0.99 * limit < np.abs(kernel).max() <= limit
+    assert abs(float(kernel.mean())) < 0.01 * limit
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"attn_length": 3, "residual_connections": True, "attn_scope": "first_layer"},
+        {"attn_length": 3, "residual_connections": True},
+    ],
+)
+def test_arrays_have_the_published_names_and_come_back(changes: dict[str, object]) -> None:
+    config = preset("lookback_rnn").with_hparams({"rnn_layer_sizes": (6, 4), **changes})
+    model, other = MelodyNetwork(config), MelodyNetwork(config)
+    arrays = model.arrays()
+    assert {name: array.shape for name, array in arrays.items()} == array_shapes(config)
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float32)}
+    other.load_arrays(arrays)
+    inputs = torch.randn(2, 3, 121)
+    with torch.no_grad():
+        assert torch.equal(model.eval()(inputs), other.eval()(inputs))
+    before = arrays["lstm.0.kernel"].copy()
+    with torch.no_grad():
+        model.get_parameter("lstm.0.kernel").zero_()
+    np.testing.assert_array_equal(arrays["lstm.0.kernel"], before)
+
+
+def test_arrays_of_another_shape_are_refused() -> None:
+    model = MelodyNetwork(Config("tiny", TINY, Hparams(rnn_layer_sizes=(3,))))
+    arrays = model.arrays()
+    arrays["output.bias"] = np.zeros(1, np.float32)
+    with pytest.raises(FormatError, match=r"output\.bias of shape \(14,\), found \(1,\)"):
+        model.load_arrays(arrays)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_dropout_follows_the_state_of_the_global_generator(plain: bool) -> None:
+    model = MelodyNetwork(Config("tiny", TINY, Hparams(rnn_layer_sizes=(8,))), plain=plain)
+    inputs = torch.randn(3, 4, 14)
+    before = torch.get_rng_state()
+    first, second = model(inputs), model(inputs)
+    torch.set_rng_state(before)
+    assert torch.equal(model(inputs), first)
+    assert not torch.equal(first, second)
+    model.eval()
+    assert torch.equal(model(inputs), model(inputs))
+
+
+def test_without_numba_the_plain_path_runs_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = MelodyNetwork(Config("tiny", TINY, Hparams(rnn_layer_sizes=(3,), attn_length=2))).eval()
+    inputs = torch.randn(2, 3, 14)
+    with torch.no_grad():
+        fused = model(inputs)
+        network._has_numba.cache_clear()
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+        with caplog.at_level(logging.WARNING):
+            torch.testing.assert_close(model(inputs), fused)
+            model(inputs)
+    network._has_numba.cache_clear()
+    assert [record.getMessage() for record in caplog.records] == [
+        "Numba is not installed: training takes the plain path, which is slower (pip install numba)"
+    ]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", ["lookback_rnn", "attention_rnn"])
+def test_a_gpu_computes_the_same(name: str) -> None:
+    config = preset(name).with_hparams({"rnn_layer_sizes": (32, 32), "dropout_keep_prob": 1.0})
+    model = MelodyNetwork(config)
+    inputs = torch.randn(4, 50, config.encoding.input_size)
+    model(inputs).square().mean().backward()
+    expected = [parameter.grad for parameter in model.parameters()]
+    model.zero_grad()
+    model.to("cuda")(inputs.cuda()).square().mean().backward()
+    found = [None if parameter.grad is None else parameter.grad.cpu() for parameter in model.parameters()]
+    torch.testing.assert_close(found, expected, rtol=1e-2, atol=1e-5)
