@@ -33,7 +33,7 @@ def test_the_version() -> None:
 @pytest.mark.parametrize("command", front_door.COMMANDS)
 def test_every_flag_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     module = front_door._load(command)
-    parser = argparse.ArgumentParser()
+    parser = front_door._Parser()
     module.add_arguments(parser)
     assert module.SUMMARY
     for each in _parsers(parser):

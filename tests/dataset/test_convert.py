@@ -175,10 +175,11 @@ def test_a_name_that_is_no_text(tunes: Path, tmp_path: Path) -> None:
 def test_ctrl_c_leaves_no_half_file_and_no_process(tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(3000):
-        (folder / f"{number}.mid").write_bytes(
-            TUNE[:14] + b"MTrk" + (9 * 4000 + 4).to_bytes(4) + TUNE[22:31] * 4000 + TUNE[31:]
-        )
+    long_tune = TUNE[:14] + b"MTrk" + (9 * 4000 + 4).to_bytes(4) + TUNE[22:31] * 4000 + TUNE[31:]
+    (folder / "0.mid").write_bytes(long_tune)
+    # So many that no machine is done before the signal comes.
+    for number in range(1, 20_000):
+        (folder / f"{number}.mid").hardlink_to(folder / "0.mid")
     command = [sys.executable, "-m", "ostinato", "convert", f"--input_dir={folder}", f"--output_file={tmp_path}/out/a"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
     while not list((tmp_path / "out").glob(".*.tmp") if (tmp_path / "out").exists() else []):

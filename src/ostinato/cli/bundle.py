@@ -22,17 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="show|convert|save", help="what to do")
 
-    show = actions.add_parser("show", allow_abbrev=False, help="print what a bundle, checkpoint or run_dir holds")
+    show = actions.add_parser("show", help="print what a bundle, checkpoint or run_dir holds")
     show.add_argument("file", help="a .mag bundle, ours or Magenta's, a checkpoint or a run_dir")
 
-    convert = actions.add_parser(
-        "convert", allow_abbrev=False, help="rewrite a bundle that holds a TensorFlow checkpoint as one of ours"
-    )
+    convert = actions.add_parser("convert", help="rewrite a bundle that holds a TensorFlow checkpoint as one of ours")
     convert.add_argument("old", help="the bundle to read")
     convert.add_argument("new", help="the bundle to write")
     convert.add_argument("--bundle_description", default="", help="what the bundle is, in place of its own words")
 
-    save = actions.add_parser("save", allow_abbrev=False, help="write a bundle from a training run")
+    save = actions.add_parser("save", help="write a bundle from a training run")
     save.add_argument("--run_dir", help="a training run, whose newest checkpoint is taken")
     save.add_argument("--checkpoint_file", help="one checkpoint, instead of --run_dir")
     save.add_argument("--config", help="the model's kind, where a checkpoint of Magenta's could be several")

@@ -8,18 +8,18 @@ from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
 from ostinato.cli.runner import add_runner, runner_of
 
-SUMMARY = "turn a folder of MIDI files into NoteSequences"
+SUMMARY = "turn a folder of MIDI, MusicXML or ABC files into NoteSequences"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument(
-        "--input_dir", "--midi_dir", required=True, metavar="FOLDER", help="the folder with the MIDI files"
+        "--input_dir", "--midi_dir", required=True, metavar="FOLDER", help="the folder with the music files"
     )
     parser.add_argument("--output_file", required=True, metavar="FILE", help="the TFRecord file to write")
     add_boolean(parser, "--recursive", default=False, help="look into the folders in it too")
     parser.add_argument(
-        "--num_processes", type=_positive, metavar="N", help="how many processes to work with (default: all cores)"
+        "--num_processes", type=_positive, metavar="N", help="how many processes to work with; all cores if absent"
     )
     add_runner(parser)
 

@@ -19,7 +19,7 @@ from ostinato.errors import SettingsError
 from ostinato.formats.tfrecord import expand_paths, read_records, shard_paths, shards_name
 from ostinato.music.extract import ExtractionSettings
 
-SUMMARY = "Find the melodies in NoteSequences and write them as training and eval records."
+SUMMARY = "find the melodies in NoteSequences and write them as training and eval records"
 
 _TRAINING_FILE = "training_melodies.tfrecord"
 _EVAL_FILE = "eval_melodies.tfrecord"
@@ -46,11 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_DEFAULT_EVAL_RATIO,
         metavar="SHARE",
-        help="share of the NoteSequences that go to eval, 0 to below 1 (default: %(default)s)",
+        help="share of the NoteSequences that go to eval, 0 to below 1",
     )
-    parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="another seed is another split (default: %(default)s)"
-    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed is another split")
     add_boolean(
         parser,
         "--ignore_polyphonic_notes",
@@ -62,28 +60,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=defaults.min_bars,
         metavar="N",
-        help="leave out melodies of fewer bars (default: %(default)s)",
+        help="leave out melodies of fewer bars",
     )
     parser.add_argument(
         "--max_steps",
         type=int,
         default=defaults.max_steps,
         metavar="N",
-        help="cut longer melodies to this many 16th notes (default: %(default)s)",
+        help="cut longer melodies to this many 16th notes",
     )
     parser.add_argument(
         "--min_unique_pitches",
         type=int,
         default=defaults.min_unique_pitches,
         metavar="N",
-        help="leave out melodies with fewer different pitch classes (default: %(default)s)",
+        help="leave out melodies with fewer different pitch classes",
     )
     parser.add_argument(
         "--gap_bars",
         type=float,
         default=defaults.gap_bars,
         metavar="N",
-        help="a silence of so many bars ends a melody (default: %(default)s)",
+        help="a silence of so many bars ends a melody",
     )
     parser.add_argument(
         "--transpose",
@@ -100,7 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, "--skip_corrupt", default=False, help="use a damaged file up to the damage, instead of stopping there"
     )
     parser.add_argument(
-        "--num_processes", type=int, metavar="N", help="processes that share the work (default: one for each core)"
+        "--num_processes", type=int, metavar="N", help="processes that share the work; one for each core if absent"
     )
     add_runner(parser)
 

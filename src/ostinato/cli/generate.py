@@ -31,16 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", metavar="NAME", help="the model's kind, where a checkpoint of Magenta's is another's"
     )
     parser.add_argument("--hparams", default="", metavar="LIST", help="not needed: the model knows its own")
-    parser.add_argument(
-        "--output_dir", default="generated", metavar="FOLDER", help="where the MIDI files go; %(default)s"
-    )
-    parser.add_argument("--num_outputs", type=int, default=10, metavar="N", help="how many melodies; %(default)s")
+    parser.add_argument("--output_dir", default="generated", metavar="FOLDER", help="where the MIDI files go")
+    parser.add_argument("--num_outputs", type=int, default=10, metavar="N", help="how many melodies")
     parser.add_argument(
         "--num_steps",
         type=int,
         default=128,
         metavar="N",
-        help="length of each in 16th notes, the primer included; %(default)s",
+        help="length of each in 16th notes, the primer included",
     )
     parser.add_argument(
         "--primer_melody",
@@ -59,16 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="T",
-        help="below 1 for likelier melodies, above 1 for wilder ones; %(default)s",
+        help="below 1 for likelier melodies, above 1 for wilder ones",
     )
+    parser.add_argument("--beam_size", type=int, default=1, metavar="N", help="melodies that a beam search keeps")
+    parser.add_argument("--branch_factor", type=int, default=1, metavar="N", help="continuations it tries of each")
     parser.add_argument(
-        "--beam_size", type=int, default=1, metavar="N", help="melodies that a beam search keeps; %(default)s"
-    )
-    parser.add_argument(
-        "--branch_factor", type=int, default=1, metavar="N", help="continuations it tries of each; %(default)s"
-    )
-    parser.add_argument(
-        "--steps_per_iteration", type=int, default=1, metavar="N", help="16th notes between two choices; %(default)s"
+        "--steps_per_iteration", type=int, default=1, metavar="N", help="16th notes between two choices"
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="for the same melodies again; a new one each time if absent"

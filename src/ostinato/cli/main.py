@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn, Protocol, cast
+from typing import Any, NoReturn, Protocol, cast
 
 import ostinato
 from ostinato.errors import OstinatoError
@@ -28,8 +28,23 @@ class _Command(Protocol):
     def run(self, args: argparse.Namespace) -> int: ...
 
 
+class _Help(argparse.HelpFormatter):
+    """Help that tells the defaults worth telling."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return f"{action.help} (default: %(default)s)" if has_telling_default(action) else action.help
+
+
+def has_telling_default(action: argparse.Action) -> bool:
+    """Whether a flag does something by default that its absence does not say."""
+    return action.default is not None and action.default is not False and action.default not in ("", argparse.SUPPRESS)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"formatter_class": _Help, "allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -84,7 +99,7 @@ def _load(command: str) -> _Command:
 
 def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | None) -> int:
     module = _load(command)
-    parser = _Parser(prog=prog, description=module.SUMMARY, allow_abbrev=False)
+    parser = _Parser(prog=prog, description=module.SUMMARY)
     module.add_arguments(parser)
     parser.add_argument("--log", type=str.upper, choices=_LOG_LEVELS, default="INFO", help="how much to tell")
     if config is not None:
