@@ -1,0 +1,10 @@
+"""Tests that need an extra are left out where it is not installed; `make test` installs all, and says so."""
+
+import importlib.util
+import os
+
+
+def test_nothing_is_left_out_for_want_of_an_install() -> None:
+    extras = ["apache_beam", "music21", "numba", "symusic", "tensorboard", "torch"]
+    missing = [name for name in extras if importlib.util.find_spec(name) is None]
+    assert not missing or not os.environ.get("OSTINATO_WHOLE_INSTALL"), f"pip install 'ostinato[test]' brings {missing}"
