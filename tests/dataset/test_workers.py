@@ -1,13 +1,16 @@
 import functools
 import itertools
+import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from multiprocessing import active_children
 
 import pytest
 
+from ostinato.dataset import workers
 from ostinato.dataset.workers import Failure, map_batches, map_jobs
 
 
@@ -32,6 +35,13 @@ def treacherous(number: int) -> int:
 def no_process_is_left() -> Iterator[None]:
     yield
     assert active_children() == []
+
+
+@pytest.fixture(autouse=True)
+def workers_are_forked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests may have left threads in this process, beside which workers would be started in the slow way."""
+    if sys.platform == "linux" and "beside_threads" not in request.node.name:
+        monkeypatch.setattr(workers, "_context", lambda: multiprocessing.get_context("fork"))
 
 
 @pytest.mark.parametrize("processes", [None, 1, 2, 5])
