@@ -119,6 +119,7 @@ def attempt(function: Callable[[Sequence[T]], Sequence[R]], batch: Sequence[T]) 
 def _work(function: Callable[[Sequence[Any]], Sequence[Any]], connection: Connection, parent: int) -> None:
     """A worker's life: batches in, results out, until told to end or left alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    _allow_interrupts(True)
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
         while True:
             while not connection.poll(PARENT_CHECK_SECONDS):
@@ -222,7 +223,9 @@ class _Pool(Generic[T]):
         process = self._context.Process(  # type: ignore[attr-defined]
             target=_work, args=(self._function, theirs, os.getpid()), daemon=True
         )
-        with warnings.catch_warnings():
+        _allow_interrupts(False)  # what Python runs around a fork swallows a Ctrl-C that comes just then
+        with contextlib.ExitStack() as block, warnings.catch_warnings():
+            block.callback(_allow_interrupts, True)
             # Forking beside threads is unsafe where a thread may hold a lock that the worker needs. The threads left
             # here are OpenBLAS's, which know about forks.
             warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
@@ -294,6 +297,12 @@ def _context() -> BaseContext:
     if sys.platform == "linux" and threading.active_count() == 1:
         return multiprocessing.get_context("fork")
     return multiprocessing.get_context("spawn")
+
+
+def _allow_interrupts(allowed: bool) -> None:
+    """Hold Ctrl-C back for a moment, or let it through, where the system can."""
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK if allowed else signal.SIG_BLOCK, [signal.SIGINT])
 
 
 def _ending(process: BaseProcess) -> str:
