@@ -262,7 +262,7 @@ def test_a_primer_midi_too_long_or_without_a_melody(
     silent = tmp_path / "silent.mid"
     write_midi(NoteSequence(ticks_per_quarter=220), silent)
     assert make(f"--primer_midi={silent}") == 1
-    assert "there is no melody in it" in capsys.readouterr().err
+    assert f"{silent}: there is no melody in it" in capsys.readouterr().err
 
 
 class Noon(datetime):

@@ -159,7 +159,9 @@ def _midi_primer(path: str, track: int | None) -> _Primer:
     from ostinato.formats.midi import read_midi
     from ostinato.music.primer import longest_melody
 
-    found = longest_melody(read_midi(path), track)
+    sequence = read_midi(path)
+    sequence.filename = path  # what errors call it
+    found = longest_melody(sequence, track)
     name = f" {found.track_name!r}" if found.track_name else ""
     print(
         f"{path}: {len(found.melody)} steps of track {found.track}{name}, "
