@@ -2,11 +2,13 @@ import functools
 import itertools
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from multiprocessing import active_children
+from typing import Any
 
 import pytest
 
@@ -105,6 +107,17 @@ def test_slow_first_job_does_not_hold_up_the_others_but_bounds_them() -> None:
 def test_large_jobs_and_results_do_not_block_each_other() -> None:
     jobs = [bytes(300_000)] * 30
     assert [len(result) for result in map_jobs(bytes, jobs, processes=2) if isinstance(result, bytes)] == [300_000] * 30
+
+
+def buffer_of(size: int) -> pickle.PickleBuffer:
+    return pickle.PickleBuffer(b"x" * size)
+
+
+def test_buffers_arrive_as_bytes() -> None:
+    sizes = [0, 1, 300_000, 5, 100_000]
+    results: list[Any] = list(map_jobs(buffer_of, sizes, processes=2))
+    assert results == [b"x" * size for size in sizes]
+    assert all(type(result) is bytes for result in results)
 
 
 def scale(factor: int, number: int) -> int:

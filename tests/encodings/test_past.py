@@ -1,6 +1,6 @@
 import numpy as np
 
-from ostinato.encodings.past import Lookbacks, Past, counter_values
+from ostinato.encodings.past import Lookbacks, Past, counter_values, counters_along
 
 EVENTS = np.array([60, -2, 60, 60])
 
@@ -17,14 +17,17 @@ def test_what_repeats() -> None:
 
 def test_labels_say_repeats_first() -> None:
     # 62 stands for 60; 0 for no event. Before step 2 a no event is the furthest repeat, 101.
-    labels = Lookbacks((1, 2)).labels(EVENTS, np.array([62, 0, 62, 62]), 100)
-    assert labels.tolist() == [62, 101, 101, 100]
-    assert Lookbacks(()).labels(EVENTS, np.array([62, 0, 62, 62]), 100).tolist() == [62, 0, 62, 62]
+    classes = np.array([62, 0, 62, 62])
+    repeats = np.array([[False, False], [False, False], [False, True], [True, False]])
+    assert Lookbacks((1, 2)).labels(EVENTS, repeats, classes, 100).tolist() == [62, 101, 101, 100]
+    assert Lookbacks(()).labels(EVENTS, repeats[:, :0], classes, 100).tolist() == [62, 0, 62, 62]
 
 
 def test_the_counter_counts_the_next_place_in_bits() -> None:
     assert counter_values(np.array([0, 1, 6]), 3).tolist() == [[1, -1, -1], [-1, 1, -1], [1, 1, 1]]
     assert counter_values(np.array([0]), 0).shape == (1, 0)
+    assert counters_along(3, 2).tolist() == [[1, -1], [-1, 1], [1, 1]]
+    assert counters_along(0, 2).shape == (0, 2)
 
 
 def test_a_past_keeps_what_the_furthest_lookback_needs() -> None:

@@ -20,7 +20,7 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "FATAL")
 
 
 class _Command(Protocol):
-    """What each module of this package but the helpers is."""
+    """What the module of a command is."""
 
     SUMMARY: str
 

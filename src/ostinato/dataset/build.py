@@ -6,9 +6,11 @@ processes or other NoteSequences, so that anything may carry it.
 
 import contextlib
 import functools
+import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -65,6 +67,11 @@ class EncodedMelody:
 
     records: list[bytes]
     fingerprints: tuple[bytes, ...] = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # Records are large: what sends them to another process need not copy them.
+        records = [pickle.PickleBuffer(record) for record in self.records] if protocol >= 5 else self.records
+        return EncodedMelody, (records, self.fingerprints)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import itertools
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -128,7 +129,23 @@ def _work(function: Callable[[Sequence[Any]], Sequence[Any]], connection: Connec
             batch = connection.recv()
             if batch is None:
                 return
-            connection.send(attempt(function, batch))
+            _send(connection, attempt(function, batch))
+
+
+def _send(connection: Connection, results: Sequence[Any]) -> None:
+    """Send results to `_receive`. What they hold as a `pickle.PickleBuffer` goes as it is, and arrives as bytes."""
+    buffers: list[pickle.PickleBuffer] = []
+    pickled = pickle.dumps(results, protocol=5, buffer_callback=buffers.append)
+    connection.send((len(buffers), pickled))
+    for buffer in buffers:
+        connection.send_bytes(buffer.raw())
+
+
+def _receive(connection: Connection) -> list[Any]:
+    num_buffers, pickled = connection.recv()
+    buffers = [connection.recv_bytes() for _ in range(num_buffers)]
+    results: list[Any] = pickle.loads(pickled, buffers=buffers)  # noqa: S301 (from our own worker, as recv's is)
+    return results
 
 
 @dataclass(slots=True)
@@ -254,7 +271,7 @@ class _Pool(Generic[T]):
     def _take_results(self, worker: _Worker) -> None:
         assert worker.task is not None
         try:
-            results = worker.connection.recv()
+            results = _receive(worker.connection)
         except (EOFError, OSError):  # the worker died, perhaps in the middle of its answer
             worker.process.join(1)
             self._replace(worker, f"crashed its worker process ({_ending(worker.process)})")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.encodings.past import Lookbacks, Past, check_lookbacks, counter_values
+from ostinato.encodings.past import Lookbacks, Past, check_lookbacks, counter_values, counters_along
 from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
 from ostinato.errors import SettingsError
 from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
@@ -88,11 +88,13 @@ class KeyEncoding:
 
     def inputs(self, melody: Melody) -> NDArray[np.float32]:
         """[n, D]: row p is fed after event p."""
-        return self._inputs(self._events(melody), self._lookbacks(melody.steps_per_bar))
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        return self._inputs(events, lookbacks.repeats(events))
 
     def labels(self, melody: Melody) -> NDArray[np.int64]:
         """[n]: the class of each event given those before it."""
-        return self._labels(self._events(melody), self._lookbacks(melody.steps_per_bar))
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        return self._labels(events, lookbacks, lookbacks.repeats(events))
 
     def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
@@ -101,7 +103,8 @@ class KeyEncoding:
             DataError: if a pitch lies outside the encoding's range.
         """
         events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
-        return self._inputs(events[:-1], lookbacks), self._labels(events, lookbacks)[1:]
+        repeats = lookbacks.repeats(events)
+        return self._inputs(events[:-1], repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
 
     def stepper(self, batch_size: int, steps_per_bar: int) -> "KeyStepper":
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
@@ -119,21 +122,29 @@ class KeyEncoding:
     def _events(self, melody: Melody) -> NDArray[np.int64]:
         return checked_events(melody, self.min_pitch, self.max_pitch)
 
-    def _inputs(self, events: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.float32]:
-        return self._rows(Heard.along(events), lookbacks.repeats(events), np.arange(len(events)))
+    def _inputs(self, events: NDArray[np.int64], repeats: NDArray[np.bool_]) -> NDArray[np.float32]:
+        positions = np.arange(len(events))
+        return self._rows(Heard.along(events), repeats, positions, counters_along(len(events), self.counter_bits))
 
-    def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.int64]:
+    def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]) -> NDArray[np.int64]:
         num_pitches = self.max_pitch - self.min_pitch
         classes = np.where(events < MIN_PITCH, events - NO_EVENT + num_pitches, events - self.min_pitch)
-        return lookbacks.labels(events, classes, self._num_event_classes)
+        return lookbacks.labels(events, repeats, classes, self._num_event_classes)
 
-    def _rows(self, heard: "Heard", repeats: NDArray[np.bool_], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _rows(
+        self,
+        heard: "Heard",
+        repeats: NDArray[np.bool_],
+        positions: NDArray[np.int64],
+        counters: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
         """The table above, of n steps of one melody or of one step of n melodies.
 
         Args:
             heard: what listening so far tells, n of it.
             repeats: [n, L], whether the event repeats the one at each distance.
             positions: [n] or [1], p.
+            counters: [n, K] or [1, K].
         """
         num_pitches = self.max_pitch - self.min_pitch
         sounds = heard.pitch != _NO_PITCH
@@ -146,13 +157,11 @@ class KeyEncoding:
         at = num_pitches + 4
         rows[:, at : at + repeats.shape[1]] = repeats
         at += repeats.shape[1]
-        rows[:, at : at + self.counter_bits] = counter_values(positions, self.counter_bits)
+        rows[:, at : at + self.counter_bits] = counters
         at += self.counter_bits
         rows[:, at] = (positions + 1) % self.steps_per_bar == 0
-        for notes_in_key in (heard.notes_in_key, heard.recent_in_key):
-            best = notes_in_key.max(axis=1, keepdims=True)
-            rows[:, at + 1 : at + 1 + NOTES_PER_OCTAVE] = notes_in_key == best
-            at += NOTES_PER_OCTAVE
+        rows[:, at + 1 : at + 1 + NOTES_PER_OCTAVE] = heard.keys
+        rows[:, at + 1 + NOTES_PER_OCTAVE :] = heard.recent_keys
         return rows
 
 
@@ -165,6 +174,7 @@ class Heard:
         attack: [n], whether the last event that was no note-off is a note's start.
         direction: [n], 1, -1 or 0: the last move between two different pitches.
         notes_in_key: [n, 12], how many notes so far fit each major key.
+        keys: [n, 12], whether most of these fit the major key: of all that tie.
         recent: [n, 3], the last three different pitches, newest first, or -1.
     """
 
@@ -172,13 +182,15 @@ class Heard:
     attack: NDArray[np.bool_]
     direction: NDArray[np.int64]
     notes_in_key: NDArray[np.int64]
+    keys: NDArray[np.bool_]
     recent: NDArray[np.int64]
 
     @property
-    def recent_in_key(self) -> NDArray[np.int64]:
-        """[n, 12]: how many of the last three different pitches fit each major key."""
-        notes_in_key: NDArray[np.int64] = _keys_of(self.recent).sum(axis=1)
-        return notes_in_key
+    def recent_keys(self) -> NDArray[np.bool_]:
+        """[n, 12]: whether most of the last three different pitches fit the major key: of all that tie."""
+        newest, second, third = _pitch_classes(self.recent.T)
+        keys: NDArray[np.bool_] = _KEYS_OF_THREE[newest, second, third]
+        return keys
 
     @staticmethod
     def nothing(batch_size: int) -> "Heard":
@@ -188,6 +200,7 @@ class Heard:
             np.zeros(batch_size, np.bool_),
             np.zeros(batch_size, np.int64),
             np.zeros((batch_size, NOTES_PER_OCTAVE), np.int64),
+            np.ones((batch_size, NOTES_PER_OCTAVE), np.bool_),
             np.full((batch_size, _NUM_RECENT_PITCHES), _NO_PITCH),
         )
 
@@ -196,8 +209,7 @@ class Heard:
         """Listen to all n steps of a melody at once."""
         steps = np.arange(len(events))
         starts = events >= MIN_PITCH
-        last_start = _last(starts, steps)
-        last_note_off = _last(events == NOTE_OFF, steps)
+        last_change = _last(events != NO_EVENT, steps)
         last_other = _last(events != NOTE_OFF, steps)
         # Row 0 of what follows stands for the time before the first note.
         notes_so_far = np.cumsum(starts)
@@ -206,10 +218,11 @@ class Heard:
         np.cumsum(_keys_of(pitches), axis=0, out=notes_in_key[1:])
         direction, recent = _moves(pitches)
         return Heard(
-            np.where(last_start > last_note_off, events[last_start], _NO_PITCH),
+            np.where((last_change >= 0) & (events[last_change] >= MIN_PITCH), events[last_change], _NO_PITCH),
             (last_other >= 0) & starts[last_other],
             direction[notes_so_far],
             notes_in_key[notes_so_far],
+            _best(notes_in_key)[notes_so_far],
             recent[notes_so_far],
         )
 
@@ -227,18 +240,25 @@ class Heard:
             ],
             axis=1,
         )
+        notes_in_key = self.notes_in_key + _keys_of(np.where(starts, events, _NO_PITCH))
         return Heard(
             np.where(starts, events, np.where(events == NOTE_OFF, _NO_PITCH, self.pitch)),
             np.where(events == NOTE_OFF, self.attack, starts),
             np.where(moves, np.sign(events - newest), self.direction),
-            self.notes_in_key + _keys_of(np.where(starts, events, _NO_PITCH)),
+            notes_in_key,
+            _best(notes_in_key),
             np.where(starts[:, None], recent, self.recent),
         )
 
     def select(self, rows: NDArray[np.integer]) -> "Heard":
         """What was heard of the melodies at `rows`."""
         return Heard(
-            self.pitch[rows], self.attack[rows], self.direction[rows], self.notes_in_key[rows], self.recent[rows]
+            self.pitch[rows],
+            self.attack[rows],
+            self.direction[rows],
+            self.notes_in_key[rows],
+            self.keys[rows],
+            self.recent[rows],
         )
 
 
@@ -249,7 +269,22 @@ def _last(happens: NDArray[np.bool_], steps: NDArray[np.int64]) -> NDArray[np.in
 
 def _keys_of(pitches: NDArray[np.int64]) -> NDArray[np.int64]:
     """[..., 12]: 1 for each major key that the pitch is in, none for no pitch."""
-    return _KEYS_OF_PITCH_CLASS[np.where(pitches == _NO_PITCH, NOTES_PER_OCTAVE, pitches % NOTES_PER_OCTAVE)]
+    return _KEYS_OF_PITCH_CLASS[_pitch_classes(pitches)]
+
+
+def _pitch_classes(pitches: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The pitch class of each pitch, 12 for no pitch."""
+    return np.where(pitches == _NO_PITCH, NOTES_PER_OCTAVE, pitches % NOTES_PER_OCTAVE)
+
+
+def _best(notes_in_key: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """[..., 12]: the keys that most notes fit, all that tie."""
+    best: NDArray[np.bool_] = notes_in_key == notes_in_key.max(axis=-1, keepdims=True)
+    return best
+
+
+# [13, 13, 13, 12]: the keys that most of three pitch classes fit.
+_KEYS_OF_THREE = _best(_KEYS_OF_PITCH_CLASS[:, None, None] + _KEYS_OF_PITCH_CLASS[:, None] + _KEYS_OF_PITCH_CLASS)
 
 
 def _moves(pitches: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -289,7 +324,8 @@ class KeyStepper:
         position = np.array([self._past.num_events])
         repeats = self._past.push(admitted)
         self._heard = self._heard.after(admitted)
-        return self._encoding._rows(self._heard, repeats, position)
+        counters = counter_values(position, self._encoding.counter_bits)
+        return self._encoding._rows(self._heard, repeats, position, counters)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings.one_hot import event_classes, events_of_classes, num_event_classes
-from ostinato.encodings.past import Lookbacks, Past, check_lookbacks, counter_values
+from ostinato.encodings.past import Lookbacks, Past, check_lookbacks, counter_values, counters_along
 from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
 from ostinato.music.melody import Melody
 from ostinato.music.transpose import squash
@@ -74,11 +74,13 @@ class LookbackEncoding:
 
     def inputs(self, melody: Melody) -> NDArray[np.float32]:
         """[n, D]: row p is fed after event p."""
-        return self._inputs(self._events(melody), self._lookbacks(melody.steps_per_bar))
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        return self._inputs(events, lookbacks, lookbacks.repeats(events))
 
     def labels(self, melody: Melody) -> NDArray[np.int64]:
         """[n]: the class of each event given those before it."""
-        return self._labels(self._events(melody), self._lookbacks(melody.steps_per_bar))
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        return self._labels(events, lookbacks, lookbacks.repeats(events))
 
     def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
@@ -87,7 +89,8 @@ class LookbackEncoding:
             DataError: if a pitch lies outside the encoding's range.
         """
         events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
-        return self._inputs(events[:-1], lookbacks), self._labels(events, lookbacks)[1:]
+        repeats = lookbacks.repeats(events)
+        return self._inputs(events[:-1], lookbacks, repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
 
     def stepper(self, batch_size: int, steps_per_bar: int) -> "LookbackStepper":
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
@@ -105,17 +108,21 @@ class LookbackEncoding:
     def _events(self, melody: Melody) -> NDArray[np.int64]:
         return checked_events(melody, self.min_pitch, self.max_pitch)
 
-    def _inputs(self, events: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.float32]:
-        return self._rows(events, lookbacks.events_ahead(events), np.arange(len(events)), lookbacks.repeats(events))
+    def _inputs(
+        self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        counters = counters_along(len(events), self.counter_bits)
+        return self._rows(events, lookbacks.events_ahead(events), counters, repeats)
 
-    def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.int64]:
-        return lookbacks.labels(events, event_classes(events, self.min_pitch), self._num_event_classes)
+    def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]) -> NDArray[np.int64]:
+        classes = event_classes(events, self.min_pitch)
+        return lookbacks.labels(events, repeats, classes, self._num_event_classes)
 
     def _rows(
         self,
         events: NDArray[np.int64],
         ahead: NDArray[np.int64],
-        positions: NDArray[np.int64],
+        counters: NDArray[np.float32],
         repeats: NDArray[np.bool_],
     ) -> NDArray[np.float32]:
         """The table above, of n steps of one melody or of one step of n melodies.
@@ -123,17 +130,15 @@ class LookbackEncoding:
         Args:
             events: [n].
             ahead: [n, L], the event at p + 1 if each distance repeats.
-            positions: [n] or [1], p.
+            counters: [n, K] or [1, K].
             repeats: [n, L], whether the event repeats the one at each distance.
         """
-        size = self._num_event_classes
+        shown = np.concatenate([events[:, None], ahead], axis=1)
+        blocks = self._num_event_classes * np.arange(shown.shape[1])
         rows = np.zeros((len(events), self.input_size), np.float32)
-        row = np.arange(len(events))
-        rows[row, event_classes(events, self.min_pitch)] = 1
-        for column in range(ahead.shape[1]):
-            rows[row, size * (column + 1) + event_classes(ahead[:, column], self.min_pitch)] = 1
-        counter_at = size * (ahead.shape[1] + 1)
-        rows[:, counter_at : counter_at + self.counter_bits] = counter_values(positions, self.counter_bits)
+        rows[np.arange(len(events))[:, None], blocks + event_classes(shown, self.min_pitch)] = 1
+        counter_at = self._num_event_classes * shown.shape[1]
+        rows[:, counter_at : counter_at + self.counter_bits] = counters
         rows[:, counter_at + self.counter_bits :] = repeats
         return rows
 
@@ -149,9 +154,9 @@ class LookbackStepper:
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
         admitted = self._gate.admit(events)
-        position = np.array([self._past.num_events])
+        counters = counter_values(np.array([self._past.num_events]), self._encoding.counter_bits)
         repeats = self._past.push(admitted)
-        return self._encoding._rows(admitted, self._past.ahead(), position, repeats)
+        return self._encoding._rows(admitted, self._past.ahead(), counters, repeats)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""

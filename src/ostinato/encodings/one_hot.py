@@ -1,12 +1,13 @@
 """One-hot encoding, of the Basic and Mono RNN: an event is its class, and nothing else is told."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
-from ostinato.music.melody import MIN_PITCH, NO_EVENT, Melody
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.transpose import squash
 
 _NUM_SPECIAL_EVENTS = 2  # no event, note-off
@@ -110,7 +111,14 @@ def num_event_classes(min_pitch: int, max_pitch: int) -> int:
 
 def event_classes(events: NDArray[np.int64], min_pitch: int) -> NDArray[np.int64]:
     """The class of each event: no event, note-off, then the pitches from the lowest up."""
-    return np.where(events < MIN_PITCH, events - NO_EVENT, events - min_pitch + _NUM_SPECIAL_EVENTS)
+    return _table(min_pitch)[events]
+
+
+@functools.cache
+def _table(min_pitch: int) -> NDArray[np.int64]:
+    """The class of each pitch from 0 on, then those of no event and note-off, which -2 and -1 find at the end."""
+    of_pitches = np.arange(MAX_PITCH + 1) - min_pitch + _NUM_SPECIAL_EVENTS
+    return np.concatenate([of_pitches, np.arange(_NUM_SPECIAL_EVENTS)])
 
 
 def events_of_classes(min_pitch: int, max_pitch: int) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 Shapes: n events, B melodies side by side, L lookback distances.
 """
 
+import functools
 import itertools
 from dataclasses import dataclass
 
@@ -37,7 +38,11 @@ class Lookbacks:
         return repeats
 
     def labels(
-        self, events: NDArray[np.int64], event_classes: NDArray[np.int64], first_repeat_class: int
+        self,
+        events: NDArray[np.int64],
+        repeats: NDArray[np.bool_],
+        event_classes: NDArray[np.int64],
+        first_repeat_class: int,
     ) -> NDArray[np.int64]:
         """[n]: the classes of the events, with repeats said as repeats.
 
@@ -46,11 +51,11 @@ class Lookbacks:
 
         Args:
             events: [n].
+            repeats: [n, L], as `repeats` tells them.
             event_classes: [n], the class of each event taken by itself.
             first_repeat_class: class of a repeat at the first distance; those of the others follow it.
         """
         labels = event_classes.copy()
-        repeats = self.repeats(events)
         for column in range(len(self.distances)):
             labels[repeats[:, column]] = first_repeat_class + column
         if self.distances:
@@ -79,6 +84,18 @@ def counter_values(positions: NDArray[np.int64], bits: int) -> NDArray[np.float3
     """[n, bits]: bit i of p + 1, the place of the next event, as +1 or -1."""
     ones = (positions[:, None] + 1) >> np.arange(bits) & 1
     return (2 * ones - 1).astype(np.float32)
+
+
+def counters_along(num_events: int, bits: int) -> NDArray[np.float32]:
+    """[n, bits]: the counter values of all positions of a melody, to read only."""
+    return _first_counters(1 << num_events.bit_length(), bits)[:num_events]
+
+
+@functools.lru_cache(maxsize=16)
+def _first_counters(length: int, bits: int) -> NDArray[np.float32]:
+    values = counter_values(np.arange(length), bits)
+    values.setflags(write=False)
+    return values
 
 
 class Past:

@@ -23,7 +23,7 @@ _MORE = 0x80  # set in each byte of a varint but the last
 _NOTE_TAG = _NOTES << 3 | _LENGTH_DELIMITED
 _NOTE_HEADER_BYTES = 2  # its tag, and its length in one byte
 
-_FIRST_WINDOW = 32  # notes that are looked at for a run, four times as many each time that all belong to it
+_FIRST_WINDOW = 256  # notes that are looked at for a run, four times as many each time that all belong to it
 _SHORT_RUN = 16  # notes; where runs are shorter than this on average, protobuf is faster
 
 
@@ -170,10 +170,10 @@ def _layout(note: bytes) -> dict[int, tuple[int, int]] | None:
 
 def _fixed_bits(size: int, layout: dict[int, tuple[int, int]]) -> NDArray[np.uint8]:
     """[size]: the bits that are the same in all notes of a layout: tags, and that each varint is one byte."""
-    bits = np.full(size, 0xFF, np.uint8)
+    bits = bytearray(b"\xff" * size)
     for place, width in layout.values():
-        bits[place : place + width] = _MORE if width == 1 else 0
-    return bits
+        bits[place : place + width] = b"\x80" if width == 1 else bytes(width)
+    return np.frombuffer(bits, np.uint8)
 
 
 def _run(octets: NDArray[np.uint8], size: int, fixed_bits: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from ostinato.errors import FormatError
 from ostinato.formats.tensorflow_pb2 import Feature, FeatureList, Features, Int64List, SequenceExample
+from ostinato.formats.wire import varint
 
 _INPUTS, _LABELS, _EVENTS, _STEPS_PER_BAR = "inputs", "labels", "events", "steps_per_bar"
 
@@ -62,22 +63,15 @@ class Example:
 def serialize_sequence_example(example: Example) -> bytes:
     """The bytes of a SequenceExample, packed straight from the arrays."""
     num_steps, size = example.inputs.shape
-    floats = np.ascontiguousarray(example.inputs, "<f4")
     before_floats = _nested((_FEATURE, _FLOAT_LIST, _LIST_VALUE), 4 * size)
-    row_size = len(before_floats) + 4 * size
-    before_rows = _map_entry_header(_INPUTS, num_steps * row_size)
+    rows = np.empty((num_steps, len(before_floats) + 4 * size), np.uint8)
+    rows[:, : len(before_floats)] = np.frombuffer(before_floats, np.uint8)
+    rows[:, len(before_floats) :] = np.ascontiguousarray(example.inputs, "<f4").view(np.uint8)
+    before_rows = _map_entry_header(_INPUTS, rows.size)
     labels = _label_rows(example.labels)
     after_rows = _map_entry_header(_LABELS, len(labels)) + labels
-    lists_size = len(before_rows) + num_steps * row_size + len(after_rows)
-    header = _context(example) + _header(_FEATURE_LISTS, lists_size) + before_rows
-
-    packed = np.empty(len(header) + num_steps * row_size + len(after_rows), np.uint8)
-    packed[: len(header)] = np.frombuffer(header, np.uint8)
-    packed[len(packed) - len(after_rows) :] = np.frombuffer(after_rows, np.uint8)
-    rows = packed[len(header) : len(packed) - len(after_rows)].reshape(num_steps, row_size)
-    rows[:, : len(before_floats)] = np.frombuffer(before_floats, np.uint8)
-    rows[:, len(before_floats) :] = floats.view(np.uint8)
-    return packed.tobytes()
+    lists_header = _header(_FEATURE_LISTS, len(before_rows) + rows.size + len(after_rows))
+    return b"".join((_context(example), lists_header, before_rows, rows.data, after_rows))
 
 
 def _context(example: Example) -> bytes:
@@ -106,18 +100,9 @@ def _label_rows(labels: NDArray[np.int64]) -> bytes:
     return rows.tobytes()
 
 
-def _varint(value: int) -> bytes:
-    packed = bytearray()
-    while value >= _MORE:
-        packed.append(value % _MORE | _MORE)
-        value >>= _VARINT_BITS
-    packed.append(value)
-    return bytes(packed)
-
-
 def _header(field: int, size: int) -> bytes:
     """What stands before the `size` bytes of a field that is a message, a string or packed numbers."""
-    return _varint(field << 3 | _LENGTH_DELIMITED) + _varint(size)
+    return varint(field << 3 | _LENGTH_DELIMITED) + varint(size)
 
 
 @functools.lru_cache(maxsize=64)  # a data set holds a few sizes only
@@ -129,6 +114,7 @@ def _nested(fields: tuple[int, ...], size: int) -> bytes:
     return headers
 
 
+@functools.lru_cache(maxsize=4096)  # melodies have the same lengths again and again
 def _map_entry_header(key: str, value_size: int) -> bytes:
     """What stands before the value of a map's entry."""
     inner = _header(_KEY, len(key)) + key.encode() + _header(_VALUE, value_size)

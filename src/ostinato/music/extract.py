@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,8 +74,15 @@ class ExtractionStatistics:
 
     def add(self, other: "ExtractionStatistics") -> None:
         """Count what the other has counted too."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+        self.pieces += other.pieces
+        self.pieces_without_grid += other.pieces_without_grid
+        self.drum_tracks += other.drum_tracks
+        self.polyphonic_tracks += other.polyphonic_tracks
+        self.too_short += other.too_short
+        self.too_few_pitches += other.too_few_pitches
+        self.truncated += other.truncated
+        self.melodies += other.melodies
+        self.bars.update(other.bars)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +167,10 @@ class _Track:
 
     @staticmethod
     def of(piece: QuantizedPiece, instrument: int, settings: ExtractionSettings) -> "_Track":
-        chosen = np.flatnonzero((piece.notes.instrument == instrument) & piece.notes.is_melodic)
+        (chosen,) = ((piece.notes.instrument == instrument) & piece.notes.is_melodic).nonzero()
         # By start, then from the highest pitch down: one number is sorted faster than two.
-        chosen = chosen[
-            np.argsort(piece.start_step[chosen] * (MAX_PITCH + 1) - piece.notes.pitch[chosen], kind="stable")
-        ]
+        place = piece.start_step[chosen] * (MAX_PITCH + 1) - piece.notes.pitch[chosen]
+        chosen = chosen[place.argsort(kind="stable")]
         start = piece.start_step[chosen]
         clashes = np.flatnonzero(start[1:] == start[:-1]) + 1
         if settings.ignore_polyphonic_notes and len(clashes):
@@ -198,12 +204,13 @@ class _Track:
         events[note_offs[note_offs < num_steps]] = NOTE_OFF
         sounding = starts < num_steps
         events[starts[sounding]] = self.pitch[first : last + 1][sounding]
-        return Melody(events.tolist(), melody_start, self.steps_per_bar)
+        # Only a note-off before the first note would have to be left out, and each note-off here follows its note.
+        return Melody.unchecked(tuple(events.tolist()), melody_start, self.steps_per_bar)
 
 
 def _melodies_of(track: _Track, settings: ExtractionSettings, statistics: ExtractionStatistics) -> Iterator[Melody]:
     search_step = 0
-    while (first := int(np.searchsorted(track.start_step, search_step))) < len(track.start_step):
+    while (first := int(track.start_step.searchsorted(search_step))) < len(track.start_step):
         last = next(end for end in track.ends if end >= first)
         if any(first < clash <= last for clash in track.clashes):
             statistics.polyphonic_tracks += 1
@@ -219,7 +226,7 @@ def _melodies_of(track: _Track, settings: ExtractionSettings, statistics: Extrac
         melody = track.melody(first, last, settings.max_steps)
         statistics.truncated += len(melody) < num_steps
         statistics.bars[len(melody) // track.steps_per_bar] += 1
-        if len({pitch % NOTES_PER_OCTAVE for pitch in melody.pitches}) < settings.min_unique_pitches:
+        if len({pitch % NOTES_PER_OCTAVE for pitch in set(melody.pitches)}) < settings.min_unique_pitches:
             statistics.too_few_pitches += 1
             continue
         statistics.melodies += 1

@@ -4,6 +4,7 @@ A change of state is a change of type: a `Piece` counts in seconds, a
 `QuantizedPiece` in steps of a 16th note. Both count from the piece's beginning.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -107,12 +108,13 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
         DataError: if a time is no number of seconds from 0 on, or a pitch none of 0..127.
     """
     columns = note_columns(note_sequence) if columns is None else columns
-    order = np.argsort(columns.start_time, kind="stable")
+    order = columns.start_time.argsort(kind="stable")
     start_seconds, end_seconds = columns.start_time[order], columns.end_time[order]
     total_seconds = float(max(end_seconds.max(initial=0.0), note_sequence.total_time))
     times = [total_seconds, *(tempo.time for tempo in note_sequence.tempos)]
     times += [metre.time for metre in note_sequence.time_signatures]
-    if not (np.isfinite(times).all() and np.isfinite(start_seconds + end_seconds).all() and (start_seconds >= 0).all()):
+    are_finite = all(map(math.isfinite, times)) and np.isfinite(start_seconds + end_seconds).all()
+    if not (are_finite and start_seconds.min(initial=0.0) >= 0):
         raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a time is no number of seconds from 0 on")
     if not MIN_PITCH <= columns.pitch.min(initial=MIN_PITCH) <= columns.pitch.max(initial=MIN_PITCH) <= MAX_PITCH:
         raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a pitch is none of {MIN_PITCH}..{MAX_PITCH}")
@@ -120,11 +122,10 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
     notes = Notes(columns.pitch[order], columns.instrument[order], is_melodic[order])
 
     stretches = _stretches(note_sequence, total_seconds)
-    ends = [start for start, *_ in stretches[1:]] + [total_seconds]
-    first_notes = np.searchsorted(start_seconds, [start for start, *_ in stretches])
-    last_notes = np.searchsorted(start_seconds, ends)
+    limits = [*(start for start, *_ in stretches), total_seconds]
+    first_notes = start_seconds.searchsorted(limits).tolist()
     for index, (start, qpm, (numerator, denominator)) in enumerate(stretches):
-        chosen = slice(first_notes[index], last_notes[index])
+        chosen = slice(first_notes[index], first_notes[index + 1])
         yield Piece(
             index,
             qpm,
@@ -132,7 +133,7 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
             denominator,
             notes[chosen],
             start_seconds[chosen] - start,
-            np.minimum(end_seconds[chosen], ends[index]) - start,
+            np.minimum(end_seconds[chosen], limits[index + 1]) - start,
         )
 
 

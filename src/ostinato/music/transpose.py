@@ -46,8 +46,7 @@ def transpose(melody: Melody, semitones: int) -> Melody:
             f"{semitones:+d} semitones moves the melody's notes to {lowest}..{highest}, "
             f"outside {MIN_PITCH}..{MAX_PITCH}; transpose it less far"
         )
-    events = [event if event < MIN_PITCH else event + semitones for event in melody.events]
-    return Melody(events, melody.start_step, melody.steps_per_bar)
+    return _moved(melody, {pitch: pitch + semitones for pitch in set(pitches)})
 
 
 def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int | None) -> tuple[Melody, int]:
@@ -80,9 +79,13 @@ def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int
     if semitones == 0 and min_pitch <= lowest and highest < max_pitch:
         return melody, 0
     moved = {pitch: _folded(pitch + semitones, min_pitch, max_pitch) for pitch in set(pitches)}
-    moved |= {NO_EVENT: NO_EVENT, NOTE_OFF: NOTE_OFF}
-    events = map(moved.__getitem__, melody.events)
-    return Melody(events, melody.start_step, melody.steps_per_bar), semitones
+    return _moved(melody, moved), semitones
+
+
+def _moved(melody: Melody, pitches: dict[int, int]) -> Melody:
+    """The melody with other pitches, each by its own."""
+    events = {NO_EVENT: NO_EVENT, NOTE_OFF: NOTE_OFF} | pitches
+    return Melody.unchecked(tuple(map(events.__getitem__, melody.events)), melody.start_step, melody.steps_per_bar)
 
 
 def _folded(pitch: int, min_pitch: int, max_pitch: int) -> int:
