@@ -72,7 +72,7 @@ def test_every_readme_command_runs_in_its_order(workplace: Path) -> None:
 def test_the_demo_goes_the_whole_road(tmp_path: Path) -> None:
     (tmp_path / "scripts").mkdir()
     script = (PROJECT / "scripts" / "demo").read_text(encoding="utf-8")
-    quick = script.replace("num_training_steps=200", "num_training_steps=2")
+    quick = script.replace("num_training_steps=400", "num_training_steps=2")
     assert quick != script
     (tmp_path / "scripts" / "demo").write_text(quick, encoding="utf-8")
     shutil.copytree(PROJECT / "data", tmp_path / "data")
