@@ -19,26 +19,31 @@ ENCODINGS: list[Encoding] = [
     LookbackEncoding(60, 72, lookback_distances=(), counter_bits=0),
     KeyEncoding(60, 72, lookback_distances=(1, 2, 4), counter_bits=3, steps_per_bar=3),
     KeyEncoding(0, 128, None),
+    LookbackEncoding(60, 72, lookback_distances="bars", counter_bits=7),
+    KeyEncoding(60, 72, lookback_distances="1,2,4 bars", counter_bits=6),
 ]
+METRES = st.integers(1, 20)
 EVENTS = st.lists(st.sampled_from([-2, -1, 60, 61, 62, 64, 71]), max_size=40)
 each_encoding = pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda encoding: type(encoding).__name__)
 
 
 @each_encoding
-@given(events=EVENTS)
-def test_a_stepper_gives_the_numbers_of_the_whole_melody(encoding: Encoding, events: list[int]) -> None:
-    stepper = encoding.stepper(1, 16)
+@given(events=EVENTS, steps_per_bar=METRES)
+def test_a_stepper_gives_the_numbers_of_the_whole_melody(
+    encoding: Encoding, events: list[int], steps_per_bar: int
+) -> None:
+    stepper = encoding.stepper(1, steps_per_bar)
     rows = [stepper.push(np.array([event])) for event in events]
-    expected = encoding.inputs(Melody(events))
+    expected = encoding.inputs(Melody(events, steps_per_bar=steps_per_bar))
     assert expected.shape == (len(events), encoding.input_size)
     np.testing.assert_array_equal(np.concatenate([expected[:0], *rows]), expected, strict=True)
 
 
 @each_encoding
-@given(events=EVENTS)
-def test_labels_decode_to_the_melody(encoding: Encoding, events: list[int]) -> None:
-    melody = Melody(events)
-    stepper = encoding.stepper(1, 16)
+@given(events=EVENTS, steps_per_bar=METRES)
+def test_labels_decode_to_the_melody(encoding: Encoding, events: list[int], steps_per_bar: int) -> None:
+    melody = Melody(events, steps_per_bar=steps_per_bar)
+    stepper = encoding.stepper(1, steps_per_bar)
     decoded = []
     for event, label in zip(melody, encoding.labels(melody), strict=True):
         classes = stepper.class_events()
@@ -118,6 +123,10 @@ def test_a_pitch_outside_the_range_is_refused(encoding: Encoding, pitch: int) ->
         (lambda: KeyEncoding(lookback_distances=[16, 32]), "whole steps that rise"),  # type: ignore[arg-type]
         (lambda: KeyEncoding(lookback_distances=("16",)), "whole steps that rise"),  # type: ignore[arg-type]
         (lambda: KeyEncoding(lookback_distances=(16, 2**17)), r"rise within 1\.\.65536"),
+        (lambda: LookbackEncoding(lookback_distances="beats"), 'such as "bars" for one and two'),
+        (lambda: LookbackEncoding(lookback_distances="2,1 bars"), r"rise within 1\.\.64"),
+        (lambda: KeyEncoding(lookback_distances="0 bars"), r"rise within 1\.\.64"),
+        (lambda: KeyEncoding(lookback_distances="1,65 bars"), r"rise within 1\.\.64"),
         (lambda: LookbackEncoding(counter_bits=-1), r"counter_bits must be an integer of 0\.\.62"),
         (lambda: KeyEncoding(steps_per_bar=0), "steps_per_bar must be an integer of at least 1"),
     ],
@@ -134,3 +143,13 @@ def test_sizes_follow_the_settings() -> None:
     assert (KeyEncoding().input_size, KeyEncoding().num_classes) == (74, 40)
     three = dataclasses.replace(KeyEncoding(), lookback_distances=(16, 32, 64), counter_bits=5)
     assert (three.input_size, three.num_classes) == (73, 41)
+
+
+@pytest.mark.parametrize("kind", [LookbackEncoding, KeyEncoding])
+@given(events=EVENTS.filter(bool))
+def test_one_and_two_bars_of_4_4_are_16_and_32_steps(
+    kind: type[LookbackEncoding] | type[KeyEncoding], events: list[int]
+) -> None:
+    melody = Melody(events * 2)
+    for ours, magentas in zip(kind(lookback_distances="bars").encode(melody), kind().encode(melody), strict=True):
+        np.testing.assert_array_equal(ours, magentas)

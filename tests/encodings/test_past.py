@@ -1,6 +1,6 @@
 import numpy as np
 
-from ostinato.encodings.past import Lookbacks, Past, counter_values, counters_along
+from ostinato.encodings.past import Lookbacks, Past, lookbacks_of, num_lookbacks
 
 EVENTS = np.array([60, -2, 60, 60])
 
@@ -23,11 +23,26 @@ def test_labels_say_repeats_first() -> None:
     assert Lookbacks(()).labels(EVENTS, repeats[:, :0], classes, 100).tolist() == [62, 0, 62, 62]
 
 
+def test_distances_in_bars_follow_the_metre() -> None:
+    assert lookbacks_of((16, 32), 12) == Lookbacks((16, 32))
+    assert lookbacks_of("bars", 12) == Lookbacks((12, 24), 12)
+    assert lookbacks_of("1, 2,4,8 bars", 18).distances == (18, 36, 72, 144)
+    assert [num_lookbacks(distances) for distances in ((16, 32, 64), "bars", "1,2,4,8 bars", ())] == [3, 2, 4, 0]
+
+
 def test_the_counter_counts_the_next_place_in_bits() -> None:
-    assert counter_values(np.array([0, 1, 6]), 3).tolist() == [[1, -1, -1], [-1, 1, -1], [1, 1, 1]]
-    assert counter_values(np.array([0]), 0).shape == (1, 0)
-    assert counters_along(3, 2).tolist() == [[1, -1], [-1, 1], [1, 1]]
-    assert counters_along(0, 2).shape == (0, 2)
+    counts_steps = Lookbacks((16, 32))
+    assert counts_steps.counters(3, 2).tolist() == [[1, -1], [-1, 1], [1, 1]]
+    assert counts_steps.counters(0, 2).shape == (0, 2)
+    assert counts_steps.counter(6, 3).tolist() == [[1, 1, 1]]
+    assert counts_steps.counter(0, 0).shape == (1, 0)
+
+
+def test_the_counter_of_bars_keeps_the_place_apart_from_the_bar() -> None:
+    # After position 28 of 12-step bars comes place 5 of bar 2: 0101 and 01, low bits first.
+    assert lookbacks_of("bars", 12).counter(28, 6).tolist() == [[1, -1, 1, -1, -1, 1]]
+    # A bar of 18 steps needs five bits: place 17 of bar 1 is 10001 and 1.
+    assert lookbacks_of("bars", 18).counter(34, 6).tolist() == [[1, -1, -1, -1, 1, 1]]
 
 
 def test_a_past_keeps_what_the_furthest_lookback_needs() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.encodings.past import Lookbacks, Past, check_lookbacks, counter_values, counters_along
+from ostinato.encodings.past import LookbackDistances, Lookbacks, Past, check_lookbacks, lookbacks_of, num_lookbacks
 from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
 from ostinato.errors import SettingsError
 from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
@@ -32,8 +32,8 @@ class KeyEncoding:
     | R + 2             | 1 at a note's start; a note-off leaves it, a no event clears it | 38        |
     | R + 3             | the last move between different pitches: 1 up, -1 down, 0 none yet | 39     |
     | L values          | 1 where event p equals the one the distance ago                | [40, 42)   |
-    | K values          | bit 0 .. K - 1 of p + 1, as +1 or -1                           | [42, 49)   |
-    | 1 value           | 1 where p + 1 starts a bar of `steps_per_bar`                  | 49         |
+    | K values          | bit 0 .. K - 1 of the counter, as +1 or -1                     | [42, 49)   |
+    | 1 value           | 1 where p + 1 starts a bar                                     | 49         |
     | 12 values         | 1 for each major key that most notes so far fit: all that tie  | [50, 62)   |
     | 12 values         | the same of the last three different pitches                   | [62, 74)   |
 
@@ -51,9 +51,11 @@ class KeyEncoding:
         min_pitch: lowest pitch.
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
-        lookback_distances: in steps, rising. Magenta's are one and two bars of 4/4, whatever the metre.
-        counter_bits: K; 7 bits count eight bars of 4/4.
-        steps_per_bar: the bar whose start is told, in steps. Magenta's is 4/4's, whatever the metre.
+        lookback_distances: rising, in steps or in bars of the melody's own metre; see `past`. Magenta's are one and two
+            bars of 4/4, whatever the metre.
+        counter_bits: K, of the place of the next event; 7 bits count eight bars of 4/4.
+        steps_per_bar: the bar whose start is told, in steps, where the distances are in steps. Magenta's is 4/4's,
+            whatever the metre. Where they are in bars, it is the melody's own.
 
     Raises:
         SettingsError: if a setting cannot be.
@@ -62,7 +64,7 @@ class KeyEncoding:
     min_pitch: int = 48
     max_pitch: int = 84
     transpose_to_key: int | None = 0
-    lookback_distances: tuple[int, ...] = (16, 32)
+    lookback_distances: LookbackDistances = (16, 32)
     counter_bits: int = 7
     steps_per_bar: int = STEPS_PER_BAR
 
@@ -75,12 +77,13 @@ class KeyEncoding:
     @property
     def input_size(self) -> int:
         """D, values a step."""
-        return self._num_event_classes + 2 + len(self.lookback_distances) + self.counter_bits + 1 + 2 * NOTES_PER_OCTAVE
+        lookbacks = num_lookbacks(self.lookback_distances)
+        return self._num_event_classes + 2 + lookbacks + self.counter_bits + 1 + 2 * NOTES_PER_OCTAVE
 
     @property
     def num_classes(self) -> int:
         """C, number of labels."""
-        return self._num_event_classes + len(self.lookback_distances)
+        return self._num_event_classes + num_lookbacks(self.lookback_distances)
 
     def squash(self, melody: Melody) -> tuple[Melody, int]:
         """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
@@ -89,7 +92,7 @@ class KeyEncoding:
     def inputs(self, melody: Melody) -> NDArray[np.float32]:
         """[n, D]: row p is fed after event p."""
         events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
-        return self._inputs(events, lookbacks.repeats(events))
+        return self._inputs(events, lookbacks, lookbacks.repeats(events))
 
     def labels(self, melody: Melody) -> NDArray[np.int64]:
         """[n]: the class of each event given those before it."""
@@ -104,7 +107,7 @@ class KeyEncoding:
         """
         events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
         repeats = lookbacks.repeats(events)
-        return self._inputs(events[:-1], repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
+        return self._inputs(events[:-1], lookbacks, repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
 
     def stepper(self, batch_size: int, steps_per_bar: int) -> "KeyStepper":
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
@@ -115,16 +118,24 @@ class KeyEncoding:
     def _num_event_classes(self) -> int:
         return self.max_pitch - self.min_pitch + 2
 
-    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:  # noqa: ARG002 - Magenta's are the same in every metre
-        """The distances for a melody of this metre."""
-        return Lookbacks(self.lookback_distances)
+    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:
+        """What lookback means in this metre."""
+        return lookbacks_of(self.lookback_distances, steps_per_bar)
 
     def _events(self, melody: Melody) -> NDArray[np.int64]:
         return checked_events(melody, self.min_pitch, self.max_pitch)
 
-    def _inputs(self, events: NDArray[np.int64], repeats: NDArray[np.bool_]) -> NDArray[np.float32]:
-        positions = np.arange(len(events))
-        return self._rows(Heard.along(events), repeats, positions, counters_along(len(events), self.counter_bits))
+    def _inputs(
+        self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        counters = lookbacks.counters(len(events), self.counter_bits)
+        bars_start = self._bars_start(np.arange(len(events)), lookbacks)
+        return self._rows(Heard.along(events), repeats, counters, bars_start)
+
+    def _bars_start(self, positions: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.bool_]:
+        """[n]: whether a bar starts after each position."""
+        starts: NDArray[np.bool_] = (positions + 1) % (lookbacks.steps_per_bar or self.steps_per_bar) == 0
+        return starts
 
     def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]) -> NDArray[np.int64]:
         num_pitches = self.max_pitch - self.min_pitch
@@ -135,16 +146,16 @@ class KeyEncoding:
         self,
         heard: "Heard",
         repeats: NDArray[np.bool_],
-        positions: NDArray[np.int64],
         counters: NDArray[np.float32],
+        bars_start: NDArray[np.bool_],
     ) -> NDArray[np.float32]:
         """The table above, of n steps of one melody or of one step of n melodies.
 
         Args:
             heard: what listening so far tells, n of it.
             repeats: [n, L], whether the event repeats the one at each distance.
-            positions: [n] or [1], p.
             counters: [n, K] or [1, K].
+            bars_start: [n] or [1], whether a bar starts at the next position.
         """
         num_pitches = self.max_pitch - self.min_pitch
         sounds = heard.pitch != _NO_PITCH
@@ -159,7 +170,7 @@ class KeyEncoding:
         at += repeats.shape[1]
         rows[:, at : at + self.counter_bits] = counters
         at += self.counter_bits
-        rows[:, at] = (positions + 1) % self.steps_per_bar == 0
+        rows[:, at] = bars_start
         rows[:, at + 1 : at + 1 + NOTES_PER_OCTAVE] = heard.keys
         rows[:, at + 1 + NOTES_PER_OCTAVE :] = heard.recent_keys
         return rows
@@ -321,11 +332,12 @@ class KeyStepper:
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
         admitted = self._gate.admit(events)
-        position = np.array([self._past.num_events])
+        position, lookbacks = self._past.num_events, self._past.lookbacks
         repeats = self._past.push(admitted)
         self._heard = self._heard.after(admitted)
-        counters = counter_values(position, self._encoding.counter_bits)
-        return self._encoding._rows(self._heard, repeats, position, counters)
+        counters = lookbacks.counter(position, self._encoding.counter_bits)
+        bars_start = self._encoding._bars_start(np.array([position]), lookbacks)
+        return self._encoding._rows(self._heard, repeats, counters, bars_start)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings.one_hot import event_classes, events_of_classes, num_event_classes
-from ostinato.encodings.past import Lookbacks, Past, check_lookbacks, counter_values, counters_along
+from ostinato.encodings.past import LookbackDistances, Lookbacks, Past, check_lookbacks, lookbacks_of, num_lookbacks
 from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
 from ostinato.music.melody import Melody
 from ostinato.music.transpose import squash
@@ -24,7 +24,7 @@ class LookbackEncoding:
     | [0, E)                     | event p, one-hot                                 | [0, 38)    |
     | [E, 2E)                    | event p + 1 - first distance, one-hot            | [38, 76)   |
     | [2E, 3E), ... to (L + 1)E  | the same at the other distances                  | [76, 114)  |
-    | K values from (L + 1)E     | bit 0 .. K - 1 of p + 1, as +1 or -1             | [114, 119) |
+    | K values from (L + 1)E     | bit 0 .. K - 1 of the counter, as +1 or -1       | [114, 119) |
     | L values after them        | 1 where event p equals the one the distance ago  | [119, 121) |
 
     Before the melody's beginning stands no event. A label is the furthest
@@ -40,8 +40,9 @@ class LookbackEncoding:
         min_pitch: lowest pitch.
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
-        lookback_distances: in steps, rising. Magenta's are one and two bars of 4/4, whatever the metre.
-        counter_bits: K; 5 bits count two bars of 4/4.
+        lookback_distances: rising, in steps or in bars of the melody's own metre; see `past`. Magenta's are one and two
+            bars of 4/4, whatever the metre.
+        counter_bits: K, of the place of the next event; 5 bits count two bars of 4/4.
 
     Raises:
         SettingsError: if a setting cannot be.
@@ -50,7 +51,7 @@ class LookbackEncoding:
     min_pitch: int = 48
     max_pitch: int = 84
     transpose_to_key: int | None = 0
-    lookback_distances: tuple[int, ...] = (16, 32)
+    lookback_distances: LookbackDistances = (16, 32)
     counter_bits: int = 5
 
     def __post_init__(self) -> None:
@@ -60,13 +61,13 @@ class LookbackEncoding:
     @property
     def input_size(self) -> int:
         """D, values a step."""
-        num_lookbacks = len(self.lookback_distances)
-        return self._num_event_classes * (1 + num_lookbacks) + self.counter_bits + num_lookbacks
+        lookbacks = num_lookbacks(self.lookback_distances)
+        return self._num_event_classes * (1 + lookbacks) + self.counter_bits + lookbacks
 
     @property
     def num_classes(self) -> int:
         """C, number of labels."""
-        return self._num_event_classes + len(self.lookback_distances)
+        return self._num_event_classes + num_lookbacks(self.lookback_distances)
 
     def squash(self, melody: Melody) -> tuple[Melody, int]:
         """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
@@ -101,9 +102,9 @@ class LookbackEncoding:
     def _num_event_classes(self) -> int:
         return num_event_classes(self.min_pitch, self.max_pitch)
 
-    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:  # noqa: ARG002 - Magenta's are the same in every metre
-        """The distances for a melody of this metre."""
-        return Lookbacks(self.lookback_distances)
+    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:
+        """What lookback means in this metre."""
+        return lookbacks_of(self.lookback_distances, steps_per_bar)
 
     def _events(self, melody: Melody) -> NDArray[np.int64]:
         return checked_events(melody, self.min_pitch, self.max_pitch)
@@ -111,7 +112,7 @@ class LookbackEncoding:
     def _inputs(
         self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        counters = counters_along(len(events), self.counter_bits)
+        counters = lookbacks.counters(len(events), self.counter_bits)
         return self._rows(events, lookbacks.events_ahead(events), counters, repeats)
 
     def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -154,7 +155,7 @@ class LookbackStepper:
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
         admitted = self._gate.admit(events)
-        counters = counter_values(np.array([self._past.num_events]), self._encoding.counter_bits)
+        counters = self._past.lookbacks.counter(self._past.num_events, self._encoding.counter_bits)
         repeats = self._past.push(admitted)
         return self._encoding._rows(admitted, self._past.ahead(), counters, repeats)
 

@@ -1,10 +1,21 @@
 """The past of a melody, as lookback and key encoding see it: what stood some steps ago, and what repeats.
 
-Shapes: n events, B melodies side by side, L lookback distances.
+Shapes: n events, B melodies side by side, L lookback distances, K counter bits.
+
+Lookback distances are set in steps, the same in every metre, as Magenta's are:
+`(16, 32)`. Or they are set in bars of the melody's own metre: `"bars"`, which is
+one and two, or a list such as `"1,2,4,8 bars"`. In 4/4 `"bars"` and `(16, 32)`
+give the same numbers.
+
+The counter tells the place of the next event, p + 1. With distances in steps it
+is p + 1 itself. With distances in bars its four lowest bits are the place in the
+bar (more where a bar is longer than 16 steps) and those above are the bar's
+number, so that in every metre the same bits say the same.
 """
 
 import functools
 import itertools
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +26,32 @@ from ostinato.music.melody import NO_EVENT
 
 _MAX_COUNTER_BITS = 62  # an int64 counts the steps
 _MAX_DISTANCE = 2**16  # steps; a melody at work keeps as many
+_MAX_BARS = 64
+_PLACE_BITS = 4  # of the counter, for the place in a bar of up to 16 steps
+
+LookbackDistances = tuple[int, ...] | str
+"""A setting of encodings: steps, or text that says how many bars."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lookbacks:
-    """The lookback distances of one melody, shortest first, in steps."""
+    """What lookback means in one melody.
+
+    Attributes:
+        distances: shortest first, in steps.
+        steps_per_bar: of the bars that the counter counts; None if it counts steps alone.
+    """
 
     distances: tuple[int, ...]
+    steps_per_bar: int | None = None
+
+    def counters(self, num_events: int, bits: int) -> NDArray[np.float32]:
+        """[n, K]: the counter at all positions of a melody, to read only."""
+        return _first_counters(1 << num_events.bit_length(), bits, self.steps_per_bar)[:num_events]
+
+    def counter(self, position: int, bits: int) -> NDArray[np.float32]:
+        """[1, K]: the counter at one position."""
+        return _counter_values(np.array([position]), bits, self.steps_per_bar)
 
     def events_ahead(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
         """[n, L]: what stands at p + 1 if each distance repeats; no event where the melody is too young."""
@@ -64,36 +94,67 @@ class Lookbacks:
         return labels
 
 
-def check_lookbacks(distances: tuple[int, ...], counter_bits: int) -> None:
+def check_lookbacks(distances: LookbackDistances, counter_bits: int) -> None:
     """Check the settings that lookback and key encoding share.
 
     Raises:
         SettingsError: if the distances do not rise from at least 1, or the bits are none a counter can have.
     """
-    are_steps = isinstance(distances, tuple) and all(type(distance) is int for distance in distances)
-    limits = (0, *distances, _MAX_DISTANCE + 1) if are_steps else ()
-    if not are_steps or any(near >= far for near, far in itertools.pairwise(limits)):
-        raise SettingsError(
-            f"lookback_distances must be whole steps that rise within 1..{_MAX_DISTANCE}, not {distances!r}"
-        )
+    if isinstance(distances, str):
+        _bars(distances)
+    else:
+        are_steps = isinstance(distances, tuple) and all(type(distance) is int for distance in distances)
+        if not are_steps or not _rise(distances, _MAX_DISTANCE):
+            raise SettingsError(
+                f"lookback_distances must be whole steps that rise within 1..{_MAX_DISTANCE}, or bars "
+                f'as "bars" or "1,2,4,8 bars", not {distances!r}'
+            )
     if type(counter_bits) is not int or not 0 <= counter_bits <= _MAX_COUNTER_BITS:
         raise SettingsError(f"counter_bits must be an integer of 0..{_MAX_COUNTER_BITS}, not {counter_bits!r}")
 
 
-def counter_values(positions: NDArray[np.int64], bits: int) -> NDArray[np.float32]:
-    """[n, bits]: bit i of p + 1, the place of the next event, as +1 or -1."""
-    ones = (positions[:, None] + 1) >> np.arange(bits) & 1
+def num_lookbacks(distances: LookbackDistances) -> int:
+    """L, how many distances a setting names."""
+    return len(_bars(distances) if isinstance(distances, str) else distances)
+
+
+def lookbacks_of(distances: LookbackDistances, steps_per_bar: int) -> Lookbacks:
+    """What a setting means in a melody whose bars are `steps_per_bar` long."""
+    if isinstance(distances, str):
+        return Lookbacks(tuple(steps_per_bar * bars for bars in _bars(distances)), steps_per_bar)
+    return Lookbacks(distances)
+
+
+@functools.lru_cache
+def _bars(text: str) -> tuple[int, ...]:
+    """The bars that "1,2,4,8 bars" names; "bars" alone names one and two."""
+    listed = re.fullmatch(r"(?:(\d{1,3}(?: ?, ?\d{1,3})*) )?bars", text.strip(), re.ASCII)
+    bars = tuple(map(int, (listed[1] or "1,2").split(","))) if listed else ()
+    if not bars or not _rise(bars, _MAX_BARS):
+        raise SettingsError(
+            f"lookback_distances={text!r} must be bars that rise within 1..{_MAX_BARS}, "
+            'such as "bars" for one and two, or "1,2,4,8 bars"'
+        )
+    return bars
+
+
+def _rise(distances: tuple[int, ...], limit: int) -> bool:
+    return all(near < far for near, far in itertools.pairwise((0, *distances, limit + 1)))
+
+
+def _counter_values(positions: NDArray[np.int64], bits: int, steps_per_bar: int | None) -> NDArray[np.float32]:
+    """[n, K]: bit i of the place of the event after each position, as +1 or -1."""
+    places = positions + 1
+    if steps_per_bar is not None:
+        place_bits = max(_PLACE_BITS, (steps_per_bar - 1).bit_length())
+        places = (places // steps_per_bar << place_bits) + places % steps_per_bar
+    ones = places[:, None] >> np.arange(bits) & 1
     return (2 * ones - 1).astype(np.float32)
 
 
-def counters_along(num_events: int, bits: int) -> NDArray[np.float32]:
-    """[n, bits]: the counter values of all positions of a melody, to read only."""
-    return _first_counters(1 << num_events.bit_length(), bits)[:num_events]
-
-
-@functools.lru_cache(maxsize=16)
-def _first_counters(length: int, bits: int) -> NDArray[np.float32]:
-    values = counter_values(np.arange(length), bits)
+@functools.lru_cache(maxsize=32)
+def _first_counters(length: int, bits: int, steps_per_bar: int | None) -> NDArray[np.float32]:
+    values = _counter_values(np.arange(length), bits, steps_per_bar)
     values.setflags(write=False)
     return values
 
