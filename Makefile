@@ -1,4 +1,5 @@
-# make demo   a virtual environment, an install, and the whole road on the tunes in data/
+# make demo   a virtual environment, a small install, and ten melodies of the model that comes with Ostinato
+# make road   the whole road on the tunes in data/: convert, train a minute, generate
 # make test   the test extras, the checks and all tests
 # make format tidies the code
 
@@ -7,10 +8,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check format clean
+.PHONY: demo road test check format clean
 
-demo: $(VENV)/train.installed
+demo: $(VENV)/core.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
+
+road: $(VENV)/train.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/road
 
 test: $(VENV)/dev.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
@@ -23,7 +27,13 @@ format: $(VENV)/dev.installed
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) road generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/core.installed: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing ostinato into $(VENV) ..."
+	@$(INSTALL) --editable .
+	@touch $@
 
 $(VENV)/%.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

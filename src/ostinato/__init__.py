@@ -5,7 +5,7 @@
     notes = ostinato.read_midi("tune.mid")
     melodies = ostinato.extract_melodies(notes)
     inputs, labels = ostinato.encode("attention_rnn", melodies[0])
-    model = ostinato.load("attention_rnn.mag")
+    model = ostinato.load()
     melody = model.generate(num_steps=128, primer=[60], seed=0)[0]
     ostinato.write_midi(melody.to_note_sequence(qpm=120), "new.mid")
 
@@ -71,7 +71,7 @@ def encode(config: str, melody: "Melody | Iterable[int]") -> "tuple[NDArray[np.f
     """A melody as the numbers a model trains on, after moving it to the model's range and key.
 
     Args:
-        config: basic_rnn, mono_rnn, lookback_rnn or attention_rnn.
+        config: basic_rnn, mono_rnn, lookback_rnn, attention_rnn or ostinato.
         melody: n events.
 
     Returns:
@@ -88,16 +88,24 @@ def encode(config: str, melody: "Melody | Iterable[int]") -> "tuple[NDArray[np.f
     return encoding.encode(squashed)
 
 
-def load(path: "str | os.PathLike[str]") -> "Model":
+def load(path: "str | os.PathLike[str] | None" = None) -> "Model":
     """A trained model, ready to play.
 
     Args:
-        path: a .mag bundle, ours or Magenta's, a checkpoint, or a run_dir.
+        path: a .mag bundle, ours or Magenta's, a checkpoint, a run_dir, or the name of a model that comes with Ostinato
+            (`ostinato models` lists them); None for the best of these.
 
     Raises:
         OstinatoError: if it is none of these, or damaged.
     """
+    from pathlib import Path
+
     from ostinato.bundle.files import load_bundle
     from ostinato.generation.generator import Model
+    from ostinato.shipped import SHIPPED_MODELS, load_shipped
 
+    if path is None:
+        return Model(load_shipped())
+    if path in SHIPPED_MODELS and not Path(path).exists():
+        return Model(load_shipped(str(path)))
     return Model(load_bundle(path))

@@ -18,7 +18,7 @@ from ostinato.bundle import (
     encode_bundle,
 )
 from ostinato.config import PRESETS, Config, preset
-from ostinato.errors import FormatError
+from ostinato.errors import FormatError, SettingsError
 
 
 def random_bundle(config: Config, provenance: dict[str, Any] | None = None) -> Bundle:
@@ -126,6 +126,20 @@ def small_file(changes: dict[str, str | None], dtype: type[np.generic] = np.floa
         **changes,
     }
     return save(arrays, {name: text for name, text in metadata.items() if text is not None})
+
+
+def test_half_precision_is_half_the_size_and_11_bits() -> None:
+    bundle = random_bundle(preset("lookback_rnn"))
+    written = encode_bundle(bundle, half_precision=True)
+    read, _ = decode_bundle(written, "x")
+    for name, array in bundle.arrays.items():
+        # Rounded to the nearest of 11 significant bits.
+        np.testing.assert_allclose(read.arrays[name], array, rtol=2**-11, atol=2**-25)
+    numbers = sum(array.size for array in bundle.arrays.values())
+    assert len(encode_bundle(bundle)) - len(written) == pytest.approx(2 * numbers, abs=256)
+    too_large = {name: np.full_like(array, 70_000) for name, array in bundle.arrays.items()}
+    with pytest.raises(SettingsError, match="more than half precision can"):
+        encode_bundle(Bundle(bundle.config, too_large), half_precision=True)
 
 
 def test_half_precision_is_read_as_single() -> None:

@@ -4,9 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import golden_files
+from ostinato.formats.sequence_example import parse_sequence_example
 from ostinato.formats.tfrecord import read_records
 
 NOTES = golden_files.SMALL / "notesequences.tfrecord"
@@ -65,6 +67,21 @@ def test_dedupe_and_transpose_are_counted(tmp_path: Path) -> None:
     assert not (tmp_path / "eval_melodies.tfrecord").exists()
 
 
+def test_lookback_distances_in_bars(tmp_path: Path) -> None:
+    classic, in_bars = tmp_path / "classic.tfrecord", tmp_path / "bars.tfrecord"
+    flags = (f"--input={NOTES}", "--config=lookback_rnn", "--eval_ratio=0")
+    assert dataset(*flags, f"--train_output={classic}").returncode == 0
+    assert dataset(*flags, f"--train_output={in_bars}", "--lookback_distances=bars").returncode == 0
+    pairs = [
+        tuple(map(parse_sequence_example, pair)) for pair in zip(*map(read_records, (classic, in_bars)), strict=True)
+    ]
+    # They differ but where a bar is 16 steps long.
+    assert {one.steps_per_bar == 16: np.array_equal(one.inputs, two.inputs) for one, two in pairs} == {
+        True: True,
+        False: False,
+    }
+
+
 def test_an_empty_eval_split_is_warned_of(tmp_path: Path) -> None:
     made = dataset("--config=basic_rnn", f"--input={NOTES}", f"--output_dir={tmp_path}", "--eval_ratio=0.0001")
     assert made.returncode == 0
@@ -109,6 +126,7 @@ def test_a_damaged_file_stops_unless_its_whole_records_are_asked_for(tmp_path: P
         (["--output_dir=o", "--min_bars=-1"], "min_bars must be at least 0, not -1"),
         (["--output_dir=o", "--num_processes=0"], "--num_processes must be at least 1, not 0"),
         ([f"--train_output={NOTES}", "--eval_ratio=0"], "is an input and would be overwritten"),
+        (["--output_dir=o", "--lookback_distances=bars"], "the encoding of basic_rnn has no lookbacks"),
         (["--output_dir=o", "--config=polka_rnn"], "no config is called 'polka_rnn'; known are basic_rnn"),
     ],
 )

@@ -216,6 +216,7 @@ def save_bundle(
     description: str = "",
     *,
     run_dir: str | os.PathLike[str] | None = None,
+    half_precision: bool = False,
 ) -> Bundle:
     """Write a `.mag` bundle, whole or not at all; a file already there is replaced.
 
@@ -224,6 +225,7 @@ def save_bundle(
         path: where the file shall stand.
         description: in words, in place of its own; what is known of the training is added.
         run_dir: the run that it comes from, whose evaluation tells the held-out loss.
+        half_precision: write the arrays as float16, in half the bytes.
 
     Returns:
         The bundle as it was written, with its description and its held-out loss in the provenance.
@@ -251,7 +253,7 @@ def save_bundle(
     message = GeneratorBundle(
         generator_details={"id": bundle.config.name, "description": f"Melody RNN of Ostinato {ostinato.__version__}"},
         bundle_details={"description": text},
-        checkpoint_file=[encode_bundle(bundle)],
+        checkpoint_file=[encode_bundle(bundle, half_precision=half_precision)],
         metagraph_file=json.dumps(reader_notes, indent=1).encode(),
     )
     with atomic_writer(path) as file:

@@ -39,10 +39,12 @@ from safetensors.numpy import load as load_safetensors
 from safetensors.numpy import save as save_safetensors
 
 from ostinato.config import Config
-from ostinato.errors import FormatError
+from ostinato.errors import FormatError, SettingsError
 
 FORMAT_VERSION = 1
 TRAINING_PREFIX = "training."
+
+_LARGEST_HALF = 65504.0  # the largest float16
 
 
 @dataclass(frozen=True)
@@ -106,12 +108,18 @@ def array_shapes(config: Config) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def encode_bundle(bundle: Bundle, extra_arrays: Mapping[str, NDArray[Any]] | None = None) -> bytes:
+def encode_bundle(
+    bundle: Bundle, extra_arrays: Mapping[str, NDArray[Any]] | None = None, *, half_precision: bool = False
+) -> bytes:
     """A bundle as safetensors bytes.
 
     Args:
         bundle: the model.
         extra_arrays: what a checkpoint also holds; names must begin with "training.".
+        half_precision: write the model's arrays as float16, in half the bytes and with 11 significant bits.
+
+    Raises:
+        SettingsError: if a value is beyond what half precision holds.
     """
     extra_arrays = extra_arrays or {}
     assert all(name.startswith(TRAINING_PREFIX) for name in extra_arrays)
@@ -120,8 +128,15 @@ def encode_bundle(bundle: Bundle, extra_arrays: Mapping[str, NDArray[Any]] | Non
         "ostinato.config": json.dumps(bundle.config.to_json()),
         "ostinato.provenance": json.dumps(dict(bundle.provenance)),
     }
-    arrays = {name: np.ascontiguousarray(array) for name, array in {**bundle.arrays, **extra_arrays}.items()}
+    own = {name: _halved(name, array) for name, array in bundle.arrays.items()} if half_precision else bundle.arrays
+    arrays = {name: np.ascontiguousarray(array) for name, array in {**own, **extra_arrays}.items()}
     return save_safetensors(arrays, metadata=metadata)
+
+
+def _halved(name: str, array: NDArray[np.float32]) -> NDArray[np.float16]:
+    if (largest := float(np.abs(array).max(initial=0))) > _LARGEST_HALF:
+        raise SettingsError(f"array {name} holds {largest:g}, more than half precision can; write it in full")
+    return array.astype(np.float16)
 
 
 def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[Any]]]:

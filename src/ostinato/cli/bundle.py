@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ostinato.cli.flags import add_boolean
 from ostinato.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     save.add_argument("--bundle_description", default="", help="what the bundle is, in words")
 
     for action in (convert, save):
+        add_boolean(action, "--half_precision", default=False, help="write 16 bits a number, for half the size")
         action.add_argument("--force", action="store_true", help="overwrite a file that is there")
 
 
@@ -47,11 +49,11 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.bundle import load_bundle
 
     if args.action == "show":
-        print(_shown(load_bundle(args.file), args.file))
+        print(shown(load_bundle(args.file), args.file))
         return 0
     if args.action == "convert":
         _require_free(args.new, args.force)
-        write_bundle(load_bundle(args.old), args.new, args.bundle_description)
+        write_bundle(load_bundle(args.old), args.new, args.bundle_description, half_precision=args.half_precision)
         return 0
 
     from ostinato.config import parse_hparams
@@ -61,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
     _require_free(args.bundle_file, args.force)
     source = args.run_dir or args.checkpoint_file
     bundle = load_bundle(source, config=args.config, hparams=parse_hparams(args.hparams))
-    write_bundle(bundle, args.bundle_file, args.bundle_description, trained_in=source)
+    write_bundle(
+        bundle, args.bundle_file, args.bundle_description, trained_in=source, half_precision=args.half_precision
+    )
     return 0
 
 
@@ -71,6 +75,7 @@ def write_bundle(
     description: str = "",
     *,
     trained_in: str | os.PathLike[str] | None = None,
+    half_precision: bool = False,
 ) -> None:
     """Write a bundle and say what was written; a file already there is replaced, as Magenta does.
 
@@ -79,11 +84,12 @@ def write_bundle(
         bundle_file: where the bundle shall stand.
         description: what it is, in words; what is known of its training is added.
         trained_in: the run_dir or checkpoint that it comes from; the run's evaluation tells the held-out loss.
+        half_precision: write 16 bits a number.
     """
     from ostinato.bundle import printable, save_bundle
 
     run_dir = None if trained_in is None else _run_dir(Path(trained_in))
-    written = save_bundle(bundle, bundle_file, description, run_dir=run_dir)
+    written = save_bundle(bundle, bundle_file, description, run_dir=run_dir, half_precision=half_precision)
     _logger.info("%s: %s, %s", os.fspath(bundle_file), written.config.name, printable(_text(written, "description")))
 
 
@@ -98,7 +104,7 @@ def _require_free(path: str, force: bool) -> None:
         raise SettingsError(f"{path}: there is such a file already; choose another name, or overwrite it with --force")
 
 
-def _shown(bundle: "Bundle", path: str) -> str:
+def shown(bundle: "Bundle", path: str) -> str:
     """What a bundle holds, a line each."""
     from ostinato.bundle import num_parameters, printable
 
@@ -118,11 +124,31 @@ def _shown(bundle: "Bundle", path: str) -> str:
         "parameters": f"{num_parameters(bundle):,}",
         "size": f"{Path(path).stat().st_size:,} bytes" if Path(path).is_file() else "",
         "description": _text(bundle, "description"),
-        **{name.replace("_", " "): _text(bundle, name) for name in sorted(bundle.provenance.keys() - {"description"})},
+        **{
+            name.replace("_", " "): _text(bundle, name)
+            for name in sorted(bundle.provenance.keys() - {"description", "card"})
+        },
+        **_card_lines(bundle.provenance.get("card")),
     }
     return "\n".join(f"{name + ':':24}{printable(text)}" for name, text in lines.items() if text)
 
 
+def _card_lines(card: object) -> dict[str, str]:
+    """A model card, as what stands before and after each line's colon."""
+    if not isinstance(card, dict):
+        return {}
+    lines: dict[str, str] = {}
+    for name, value in card.items():
+        if name == "held_out" and isinstance(value, dict):
+            lines |= {f"card: {part}": _joined(figures) for part, figures in value.items()}
+        else:
+            lines[f"card: {name.replace('_', ' ')}"] = _joined(value)
+    return lines
+
+
 def _text(bundle: "Bundle", name: str) -> str:
-    value = bundle.provenance.get(name, "")
+    return _joined(bundle.provenance.get(name, ""))
+
+
+def _joined(value: object) -> str:
     return ", ".join(f"{key} {of}" for key, of in value.items()) if isinstance(value, dict) else str(value)

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     defaults = ExtractionSettings()
     parser.add_argument("--config", metavar="NAME", help=f"the model to make records for: {', '.join(PRESETS)}")
     parser.add_argument(
+        "--lookback_distances",
+        metavar="LIST",
+        help='what its encoding looks back to instead: bars as "bars" (one and two) or "1,2,4,8 bars", or steps as '
+        "16,32; tell `ostinato train` the same",
+    )
+    parser.add_argument(
         "--input",
         required=True,
         metavar="FILES",
@@ -116,8 +122,11 @@ def run(args: argparse.Namespace) -> int:
         gap_bars=args.gap_bars,
         ignore_polyphonic_notes=args.ignore_polyphonic_notes,
     )
+    config = preset(args.config)
+    if args.lookback_distances is not None:
+        config = config.with_lookback_distances(args.lookback_distances)
     settings = DatasetSettings(
-        preset(args.config).encoding,
+        config.encoding,
         extraction,
         eval_ratio=args.eval_ratio,
         seed=args.seed,

@@ -1,0 +1,37 @@
+"""The models that come with the package, ready to play.
+
+They stand beside this file as bundles, each with its model card in its
+provenance, and were made by `scripts/train_shipped_models`.
+"""
+
+from pathlib import Path
+
+from ostinato.bundle import Bundle, load_bundle
+from ostinato.errors import SettingsError
+
+BEST_MODEL = "ostinato"
+"""What plays where no model is asked for."""
+SHIPPED_MODELS = ("ostinato", "attention_rnn", "lookback_rnn", "basic_rnn", "mono_rnn")
+"""The names, best first."""
+
+_FOLDER = Path(__file__).parent
+
+
+def shipped_path(name: str = BEST_MODEL) -> Path:
+    """The bundle of a shipped model.
+
+    Raises:
+        SettingsError: if none is called that.
+    """
+    if name not in SHIPPED_MODELS:
+        raise SettingsError(f"no model called {name!r} comes with Ostinato; there are {', '.join(SHIPPED_MODELS)}")
+    return _FOLDER / f"{name}.mag"
+
+
+def load_shipped(name: str = BEST_MODEL) -> Bundle:
+    """A shipped model.
+
+    Raises:
+        SettingsError: if none is called that.
+    """
+    return load_bundle(shipped_path(name))
