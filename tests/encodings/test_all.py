@@ -45,8 +45,11 @@ def test_labels_decode_to_the_melody(encoding: Encoding, events: list[int], step
     melody = Melody(events, steps_per_bar=steps_per_bar)
     stepper = encoding.stepper(1, steps_per_bar)
     decoded = []
-    for event, label in zip(melody, encoding.labels(melody), strict=True):
+    along = encoding.class_events(melody)
+    assert along.shape == (len(events), encoding.num_classes)
+    for event, label, expected in zip(melody, encoding.labels(melody), along, strict=True):
         classes = stepper.class_events()
+        np.testing.assert_array_equal(classes[0], expected)
         assert classes.shape == (1, encoding.num_classes)
         decoded.append(int(classes[0, label]))
         stepper.push(np.array([event]))

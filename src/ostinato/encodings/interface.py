@@ -93,6 +93,13 @@ class Encoding(Protocol):
         """
         ...
 
+    def class_events(self, melody: Melody) -> NDArray[np.int64]:
+        """The event that each class stands for at each position, given those before it: [n, C].
+
+        As `Stepper.class_events` tells them before each event is pushed.
+        """
+        ...
+
     def stepper(self, batch_size: int, steps_per_bar: int) -> Stepper:
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
         ...

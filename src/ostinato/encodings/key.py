@@ -5,16 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.encodings.past import LookbackDistances, Lookbacks, Past, check_lookbacks, lookbacks_of, num_lookbacks
+from ostinato.encodings.heard import NO_PITCH, Heard
+from ostinato.encodings.past import (
+    LookbackDistances,
+    Lookbacks,
+    Past,
+    check_lookbacks,
+    lookbacks_of,
+    num_lookbacks,
+    with_repeats,
+)
 from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
 from ostinato.errors import SettingsError
-from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
-from ostinato.music.transpose import MAJOR_KEYS, squash
-
-_NO_PITCH = -1
-_NUM_RECENT_PITCHES = 3
-# The keys of a pitch class, and of no pitch at all, which -1 finds in the last row.
-_KEYS_OF_PITCH_CLASS = np.vstack([MAJOR_KEYS, np.zeros_like(MAJOR_KEYS[:1])])
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+from ostinato.music.transpose import squash
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,11 @@ class KeyEncoding:
         repeats = lookbacks.repeats(events)
         return self._inputs(events[:-1], lookbacks, repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
 
+    def class_events(self, melody: Melody) -> NDArray[np.int64]:
+        """The event that each class stands for at each position, given those before it: [n, C]."""
+        ahead = self._lookbacks(melody.steps_per_bar).ahead_along(self._events(melody))
+        return with_repeats(self._events_of_classes, ahead)
+
     def stepper(self, batch_size: int, steps_per_bar: int) -> "KeyStepper":
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
@@ -117,6 +126,11 @@ class KeyEncoding:
     @property
     def _num_event_classes(self) -> int:
         return self.max_pitch - self.min_pitch + 2
+
+    @property
+    def _events_of_classes(self) -> NDArray[np.int64]:
+        """The event of each class that is no repeat."""
+        return np.concatenate([np.arange(self.min_pitch, self.max_pitch), np.arange(NO_EVENT, MIN_PITCH)])
 
     def _lookbacks(self, steps_per_bar: int) -> Lookbacks:
         """What lookback means in this metre."""
@@ -144,7 +158,7 @@ class KeyEncoding:
 
     def _rows(
         self,
-        heard: "Heard",
+        heard: Heard,
         repeats: NDArray[np.bool_],
         counters: NDArray[np.float32],
         bars_start: NDArray[np.bool_],
@@ -158,7 +172,7 @@ class KeyEncoding:
             bars_start: [n] or [1], whether a bar starts at the next position.
         """
         num_pitches = self.max_pitch - self.min_pitch
-        sounds = heard.pitch != _NO_PITCH
+        sounds = heard.pitch != NO_PITCH
         rows = np.zeros((len(sounds), self.input_size), np.float32)
         rows[sounds, heard.pitch[sounds] - self.min_pitch] = 1
         rows[:, num_pitches] = sounds
@@ -174,150 +188,6 @@ class KeyEncoding:
         rows[:, at + 1 : at + 1 + NOTES_PER_OCTAVE] = heard.keys
         rows[:, at + 1 + NOTES_PER_OCTAVE :] = heard.recent_keys
         return rows
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What listening so far tells, after each of n steps of one melody or after one step of n melodies.
-
-    Attributes:
-        pitch: [n], the sounding pitch, or -1.
-        attack: [n], whether the last event that was no note-off is a note's start.
-        direction: [n], 1, -1 or 0: the last move between two different pitches.
-        notes_in_key: [n, 12], how many notes so far fit each major key.
-        keys: [n, 12], whether most of these fit the major key: of all that tie.
-        recent: [n, 3], the last three different pitches, newest first, or -1.
-    """
-
-    pitch: NDArray[np.int64]
-    attack: NDArray[np.bool_]
-    direction: NDArray[np.int64]
-    notes_in_key: NDArray[np.int64]
-    keys: NDArray[np.bool_]
-    recent: NDArray[np.int64]
-
-    @property
-    def recent_keys(self) -> NDArray[np.bool_]:
-        """[n, 12]: whether most of the last three different pitches fit the major key: of all that tie."""
-        newest, second, third = _pitch_classes(self.recent.T)
-        keys: NDArray[np.bool_] = _KEYS_OF_THREE[newest, second, third]
-        return keys
-
-    @staticmethod
-    def nothing(batch_size: int) -> "Heard":
-        """The beginning of `batch_size` melodies."""
-        return Heard(
-            np.full(batch_size, _NO_PITCH),
-            np.zeros(batch_size, np.bool_),
-            np.zeros(batch_size, np.int64),
-            np.zeros((batch_size, NOTES_PER_OCTAVE), np.int64),
-            np.ones((batch_size, NOTES_PER_OCTAVE), np.bool_),
-            np.full((batch_size, _NUM_RECENT_PITCHES), _NO_PITCH),
-        )
-
-    @staticmethod
-    def along(events: NDArray[np.int64]) -> "Heard":
-        """Listen to all n steps of a melody at once."""
-        steps = np.arange(len(events))
-        starts = events >= MIN_PITCH
-        last_change = _last(events != NO_EVENT, steps)
-        last_other = _last(events != NOTE_OFF, steps)
-        # Row 0 of what follows stands for the time before the first note.
-        notes_so_far = np.cumsum(starts)
-        pitches = events[starts]
-        notes_in_key = np.zeros((len(pitches) + 1, NOTES_PER_OCTAVE), np.int64)
-        np.cumsum(_keys_of(pitches), axis=0, out=notes_in_key[1:])
-        direction, recent = _moves(pitches)
-        return Heard(
-            np.where((last_change >= 0) & (events[last_change] >= MIN_PITCH), events[last_change], _NO_PITCH),
-            (last_other >= 0) & starts[last_other],
-            direction[notes_so_far],
-            notes_in_key[notes_so_far],
-            _best(notes_in_key)[notes_so_far],
-            recent[notes_so_far],
-        )
-
-    def after(self, events: NDArray[np.int64]) -> "Heard":
-        """Listen to one more event of each of n melodies."""
-        starts = events >= MIN_PITCH
-        newest, second, third = self.recent.T
-        moves = starts & (newest != _NO_PITCH) & (events != newest)
-        # A pitch heard again moves to the front; a new one pushes the oldest out.
-        recent = np.stack(
-            [
-                events,
-                np.where(events == newest, second, newest),
-                np.where((events == newest) | (events == second), third, second),
-            ],
-            axis=1,
-        )
-        notes_in_key = self.notes_in_key + _keys_of(np.where(starts, events, _NO_PITCH))
-        return Heard(
-            np.where(starts, events, np.where(events == NOTE_OFF, _NO_PITCH, self.pitch)),
-            np.where(events == NOTE_OFF, self.attack, starts),
-            np.where(moves, np.sign(events - newest), self.direction),
-            notes_in_key,
-            _best(notes_in_key),
-            np.where(starts[:, None], recent, self.recent),
-        )
-
-    def select(self, rows: NDArray[np.integer]) -> "Heard":
-        """What was heard of the melodies at `rows`."""
-        return Heard(
-            self.pitch[rows],
-            self.attack[rows],
-            self.direction[rows],
-            self.notes_in_key[rows],
-            self.keys[rows],
-            self.recent[rows],
-        )
-
-
-def _last(happens: NDArray[np.bool_], steps: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The last step, up to each step, at which it happened, or -1."""
-    return np.maximum.accumulate(np.where(happens, steps, -1))
-
-
-def _keys_of(pitches: NDArray[np.int64]) -> NDArray[np.int64]:
-    """[..., 12]: 1 for each major key that the pitch is in, none for no pitch."""
-    return _KEYS_OF_PITCH_CLASS[_pitch_classes(pitches)]
-
-
-def _pitch_classes(pitches: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The pitch class of each pitch, 12 for no pitch."""
-    return np.where(pitches == _NO_PITCH, NOTES_PER_OCTAVE, pitches % NOTES_PER_OCTAVE)
-
-
-def _best(notes_in_key: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """[..., 12]: the keys that most notes fit, all that tie."""
-    best: NDArray[np.bool_] = notes_in_key == notes_in_key.max(axis=-1, keepdims=True)
-    return best
-
-
-# [13, 13, 13, 12]: the keys that most of three pitch classes fit.
-_KEYS_OF_THREE = _best(_KEYS_OF_PITCH_CLASS[:, None, None] + _KEYS_OF_PITCH_CLASS[:, None] + _KEYS_OF_PITCH_CLASS)
-
-
-def _moves(pitches: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Direction [m + 1] and the last three different pitches [m + 1, 3] after each of m notes, row 0 before them."""
-    # A pitch that is struck again at once moves nothing: go by the runs of equal pitches.
-    new_run = np.ones(len(pitches), np.bool_)
-    new_run[1:] = pitches[1:] != pitches[:-1]
-    runs = np.concatenate([[_NO_PITCH], pitches[new_run]])
-    order = np.arange(len(runs))
-    direction = np.zeros(len(runs), np.int64)
-    direction[2:] = np.sign(np.diff(runs[1:]))
-    # The third pitch back is the one two runs ago, unless that is this pitch again
-    # (a trill): then it is what it was a run ago.
-    is_third = np.zeros(len(runs), np.bool_)
-    is_third[3:] = runs[3:] != runs[1:-2]
-    third_from = np.maximum(_last(is_third, order) - 2, 0)
-    recent = np.full((len(runs), _NUM_RECENT_PITCHES), _NO_PITCH)
-    recent[:, 0] = runs
-    recent[1:, 1] = runs[:-1]
-    recent[:, 2] = runs[third_from]
-    run_of_note = np.concatenate([[0], np.cumsum(new_run)])
-    return direction[run_of_note], recent[run_of_note]
 
 
 class KeyStepper:
@@ -341,10 +211,7 @@ class KeyStepper:
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""
-        ahead = self._past.ahead()
-        pitches = np.arange(self._encoding.min_pitch, self._encoding.max_pitch)
-        events = np.concatenate([pitches, np.arange(NO_EVENT, MIN_PITCH)])
-        return np.concatenate([np.broadcast_to(events, (len(ahead), len(events))), ahead], axis=1)
+        return with_repeats(self._encoding._events_of_classes, self._past.ahead())
 
     def select(self, rows: NDArray[np.integer]) -> "KeyStepper":
         """A new stepper of the melodies at `rows`, in that order; rows may repeat."""

@@ -6,7 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings.one_hot import event_classes, events_of_classes, num_event_classes
-from ostinato.encodings.past import LookbackDistances, Lookbacks, Past, check_lookbacks, lookbacks_of, num_lookbacks
+from ostinato.encodings.past import (
+    LookbackDistances,
+    Lookbacks,
+    Past,
+    check_lookbacks,
+    lookbacks_of,
+    num_lookbacks,
+    with_repeats,
+)
 from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
 from ostinato.music.melody import Melody
 from ostinato.music.transpose import squash
@@ -93,6 +101,11 @@ class LookbackEncoding:
         repeats = lookbacks.repeats(events)
         return self._inputs(events[:-1], lookbacks, repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
 
+    def class_events(self, melody: Melody) -> NDArray[np.int64]:
+        """The event that each class stands for at each position, given those before it: [n, C]."""
+        ahead = self._lookbacks(melody.steps_per_bar).ahead_along(self._events(melody))
+        return with_repeats(events_of_classes(self.min_pitch, self.max_pitch), ahead)
+
     def stepper(self, batch_size: int, steps_per_bar: int) -> "LookbackStepper":
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
@@ -161,9 +174,8 @@ class LookbackStepper:
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""
-        ahead = self._past.ahead()
         events = events_of_classes(self._encoding.min_pitch, self._encoding.max_pitch)
-        return np.concatenate([np.broadcast_to(events, (len(ahead), len(events))), ahead], axis=1)
+        return with_repeats(events, self._past.ahead())
 
     def select(self, rows: NDArray[np.integer]) -> "LookbackStepper":
         """A new stepper of the melodies at `rows`, in that order; rows may repeat."""

@@ -72,6 +72,10 @@ class OneHotEncoding:
         classes = self.labels(melody)
         return self._rows(classes[:-1]), classes[1:]
 
+    def class_events(self, melody: Melody) -> NDArray[np.int64]:
+        """The event that each class stands for at each position: [n, C]."""
+        return np.broadcast_to(events_of_classes(self.min_pitch, self.max_pitch), (len(melody), self.num_classes))
+
     def stepper(self, batch_size: int, steps_per_bar: int) -> "OneHotStepper":  # noqa: ARG002 - bars are not told
         """Begin `batch_size` empty melodies."""
         return OneHotStepper(self, EventGate(batch_size, self.min_pitch, self.max_pitch), batch_size)

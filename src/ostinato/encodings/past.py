@@ -60,6 +60,11 @@ class Lookbacks:
             ahead[distance - 1 :, column] = events[: max(0, len(events) - distance + 1)]
         return ahead
 
+    def ahead_along(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[n, L]: what stands at p if each distance repeats; no event where the melody is too young."""
+        first = np.full((min(len(events), 1), len(self.distances)), NO_EVENT, np.int64)
+        return np.concatenate([first, self.events_ahead(events)[:-1]])
+
     def repeats(self, events: NDArray[np.int64]) -> NDArray[np.bool_]:
         """[n, L]: does the event at p equal the one that each distance before it?"""
         repeats = np.zeros((len(events), len(self.distances)), np.bool_)
@@ -157,6 +162,11 @@ def _first_counters(length: int, bits: int, steps_per_bar: int | None) -> NDArra
     values = _counter_values(np.arange(length), bits, steps_per_bar)
     values.setflags(write=False)
     return values
+
+
+def with_repeats(events: NDArray[np.int64], ahead: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The events [n, C] that classes stand for: those of the classes that are no repeats, then what repeats [n, L]."""
+    return np.concatenate([np.broadcast_to(events, (len(ahead), len(events))), ahead], axis=1)
 
 
 class Past:
