@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.encodings import Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
+from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import Melody
 
@@ -21,6 +21,7 @@ ENCODINGS: list[Encoding] = [
     KeyEncoding(0, 128, None),
     LookbackEncoding(60, 72, lookback_distances="bars", counter_bits=7),
     KeyEncoding(60, 72, lookback_distances="1,2,4 bars", counter_bits=6),
+    BarEncoding(60, 72, lookback_distances="1,2 bars"),
 ]
 METRES = st.integers(1, 20)
 EVENTS = st.lists(st.sampled_from([-2, -1, 60, 61, 62, 64, 71]), max_size=40)
@@ -130,6 +131,7 @@ def test_a_pitch_outside_the_range_is_refused(encoding: Encoding, pitch: int) ->
         (lambda: LookbackEncoding(lookback_distances="2,1 bars"), r"rise within 1\.\.64"),
         (lambda: KeyEncoding(lookback_distances="0 bars"), r"rise within 1\.\.64"),
         (lambda: KeyEncoding(lookback_distances="1,65 bars"), r"rise within 1\.\.64"),
+        (lambda: BarEncoding(lookback_distances="4,2 bars"), r"rise within 1\.\.64"),
         (lambda: LookbackEncoding(counter_bits=-1), r"counter_bits must be an integer of 0\.\.62"),
         (lambda: KeyEncoding(steps_per_bar=0), "steps_per_bar must be an integer of at least 1"),
     ],

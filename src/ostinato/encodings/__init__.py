@@ -4,9 +4,10 @@ An encoding is written once. Dataset building and generation call the same code,
 so they cannot drift apart.
 """
 
+from ostinato.encodings.bar import BarEncoding
 from ostinato.encodings.interface import Encoding, Stepper
 from ostinato.encodings.key import KeyEncoding
 from ostinato.encodings.lookback import LookbackEncoding
 from ostinato.encodings.one_hot import OneHotEncoding
 
-__all__ = ["Encoding", "KeyEncoding", "LookbackEncoding", "OneHotEncoding", "Stepper"]
+__all__ = ["BarEncoding", "Encoding", "KeyEncoding", "LookbackEncoding", "OneHotEncoding", "Stepper"]
