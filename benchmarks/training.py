@@ -160,7 +160,7 @@ def time_loop(
 
 def time_paths(config: Config, batches: Sequence[Batch], device: torch.device) -> None:
     """Learn the same batches by each path in turn, and print what they take."""
-    pairs = [on_device(batch, device) for batch in batches]
+    pairs = [on_device(batch, device)[:2] for batch in batches]
     steps: dict[str, Step] = {}
     for name, network in (("plain", plain_network(config)), ("fast", MelodyNetwork(config))):
         steps[name] = training_step(network.to(device), config, iter([pairs[0], *pairs]))

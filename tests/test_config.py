@@ -114,6 +114,25 @@ def test_an_integer_serves_as_a_number() -> None:
     assert type(Hparams(clip_norm=3).clip_norm) is float
 
 
+def test_our_own_preset_looks_back_in_bars() -> None:
+    encoding = preset("ostinato").encoding
+    # 38 events, the same 8 lookbacks ahead, 9 bits, 8 repeats; 32 places, 32 lengths, 36 pitches or none, 12 keys.
+    assert (encoding.input_size, encoding.num_classes) == (38 * 9 + 9 + 8 + 32 + 32 + 37 + 12, 38 + 8)
+    assert preset("ostinato").hparams.loss == "events"
+
+
+def test_lookback_distances_are_written_as_steps_or_bars() -> None:
+    classic = preset("attention_rnn")
+    assert classic.with_lookback_distances("16,32") == classic
+    assert isinstance(classic.encoding, KeyEncoding)
+    in_bars = classic.with_lookback_distances("bars").encoding
+    assert in_bars == dataclasses.replace(classic.encoding, lookback_distances="bars")
+    with pytest.raises(SettingsError, match="the encoding of basic_rnn has no lookbacks"):
+        preset("basic_rnn").with_lookback_distances("bars")
+    with pytest.raises(SettingsError, match='such as "bars" for one and two'):
+        classic.with_lookback_distances("16,x")
+
+
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_settings_survive_json(name: str) -> None:
     config = preset(name).with_hparams({"rnn_layer_sizes": [8, 4], "residual_connections": True})

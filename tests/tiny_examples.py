@@ -31,7 +31,10 @@ def melodies(count: int, *, longest: int = 40, seed: int = 0) -> list[Melody]:
 
 def write(path: Path, config: Config, tunes: Sequence[Melody]) -> Path:
     """Write melodies as the records of a config; returns the path."""
-    write_records(path, [serialize_sequence_example(Example(*config.encoding.encode(melody))) for melody in tunes])
+    records = [
+        Example(*config.encoding.encode(melody), np.array(melody.events), melody.steps_per_bar) for melody in tunes
+    ]
+    write_records(path, [serialize_sequence_example(record) for record in records])
     return path
 
 

@@ -1,6 +1,6 @@
 """Settings of a model: its encoding and its hyperparameters. All frozen, checked when made.
 
-The four presets are Magenta's configs of the same names.
+Four presets are Magenta's configs of the same names; the fifth, `ostinato`, is ours.
 """
 
 import ast
@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
-from ostinato.encodings import Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
+from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
+from ostinato.encodings.past import LookbackDistances
 from ostinato.errors import FormatError, SettingsError
 
 AttentionScope = Literal["stack", "first_layer"]
 LearningRateSchedule = Literal["staircase", "cosine"]
+Loss = Literal["classes", "events"]
 
 # The encodings by the name they carry in a settings file.
-_ENCODINGS = {"one_hot": OneHotEncoding, "lookback": LookbackEncoding, "key": KeyEncoding}
+_ENCODINGS = {"one_hot": OneHotEncoding, "lookback": LookbackEncoding, "key": KeyEncoding, "bar": BarEncoding}
 # Magenta's names for what we call otherwise.
 _ALIASES = {"learning_rate": "initial_learning_rate"}
 
@@ -42,6 +44,11 @@ class Hparams:
         decay_steps, decay_rate: of the schedule.
         weight_decay: share of every kernel, times the learning rate, that each step takes off it, as AdamW does;
             biases and the attention's score keep all.
+        weight_averaging: how much of the weights' running average each step keeps, such as 0.998; the average is what
+            is played and evaluated, while training goes on from the weights themselves. 0 averages nothing.
+        loss: what the cross entropy is of. "classes" is Magenta's: where an event is a repeat, only the class of the
+            furthest one is right. With "events" every class that stands for the event is: their probabilities are
+            added, and the loss is that of the event.
         skip_first_n_losses: first steps of each melody that do not count in the loss.
         residual_connections: add each layer's input to its output.
     """
@@ -58,6 +65,8 @@ class Hparams:
     decay_steps: int = 1000
     decay_rate: float = 0.97
     weight_decay: float = 0.0
+    weight_averaging: float = 0.0
+    loss: Loss = "classes"
     skip_first_n_losses: int = 0
     residual_connections: bool = False
 
@@ -81,6 +90,8 @@ class Hparams:
         _require(self.decay_steps >= 1, "decay_steps", "at least 1", self.decay_steps)
         _require(0 < self.decay_rate <= 1, "decay_rate", "above 0 and at most 1", self.decay_rate)
         _require(self.weight_decay >= 0, "weight_decay", "at least 0", self.weight_decay)
+        _require(0 <= self.weight_averaging < 1, "weight_averaging", "at least 0 and below 1", self.weight_averaging)
+        _require_one_of(Loss, "loss", self.loss)
         _require(self.skip_first_n_losses >= 0, "skip_first_n_losses", "at least 0", self.skip_first_n_losses)
 
 
@@ -175,6 +186,24 @@ class Config:
         """
         return dataclasses.replace(self, hparams=dataclasses.replace(self.hparams, **changes))
 
+    def with_lookback_distances(self, text: str) -> "Config":
+        """The same config with other lookback distances.
+
+        Args:
+            text: "bars", "1,2,4,8 bars", or steps as "16,32".
+
+        Raises:
+            SettingsError: if the text cannot be read, or the encoding looks at no past.
+        """
+        encoding = self.encoding
+        if not isinstance(encoding, LookbackEncoding | KeyEncoding):
+            raise SettingsError(f"--lookback_distances={text}: the encoding of {self.name} has no lookbacks")
+        try:
+            distances: LookbackDistances = tuple(map(int, text.split(",")))
+        except ValueError:
+            distances = text  # bars, then
+        return dataclasses.replace(self, encoding=dataclasses.replace(encoding, lookback_distances=distances))
+
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values; `from_json` reads them back equal."""
         encoding: Any = self.encoding  # a dataclass, which a protocol cannot ask for
@@ -218,6 +247,20 @@ PRESETS: Mapping[str, Config] = MappingProxyType(
             Config("mono_rnn", OneHotEncoding(min_pitch=0, max_pitch=128, transpose_to_key=None)),
             Config("lookback_rnn", LookbackEncoding()),
             Config("attention_rnn", KeyEncoding(), Hparams(attn_length=40, clip_norm=3.0)),
+            Config(
+                "ostinato",
+                BarEncoding(),
+                Hparams(
+                    batch_size=32,
+                    rnn_layer_sizes=(256, 256),
+                    initial_learning_rate=0.003,
+                    warmup_steps=100,
+                    lr_schedule="cosine",
+                    decay_steps=3900,
+                    decay_rate=0.02,
+                    loss="events",
+                ),
+            ),
         )
     }
 )

@@ -31,6 +31,33 @@ def test_by_hand() -> None:
     assert metrics.perplexity == pytest.approx(2**1.4)
 
 
+def test_the_loss_of_events_adds_the_classes_that_stand_for_them() -> None:
+    right = torch.tensor(
+        [
+            [[True, False, False], [False, True, True], [False, False, False]],
+            [[True, False, True], [False, False, True], [True, True, False]],
+        ]
+    )
+    loss = batch_loss(LOGITS, LABELS, right)
+    # -log p of the events: 1/2, 1/4 + 1/4, 1/2 + 1/4, 1/4, 1/4 + 1/2; the third step does not count.
+    assert loss.item() == pytest.approx(2 * LOG(2) + 2 * LOG(4 / 3) + LOG(4))
+    totals = batch_totals(loss, LOGITS, LABELS, right).numpy().astype(np.float64)
+    assert totals[1:].tolist() == [2, 2, 1, 2, 1, 0]
+    gradient = LOGITS.clone().requires_grad_()
+    batch_loss(gradient, LABELS, right).backward()  # type: ignore[no-untyped-call]
+    assert gradient.grad is not None
+    assert gradient.grad[0, 2].tolist() == [0, 0, 0]
+    # At the first step p is 1/2, 1/4, 1/4 and the first class is right: p less 1 there.
+    assert gradient.grad[0, 0].tolist() == pytest.approx([-1 / 2, 1 / 4, 1 / 4])
+
+
+def test_the_loss_of_events_is_that_of_labels_where_only_these_are_right() -> None:
+    only_labels = torch.nn.functional.one_hot(LABELS.clamp(min=0), 3).bool()
+    torch.testing.assert_close(batch_loss(LOGITS, LABELS, only_labels), batch_loss(LOGITS, LABELS))
+    plain, events = (batch_totals(torch.zeros(()), LOGITS, LABELS, right) for right in (None, only_labels))
+    torch.testing.assert_close(plain, events)
+
+
 def test_totals_add_up_over_batches() -> None:
     whole = batch_totals(batch_loss(LOGITS, LABELS), LOGITS, LABELS)
     halves = [
@@ -68,4 +95,4 @@ def test_the_names_are_magentas() -> None:
 
 def test_the_class_of_no_event() -> None:
     classes = {name: no_event_class(config.encoding) for name, config in PRESETS.items()}
-    assert classes == {"basic_rnn": 0, "mono_rnn": 0, "lookback_rnn": 0, "attention_rnn": 36}
+    assert classes == {"basic_rnn": 0, "mono_rnn": 0, "lookback_rnn": 0, "attention_rnn": 36, "ostinato": 0}

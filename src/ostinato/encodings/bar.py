@@ -22,11 +22,11 @@ class BarEncoding:
 
     | input            | value                                                      | by default  |
     |------------------|------------------------------------------------------------|-------------|
-    | [0, D')          | lookback encoding                                          | [0, {end})  |
-    | 32 values        | the place of p + 1 in its bar, one-hot; the last for more  |             |
-    | 32 values        | the bar's length in steps less 1, one-hot; the last for more |           |
-    | R + 1 values     | the sounding pitch, one-hot, or at the end that none does  |             |
-    | 12 values        | 1 for each major key that most notes so far fit: all that tie |          |
+    | [0, D')          | lookback encoding                                          | [0, 359)    |
+    | 32 values        | the place of p + 1 in its bar, one-hot; the last for more  | [359, 391)  |
+    | 32 values        | the bar's length in steps less 1, one-hot; the last for more | [391, 423) |
+    | R + 1 values     | the sounding pitch, one-hot, or at the end that none does  | [423, 460)  |
+    | 12 values        | 1 for each major key that most notes so far fit: all that tie | [460, 472) |
 
     Labels are lookback encoding's. They name the furthest repeat; where training
     counts events and not classes (hparam loss), any repeat or the event itself is
@@ -46,7 +46,7 @@ class BarEncoding:
     min_pitch: int = 48
     max_pitch: int = 84
     transpose_to_key: int | None = 0
-    lookback_distances: str = "1,2,3,4,5,6,7,8,12,16 bars"
+    lookback_distances: str = "1,2,3,4,6,8,12,16 bars"
     counter_bits: int = 9
 
     def __post_init__(self) -> None:

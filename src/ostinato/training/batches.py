@@ -46,6 +46,7 @@ class Batch:
     Attributes:
         inputs: [B, T, D], int8 or float32, zero where a melody has ended. Time comes first in memory.
         labels: int64 [B, T], IGNORED where a step does not count.
+        right: bool [B, T, C], the classes that stand for the event; None where the loss asks for the label alone.
         records: numbers of the whole batch's melodies among the examples, from 0.
         num_steps: steps of the whole batch that count.
         next_position: where the training data goes on after this batch.
@@ -53,6 +54,7 @@ class Batch:
 
     inputs: Tensor
     labels: Tensor
+    right: Tensor | None
     records: tuple[int, ...]
     num_steps: int
     next_position: Position
@@ -114,12 +116,21 @@ def _batch(
     records = tuple(numbers.tolist())
     if len(share) == 0:  # more processes than melodies: this one adds nothing, but takes part
         nothing = torch.zeros(1, 1, examples.input_size, dtype=torch.int8)
-        return Batch(nothing, torch.full((1, 1), IGNORED), records, num_steps, after)
+        return Batch(nothing, torch.full((1, 1), IGNORED), None, records, num_steps, after)
     inputs = pad([examples.inputs[number] for number in share], examples.input_size)
     labels = np.full((len(share), len(inputs)), IGNORED, np.int64)
     for row, number in enumerate(share):
         labels[row, skip : examples.lengths[number]] = examples.labels[number][skip:]
-    return Batch(torch.from_numpy(inputs).transpose(0, 1), torch.from_numpy(labels), records, num_steps, after)
+    right = None if examples.right is None else _right([examples.right[number] for number in share], len(inputs))
+    return Batch(torch.from_numpy(inputs).transpose(0, 1), torch.from_numpy(labels), right, records, num_steps, after)
+
+
+def _right(masks: list[NDArray[np.uint8]], num_steps: int) -> Tensor:
+    """Bool [B, T, C]; none of the classes is right where a melody has ended, and the last few are none."""
+    padded = np.zeros((len(masks), num_steps, masks[0].shape[1]), np.uint8)
+    for row, mask in enumerate(masks):
+        padded[row, : len(mask)] = mask
+    return torch.from_numpy(np.unpackbits(padded, axis=2).view(np.bool_))
 
 
 class Prefetched:

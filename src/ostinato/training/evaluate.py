@@ -37,10 +37,10 @@ def evaluate(network: MelodyNetwork, examples: Examples) -> Metrics:
         for batch in evaluation_batches(
             examples, batch_size=config.hparams.batch_size, skip_first_n_losses=config.hparams.skip_first_n_losses
         ):
-            inputs, labels = on_device(batch, device)
+            inputs, labels, right = on_device(batch, device)
             with half_precision(device):
                 logits = network(inputs)
-            totals += batch_totals(batch_loss(logits, labels), logits, labels).cpu().numpy()
+            totals += batch_totals(batch_loss(logits, labels, right), logits, labels, right).cpu().numpy()
     finally:
         network.train(training)
     return metrics_of(totals, no_event_class(config.encoding))

@@ -13,14 +13,17 @@ another program's encoding, are kept as the floats they are.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.config import PRESETS, Config
+from ostinato.encodings import Encoding
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.sequence_example import Example, parse_sequence_example
 from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.music.melody import Melody
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +90,8 @@ class Examples:
         inputs: of each melody.
         labels: of each melody, [T], in the smallest integers that hold C classes.
         lengths: T of each melody.
+        right: of each melody, uint8 [T, ceil(C / 8)], bit masks of the classes that stand for the event; None where the
+            loss asks for the label alone.
     """
 
     files: tuple[str, ...]
@@ -94,9 +99,15 @@ class Examples:
     inputs: tuple[PackedInputs | PlainInputs, ...]
     labels: tuple[NDArray[np.unsignedinteger], ...]
     lengths: NDArray[np.int64]
+    right: tuple[NDArray[np.uint8], ...] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def told(self) -> dict[str, Any]:
+        """What checkpoints tell of the data: names of the files, melodies, steps."""
+        names = [Path(file).name for file in self.files]
+        return {"files": names, "num_melodies": len(self), "num_steps": int(self.lengths.sum())}
 
 
 def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -> Examples:
@@ -114,16 +125,21 @@ def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -
     paths = expand_paths(pattern)
     smallest = np.min_scalar_type(config.encoding.num_classes - 1)
     size = config.encoding.input_size
-    inputs, labels = [], []
+    inputs, labels, right = [], [], []
     for source, example in _read(paths, skip_corrupt=skip_corrupt):
         _check(example, config, source)
+        if len(labels) == 0:
+            _check_encoding(example, config, source)
+        if config.hparams.loss == "events":
+            right.append(_right_classes(example, config.encoding, source))
         # An example without steps stays, so that record numbers are the file's; it adds nothing to any sum.
         inputs.append(pack(example.inputs.reshape(-1, size)))
         labels.append(example.labels.astype(smallest))
     lengths = np.array([len(melody) for melody in labels], np.int64)
     if lengths.sum() == 0:
         raise no_records(pattern)
-    return Examples(tuple(map(str, paths)), size, tuple(inputs), tuple(labels), lengths)
+    masks = tuple(right) if config.hparams.loss == "events" else None
+    return Examples(tuple(map(str, paths)), size, tuple(inputs), tuple(labels), lengths, masks)
 
 
 def require_records(pattern: str, *, skip_corrupt: bool = False) -> None:
@@ -173,3 +189,34 @@ def _check(example: Example, config: Config, source: str) -> None:
             f"{source}: holds labels of {example.labels.min()}..{example.labels.max()}, {config.name} has classes "
             f"0..{encoding.num_classes - 1}; build it anew with `ostinato dataset --config={config.name}`"
         )
+
+
+def _check_encoding(example: Example, config: Config, source: str) -> None:
+    """Make sure of a record that tells its melody that the config's encoding makes the same of it."""
+    melody = _melody(example)
+    if melody is None or len(example.labels) == 0:
+        return
+    inputs, labels = config.encoding.encode(melody)
+    if not (np.array_equal(inputs, example.inputs) and np.array_equal(labels, example.labels)):
+        raise FormatError(
+            f"{source}: was made with other settings of the encoding than {config.name}'s; tell `ostinato dataset` and "
+            "`ostinato train` the same --config and --lookback_distances"
+        )
+
+
+def _right_classes(example: Example, encoding: Encoding, source: str) -> NDArray[np.uint8]:
+    """Bit masks [T, ceil(C / 8)] of the classes that stand for each event that is to be predicted."""
+    melody = _melody(example)
+    if melody is None:
+        raise FormatError(
+            f"{source}: does not tell its melody, which hparam loss=events needs; build it with `ostinato dataset`"
+        )
+    came = np.array(melody.events[1:], np.int64)
+    return np.packbits(encoding.class_events(melody)[1:] == came[:, None], axis=1)
+
+
+def _melody(example: Example) -> Melody | None:
+    """The melody that a record tells beside its numbers; None if it tells none."""
+    if example.events is None or example.steps_per_bar is None:
+        return None
+    return Melody(example.events.tolist(), steps_per_bar=example.steps_per_bar)

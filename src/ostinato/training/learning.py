@@ -66,10 +66,11 @@ def learning_rate(hparams: Hparams, step: int) -> float:
     return float(initial * hparams.decay_rate ** (since // hparams.decay_steps))
 
 
-def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Inputs, float32 [B, T, D], and labels of a batch on the device."""
+def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Inputs, float32 [B, T, D], labels and right classes of a batch on the device."""
     inputs = batch.inputs.to(device, non_blocking=True).to(torch.float32)
-    return inputs, batch.labels.to(device, non_blocking=True)
+    right = None if batch.right is None else batch.right.to(device, non_blocking=True)
+    return inputs, batch.labels.to(device, non_blocking=True), right
 
 
 def half_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
@@ -92,8 +93,13 @@ class Learner:
         self._start, self._processes = start, processes
         self._hparams = start.config.hparams
         self._network = MelodyNetwork(start.config)
-        self._network.load_arrays(start.arrays)
+        self._network.load_arrays(start.arrays if start.weights is None else start.weights)
         self._network.to(device).train()
+        self._average: MelodyNetwork | None = None
+        if self._hparams.weight_averaging:
+            self._average = MelodyNetwork(start.config).requires_grad_(False)
+            self._average.load_arrays(start.arrays)
+            self._average.to(device)
         self._parameters = dict(self._network.named_parameters())
         kernels = [parameter for name, parameter in self._parameters.items() if name.endswith("kernel")]
         others = [parameter for name, parameter in self._parameters.items() if not name.endswith("kernel")]
@@ -118,6 +124,11 @@ class Learner:
         """The learning rate of the next step."""
         return learning_rate(self._hparams, self.step)
 
+    @property
+    def network(self) -> MelodyNetwork:
+        """What is played and evaluated: the network of the averaged weights, or the one that learns."""
+        return self._average or self._network
+
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Make one step.
 
@@ -128,10 +139,10 @@ class Learner:
         # What is random in a step depends on its number alone, so no generator's state has to be kept.
         chance = np.random.SeedSequence([self._start.seed, self.step, self._processes.rank])
         torch.manual_seed(int(chance.generate_state(1, np.uint64)[0]))
-        inputs, labels = on_device(batch, self.device)
+        inputs, labels, right = on_device(batch, self.device)
         with half_precision(self.device):
             logits = self._model(inputs)
-        loss = batch_loss(logits, labels)
+        loss = batch_loss(logits, labels, right)
         self._optimizer.zero_grad()
         # The gradients of the processes are averaged; what is wanted is the sum over all steps by their number.
         (loss * (self._processes.count / max(batch.num_steps, 1))).backward()  # type: ignore[no-untyped-call]
@@ -141,7 +152,22 @@ class Learner:
         self._optimizer.step()
         self.step += 1
         self.position = batch.next_position
-        return batch_totals(loss, logits, labels), norm
+        self._add_to_average()
+        return batch_totals(loss, logits, labels, right), norm
+
+    @torch.no_grad()
+    def _add_to_average(self) -> None:
+        """Take the step's weights into the average.
+
+        After n steps that is (w_n + d w_{n-1} + ... + d^(n-1) w_1) over the sum of these factors, for d the
+        weight_averaging: a moving average without the bias of what it began from, as Adam corrects its means.
+        """
+        if self._average is None:
+            return
+        kept = self._hparams.weight_averaging
+        share = (1 - kept) / (1 - kept**self.step)
+        for name, average in self._average.named_parameters():
+            average.lerp_(self._parameters[name], share)
 
     def checkpoint(self, history: Mapping[str, Any]) -> Checkpoint:
         """The state of the job as it is now, with `history` for people to read."""
@@ -153,8 +179,9 @@ class Learner:
             for moment in ("exp_avg", "exp_avg_sq")
         )
         start = self._start
+        weights = None if self._average is None else self._network.arrays()
         return Checkpoint(
-            start.config, self._network.arrays(), means, squares, self.step, self.position, start.seed, history
+            start.config, self.network.arrays(), means, squares, self.step, self.position, start.seed, history, weights
         )
 
 

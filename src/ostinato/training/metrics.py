@@ -4,7 +4,8 @@ Shapes: B melodies, T steps, C classes.
 
 A batch is summed up as one vector of totals, [1 + 2C]: the cross entropy in
 nats, then for each class how many labels there were, and how many of these were
-given the highest probability. Totals add up over batches and over processes,
+given the highest probability. With hparam loss=events the cross entropy is that
+of the event, and any class that stands for it is a hit. Totals add up over batches and over processes,
 and no metric needs more; so each is a mean over all steps, however the melodies
 were batched. Steps labelled `IGNORED` count nowhere.
 
@@ -77,31 +78,42 @@ def no_event_class(encoding: Encoding) -> int:
     return int(np.flatnonzero(events == NO_EVENT)[0])
 
 
-def batch_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy in nats, summed over the steps that count.
+def batch_loss(logits: Tensor, labels: Tensor, right: Tensor | None = None) -> Tensor:
+    """Cross entropy in nats, summed over the steps that count: of the labels, or of the events.
 
     Args:
         logits: [B, T, C].
         labels: [B, T].
+        right: bool [B, T, >= C], the classes that stand for the event; None if the label alone is right.
     """
+    if right is not None:
+        # Where a step does not count all classes are right, which costs nothing and teaches nothing.
+        counted = right[..., : logits.shape[2]] | (labels == IGNORED).unsqueeze(2)
+        logits = logits.float()
+        of_right = logits.masked_fill(~counted, -math.inf).logsumexp(dim=2)
+        return (logits.logsumexp(dim=2) - of_right).sum()
     return functional.cross_entropy(
         logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="sum"
     )
 
 
 @torch.no_grad()
-def batch_totals(loss: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+def batch_totals(loss: Tensor, logits: Tensor, labels: Tensor, right: Tensor | None = None) -> Tensor:
     """The totals of a batch, float32 [1 + 2C], on its device.
 
     Args:
         loss: what `batch_loss` gave.
         logits: [B, T, C].
         labels: [B, T].
+        right: as of `batch_loss`; a step is a hit if the most probable class is one of these.
     """
     num_classes = logits.shape[2]
     classes = torch.where(labels == IGNORED, num_classes, labels)  # what is ignored is one class more
     # As high as any: much faster than argmax, and the same but where two classes tie.
-    of_label = logits.gather(2, labels.clamp(min=0).unsqueeze(2)).squeeze(2)
+    if right is None:
+        of_label = logits.gather(2, labels.clamp(min=0).unsqueeze(2)).squeeze(2)
+    else:
+        of_label = logits.masked_fill(~right[..., :num_classes], -math.inf).amax(dim=2)
     hit = (of_label >= logits.amax(dim=2)).float()
     counts = logits.new_zeros(2, num_classes + 1, dtype=torch.float32)
     counts[0].index_add_(0, classes.flatten(), torch.ones_like(hit).flatten())
