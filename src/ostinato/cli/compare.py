@@ -1,0 +1,134 @@
+"""`ostinato compare`: generated melodies beside melodies by people, in figures."""
+
+import argparse
+import json
+import logging
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ostinato.cli.flags import add_boolean
+from ostinato.cli.progress import progress
+from ostinato.errors import SettingsError
+from ostinato.music.extract import ExtractionSettings
+
+if TYPE_CHECKING:
+    from ostinato.evaluation.comparison import Comparison
+    from ostinato.evaluation.sources import Sources
+
+SUMMARY = "compare generated melodies with human ones, and tell what they copy"
+
+# What a model made is a melody whatever it is like; of people's tunes, what a data set would take for one.
+_ANYTHING = ExtractionSettings(min_bars=0, min_unique_pitches=0, max_steps=None, gap_bars=float("inf"))
+_TUNES = ExtractionSettings(max_steps=None)
+_NAMED_FILES = 20  # of those that cannot be read; the JSON file names all
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    parser.add_argument(
+        "--generated", required=True, metavar="PATH", help="what to judge: a folder of MIDI files, or a TFRecord file"
+    )
+    parser.add_argument(
+        "--human", required=True, metavar="PATH", help="what to judge it by: tunes that the model was not trained on"
+    )
+    parser.add_argument(
+        "--training", required=True, metavar="PATH", help="what the model was trained on, to tell what was copied"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--html", metavar="FILE", help="write a page with tables and pictures there")
+    add_boolean(
+        parser,
+        "--cut",
+        default=True,
+        help="cut the human melodies to the generated ones' median length: like with like",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the halves that the human melodies are split into"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    # Products of this size gain nothing from a second thread, which would wait for them by spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    _check(args)
+
+    from ostinato.evaluation.comparison import compare
+    from ostinato.evaluation.comparison_report import as_text
+
+    generated = _read("generated", args.generated, _ANYTHING)
+    human = _read("human", args.human, _TUNES)
+    training = _read("training", args.training, _TUNES)
+    comparison = compare(generated.melodies, human.melodies, training.melodies, cut=args.cut, seed=args.seed)
+    print(as_text(comparison))
+    _write(args, comparison, {"generated": generated, "human": human, "training": training})
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse flags that cannot be before any work is done."""
+    if args.seed < 0:
+        raise SettingsError(f"--seed must be at least 0, not {args.seed}")
+    if Path(args.human).resolve() == Path(args.training).resolve():
+        raise SettingsError("--human is --training: give tunes that the model was not trained on")
+    inputs = {Path(path).resolve() for path in (args.generated, args.human, args.training)}
+    outputs = [(flag, Path(path)) for flag, path in (("--json", args.json), ("--html", args.html)) if path is not None]
+    for flag, path in outputs:
+        if path.resolve() in inputs or path.is_dir():
+            what = "a folder" if path.is_dir() else "read, and would be overwritten"
+            raise SettingsError(f"{flag}: {path} is {what}; choose another file")
+    if len({path.resolve() for _, path in outputs}) < len(outputs):
+        raise SettingsError(f"--json and --html are both {args.json}; give two files")
+
+
+def _read(flag: str, path: str, settings: ExtractionSettings) -> "Sources":
+    from ostinato.bundle import printable
+    from ostinato.evaluation.sources import read_melodies
+
+    with progress(unit="files", desc=flag) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        sources = read_melodies(path, settings, progress=show)
+    for reason in sources.left_out():
+        _log.info("%s: %s", path, reason)
+    for skipped in sources.skipped[:_NAMED_FILES]:
+        _log.warning("  %s: %s", printable(skipped.filename), skipped.reason)
+    return sources
+
+
+def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Sources"]) -> None:
+    from ostinato.evaluation.comparison_report import as_json
+    from ostinato.formats.atomic import atomic_writer
+
+    if args.json is not None:
+        found = {"sources": {name: _told(each) for name, each in sources.items()}, **as_json(comparison)}
+        with atomic_writer(args.json) as file:
+            file.write(json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
+        print(f"{args.json}: all figures")
+    if args.html is not None:
+        from ostinato.evaluation.comparison_page import comparison_page
+
+        command = shlex.join(["ostinato", *sys.argv[1:]])
+        with atomic_writer(args.html) as file:
+            file.write(comparison_page(comparison, command).encode(errors="replace"))
+        print(f"{args.html}: a page with tables and pictures")
+
+
+def _told(sources: "Sources") -> dict[str, Any]:
+    """Where a set came from and what was left out of it, for JSON."""
+    return {
+        "path": sources.source,
+        "files": sources.files,
+        "left_out": sources.left_out(),
+        "without_melody": sources.without_melody,
+        "unreadable": [{"file": skipped.filename, "reason": skipped.reason} for skipped in sources.skipped],
+    }

@@ -1,0 +1,222 @@
+"""`ostinato evaluate`: how well models predict melodies that they have not seen."""
+
+import argparse
+import json
+import logging
+import os
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ostinato.cli.flags import add_boolean
+from ostinato.cli.progress import progress
+from ostinato.errors import SettingsError
+from ostinato.music.extract import ExtractionSettings
+
+if TYPE_CHECKING:
+    from ostinato.bundle import Bundle
+    from ostinato.evaluation.report import Contender, Report
+    from ostinato.evaluation.sources import Sources
+
+SUMMARY = "measure in bits per 16th note how well models predict melodies, with n-gram models beside them"
+
+_NAMED_FAILURES = 20  # files that cannot be read, the first that are named; all are counted
+
+_logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    defaults = ExtractionSettings()
+    parser.add_argument(
+        "--input",
+        required=True,
+        metavar="FOLDER",
+        help="melodies that the models have not learned from: a folder of music files, or TFRecord files of "
+        "NoteSequences as a path, a glob, shards as NAME@10.tfrecord, a comma list",
+    )
+    parser.add_argument("--bundle_file", metavar="FILES", help="measure these .mag bundles: a comma list")
+    parser.add_argument("--checkpoint_file", metavar="FILES", help="and these checkpoints")
+    parser.add_argument("--run_dir", metavar="FOLDERS", help="and the newest checkpoints of these training runs")
+    parser.add_argument(
+        "--config", metavar="NAMES", help="and these models that come with Ostinato; all of them if no model is named"
+    )
+    parser.add_argument(
+        "--ensemble",
+        metavar="A+B",
+        help="and models as one, by the mean of their probabilities: bundles with + between, ensembles with commas",
+    )
+    parser.add_argument(
+        "--ngram_training",
+        metavar="FOLDER",
+        help="and Witten-Bell n-gram models of the melodies in this folder or TFRecord file",
+    )
+    parser.add_argument("--json", metavar="FILE", help="write all figures, and the bits of each melody, to this file")
+    parser.add_argument("--html", metavar="FILE", help="write a page with plots to this file")
+    parser.add_argument("--num_resamples", type=int, default=1000, metavar="N", help="resamples for the intervals")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples")
+    parser.add_argument(
+        "--min_bars", type=int, default=defaults.min_bars, metavar="N", help="leave out melodies of fewer bars"
+    )
+    add_boolean(
+        parser,
+        "--ignore_polyphonic_notes",
+        default=defaults.ignore_polyphonic_notes,
+        help="where several notes start at once keep the highest, instead of leaving the track there",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure the models and tell how good they are."""
+    # Products of this size gain nothing from a second thread, which would wait for them by spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from ostinato.evaluation.likelihood import PredictedSteps
+    from ostinato.evaluation.report import make_report
+
+    _check(args)
+    models = _models(args)
+    settings = ExtractionSettings(min_bars=args.min_bars, ignore_polyphonic_notes=args.ignore_polyphonic_notes)
+    sources = _read(args.input, settings)
+    training = None if args.ngram_training is None else _read(args.ngram_training, settings)
+    steps = PredictedSteps.of([melody for _, melody in sources.melodies])
+    contenders = _contenders(models, sources, training, len(steps.melody))
+    report = make_report(
+        sources,
+        steps,
+        contenders,
+        num_resamples=args.num_resamples,
+        seed=args.seed,
+        ngram_training=training,
+    )
+    _tell(report)
+    _write(args, report)
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse flags that cannot be before any work is done."""
+    if args.num_resamples < 1:
+        raise SettingsError(f"--num_resamples must be at least 1, not {args.num_resamples}")
+    if args.seed < 0:
+        raise SettingsError(f"--seed must be at least 0, not {args.seed}")
+    read = [args.input, args.ngram_training, *_listed(args.bundle_file), *_listed(args.checkpoint_file)]
+    inputs = {Path(path).resolve() for path in read if path}
+    for flag, output in (("--json", args.json), ("--html", args.html)):
+        if output is None:
+            continue
+        if Path(output).resolve() in inputs or Path(output).is_dir():
+            what = "a folder" if Path(output).is_dir() else "read, and would be overwritten"
+            raise SettingsError(f"{flag}: {output} is {what}; choose another file")
+    if args.json is not None and args.html is not None and Path(args.json).resolve() == Path(args.html).resolve():
+        raise SettingsError(f"--json and --html are both {args.json}; give two files")
+    if args.ngram_training is not None and Path(args.ngram_training).resolve() == Path(args.input).resolve():
+        raise SettingsError("--ngram_training is --input: models that count what they predict tell nothing")
+
+
+def _listed(text: str | None) -> list[str]:
+    """The parts of a comma list."""
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _models(args: argparse.Namespace) -> list[tuple[str, list["Bundle"]]]:
+    """The models that the flags ask for: a name and the members of each."""
+    from ostinato.bundle import load_bundle
+    from ostinato.shipped import SHIPPED_MODELS, load_shipped, shipped_path
+
+    paths = [*_listed(args.bundle_file), *_listed(args.checkpoint_file), *_listed(args.run_dir)]
+    shipped, ensembles = _listed(args.config), _listed(args.ensemble)
+    if not paths and not shipped and not ensembles:
+        shipped = [name for name in SHIPPED_MODELS if shipped_path(name).is_file()]
+    # A file's name alone is easier to read, where it tells the models apart.
+    names = Counter([*shipped, *(Path(path).stem for path in paths)])
+    models = [(name, [load_shipped(name)]) for name in dict.fromkeys(shipped)]
+    for path in dict.fromkeys(paths):
+        stem = Path(path).stem
+        models.append((stem if names[stem] == 1 else path, [load_bundle(path)]))
+    for ensemble in dict.fromkeys(ensembles):
+        members = [part.strip() for part in ensemble.split("+") if part.strip()]
+        if len(members) < 2:
+            raise SettingsError(f"--ensemble={ensemble} is one model; name several with + between, as a.mag+b.mag")
+        models.append(("+".join(Path(member).stem for member in members), [load_bundle(path) for path in members]))
+    return models
+
+
+def _read(source: str, settings: ExtractionSettings) -> "Sources":
+    from ostinato.evaluation.sources import read_melodies
+
+    with progress(unit="files") as bar:
+
+        def on_file(number: int, total: int) -> None:
+            bar.total = total
+            bar.update(number - bar.n)
+
+        sources = read_melodies(source, settings, progress=on_file)
+    for skipped in sources.skipped[:_NAMED_FAILURES]:
+        _logger.warning("%s: %s", skipped.filename, skipped.reason)
+    if more := len(sources.skipped[_NAMED_FAILURES:]):
+        _logger.warning("%s: %d more cannot be read", source, more)
+    return sources
+
+
+def _contenders(
+    models: Sequence[tuple[str, Sequence["Bundle"]]], sources: "Sources", training: "Sources | None", num_steps: int
+) -> list["Contender"]:
+    from ostinato.bundle import num_parameters
+    from ostinato.evaluation.likelihood import event_scores
+    from ostinato.evaluation.ngram import fit_ngrams, ngram_scores
+    from ostinato.evaluation.report import Contender
+
+    melodies = [melody for _, melody in sources.melodies]
+    contenders = []
+    with progress(total=num_steps * len(models), unit="steps", unit_scale=True) as bar:
+        for name, bundles in models:
+            about: dict[str, Any] = {
+                "members": [
+                    {"settings": bundle.config.to_json(), "parameters": num_parameters(bundle)} for bundle in bundles
+                ]
+            }
+            kind = "model" if len(bundles) == 1 else "ensemble"
+            contenders.append(Contender(name, kind, event_scores(bundles, melodies, progress=bar.update), about=about))
+    if training is not None:
+        ngrams = fit_ngrams([melody for _, melody in training.melodies])
+        contenders += [
+            Contender(f"n-gram, order {order}", "n-gram", scores, order=order)
+            for order, scores in enumerate(ngram_scores(ngrams, melodies))
+        ]
+    if not contenders:
+        raise SettingsError("no model comes with this installation; name one with --bundle_file, or --ngram_training")
+    return contenders
+
+
+def _tell(report: "Report") -> None:
+    from ostinato.bundle import printable
+    from ostinato.evaluation.report import summary, table_rows, text_table
+
+    for line in summary(report):
+        print(printable(line))
+    print()
+    print(text_table(table_rows(report)))
+
+
+def _write(args: argparse.Namespace, report: "Report") -> None:
+    from ostinato.evaluation.report import to_json
+    from ostinato.formats.atomic import atomic_writer
+
+    if args.json is not None:
+        with atomic_writer(args.json) as file:
+            file.write(json.dumps(to_json(report), indent=1, allow_nan=False).encode() + b"\n")
+        print(f"{args.json}: all figures")
+    if args.html is not None:
+        from ostinato.evaluation.report_page import report_page
+
+        with atomic_writer(args.html) as file:
+            file.write(report_page(report, _command()).encode(errors="replace"))
+        print(f"{args.html}: a page with plots")
+
+
+def _command() -> str:
+    """The line for the shell that this program was started with."""
+    return shlex.join(["ostinato", *sys.argv[1:]])

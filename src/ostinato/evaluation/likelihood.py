@@ -1,0 +1,230 @@
+"""How likely models hold melodies, event by event.
+
+A class that says "as one bar ago" and the class that names the event that stood
+there are one event: their probabilities are added, so that models with other
+classes compare. Each model sees a melody in its own range and key.
+
+Shapes: B melodies side by side, T steps, C classes, E events; N steps that are
+predicted, all melodies' one after the other, each from its second event on.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ostinato.bundle import Bundle
+from ostinato.encodings import Encoding
+from ostinato.errors import DataError, SettingsError
+from ostinato.generation.network import Network
+from ostinato.generation.sampling import log_softmax
+from ostinato.music.melody import MAX_PITCH, NO_EVENT, Melody
+
+NUM_EVENTS = MAX_PITCH + 1 - NO_EVENT
+"""E: no event, note-off and all pitches, in this order."""
+
+_BATCH_SIZE = 64  # melodies
+# What a float64 can hold; a probability that was rounded to nothing costs as much.
+_LEAST_PROBABILITY = np.finfo(np.float64).tiny
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictedSteps:
+    """The N steps of some melodies that have a step before them.
+
+    Attributes:
+        num_melodies: of the melodies, those without such a step too.
+        melody: [N], the melody of each, counted from 0 and never falling.
+        bar: [N], its bar, counted from 0 at the melody's beginning.
+        is_event: [N], whether something other than no event stands there.
+    """
+
+    num_melodies: int
+    melody: NDArray[np.int64]
+    bar: NDArray[np.int64]
+    is_event: NDArray[np.bool_]
+
+    @staticmethod
+    def of(melodies: Sequence[Melody]) -> "PredictedSteps":
+        """The predicted steps of these melodies.
+
+        Raises:
+            DataError: if there is none.
+        """
+        lengths = [max(0, len(melody) - 1) for melody in melodies]
+        if not sum(lengths):
+            raise DataError("there is nothing to predict: no melody has two steps")
+        return PredictedSteps(
+            len(melodies),
+            np.repeat(np.arange(len(melodies)), lengths),
+            np.concatenate([np.arange(1, len(melody)) // melody.steps_per_bar for melody in melodies]),
+            np.concatenate([np.array(melody.events[1:], np.int64) != NO_EVENT for melody in melodies]),
+        )
+
+    @property
+    def of_melody(self) -> NDArray[np.int64]:
+        """[M]: how many steps are predicted in each melody."""
+        return np.bincount(self.melody, minlength=self.num_melodies)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventScores:
+    """What a model held of N steps.
+
+    Attributes:
+        bits: [N], minus the binary logarithm of the probability of the event that came.
+        hits: [N], whether it was the most probable event; of several the first one by number counts.
+        class_nats: the cross entropy over the encoding's own classes, in nats a step: what training calls its
+            loss. None where several models' classes, or none, are behind.
+        num_folded: melodies with notes outside the model's range, which it saw moved by octaves.
+    """
+
+    bits: NDArray[np.float64]
+    hits: NDArray[np.bool_]
+    class_nats: float | None = None
+    num_folded: int = 0
+
+
+def event_scores(
+    bundles: Sequence[Bundle],
+    melodies: Sequence[Melody],
+    *,
+    dtype: DTypeLike = np.float32,
+    progress: Callable[[int], None] | None = None,
+) -> EventScores:
+    """Ask a model, or several as one, how likely each event of some melodies is.
+
+    Args:
+        bundles: one model; or an ensemble, whose probabilities of an event are the mean of its members'.
+        melodies: as they come; they are moved into the model's range and key here.
+        dtype: what the network computes in, float32 or float64.
+        progress: called with how many more steps are done, as the work goes on.
+
+    Raises:
+        SettingsError: if the models of an ensemble have not the same range and key.
+    """
+    first = bundles[0].config.encoding
+    for bundle in bundles[1:]:
+        if _range_and_key(bundle.config.encoding) != _range_and_key(first):
+            raise SettingsError(
+                f"the models of an ensemble need one range and key: {bundles[0].config.name} has "
+                f"{_range_and_key(first)}, {bundle.config.name} has {_range_and_key(bundle.config.encoding)}"
+            )
+    members = [_Member(bundle, dtype) for bundle in bundles]
+    squashed, num_folded = squash_all(first, melodies)
+    bits, hits = [np.empty(0)] * len(melodies), [np.empty(0, np.bool_)] * len(melodies)
+    class_nats = 0.0
+    for batch in _batches(squashed):
+        chosen = [squashed[melody] for melody in batch]
+        probability, hit, nats = _score_batch(members, chosen)
+        batch_bits = -np.log2(np.maximum(probability, _LEAST_PROBABILITY))
+        for row, (place, melody) in enumerate(zip(batch, chosen, strict=True)):
+            num_steps = max(0, len(melody) - 1)
+            bits[place], hits[place] = batch_bits[row, :num_steps], hit[row, :num_steps]
+            class_nats += float(nats[row, :num_steps].sum())
+            if progress is not None:
+                progress(num_steps)
+    all_bits = np.concatenate(bits)
+    return EventScores(
+        all_bits, np.concatenate(hits), class_nats / len(all_bits) if len(bundles) == 1 else None, num_folded
+    )
+
+
+def squash_all(encoding: Encoding, melodies: Sequence[Melody]) -> tuple[list[Melody], int]:
+    """The melodies in an encoding's range and key, and how many of them have notes that were folded into it."""
+    squashed, num_folded = [], 0
+    for melody in melodies:
+        moved, semitones = encoding.squash(melody)
+        pairs = zip(melody.pitches, moved.pitches, strict=True)
+        num_folded += any(after != before + semitones for before, after in pairs)
+        squashed.append(moved)
+    return squashed, num_folded
+
+
+def merged_probabilities(probabilities: NDArray[np.float64], class_events: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability of each event: that of all classes that stand for it, added.
+
+    Args:
+        probabilities: [B, C], of the classes.
+        class_events: [B, C], the event that each stands for.
+
+    Returns:
+        [B, E].
+    """
+    num_melodies = len(probabilities)
+    places = NUM_EVENTS * np.arange(num_melodies)[:, np.newaxis] + (class_events - NO_EVENT)
+    added = np.bincount(places.ravel(), probabilities.ravel(), minlength=NUM_EVENTS * num_melodies)
+    return added.astype(np.float64, copy=False).reshape(num_melodies, NUM_EVENTS)
+
+
+def _range_and_key(encoding: Encoding) -> str:
+    return f"{encoding.min_pitch}..{encoding.max_pitch - 1} in key {encoding.transpose_to_key}"
+
+
+def _batches(melodies: Sequence[Melody]) -> Iterator[list[int]]:
+    """Places of melodies of one metre and like length: a stepper works in one metre, and no step shall be idle."""
+    order = sorted(
+        range(len(melodies)), key=lambda place: (melodies[place].steps_per_bar, len(melodies[place])), reverse=True
+    )
+    batch: list[int] = []
+    for place in order:
+        if batch and (len(batch) == _BATCH_SIZE or melodies[place].steps_per_bar != melodies[batch[0]].steps_per_bar):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _score_batch(
+    members: Sequence["_Member"], melodies: Sequence[Melody]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Go through melodies of one metre side by side, filled up with no events at their ends.
+
+    Returns:
+        All [B, T - 1]: the probability of the event that came, whether it was the most probable, and the first
+        member's cross entropy of its class in nats.
+    """
+    num_steps = max(map(len, melodies))
+    events = np.full((len(melodies), num_steps), NO_EVENT, np.int64)
+    for row, melody in enumerate(melodies):
+        events[row, : len(melody)] = melody.events
+    rows = np.arange(len(melodies))
+    shape = len(melodies), max(0, num_steps - 1)
+    probability, hit, nats = np.empty(shape), np.empty(shape, np.bool_), np.empty(shape)
+    for member in members:
+        member.begin(melodies, num_steps)
+    for step in range(shape[1]):
+        mean = np.mean([member.after(events[:, step]) for member in members], axis=0)
+        came = events[:, step + 1] - NO_EVENT
+        probability[:, step] = mean[rows, came]
+        hit[:, step] = mean.argmax(axis=1) == came
+        nats[:, step] = members[0].class_nats(step + 1)
+    return probability, hit, nats
+
+
+class _Member:
+    """A model at work on a batch of melodies."""
+
+    def __init__(self, bundle: Bundle, dtype: DTypeLike) -> None:
+        self._encoding = bundle.config.encoding
+        self._network = Network(bundle, dtype)
+
+    def begin(self, melodies: Sequence[Melody], num_steps: int) -> None:
+        """Begin with melodies of one metre; at the ends of those shorter than `num_steps` any class stands."""
+        self._labels = np.zeros((len(melodies), num_steps), np.int64)
+        for row, melody in enumerate(melodies):
+            self._labels[row, : len(melody)] = self._encoding.labels(melody)
+        self._stepper = self._encoding.stepper(len(melodies), melodies[0].steps_per_bar)
+        self._state = self._network.initial_state(len(melodies))
+
+    def after(self, events: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Feed one event to each melody; returns the probabilities of the events that may come next: [B, E]."""
+        logits, self._state = self._network.step(self._stepper.push(events), self._state)
+        self._log_probabilities = log_softmax(logits)
+        return merged_probabilities(np.exp(self._log_probabilities), self._stepper.class_events())
+
+    def class_nats(self, step: int) -> NDArray[np.float64]:
+        """[B]: minus the logarithm of the probability of the class that stands at `step`, the next one."""
+        return -self._log_probabilities[np.arange(len(self._labels)), self._labels[:, step]]

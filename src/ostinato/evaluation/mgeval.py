@@ -1,0 +1,228 @@
+"""What MGEval measures of melodies, and how alike it holds two sets of them.
+
+Li-Chia Yang and Alexander Lerch, "On the evaluation of generative models in
+music", Neural Computing and Applications 32 (2020), 4773-4784. A melody becomes
+a vector for each feature; two sets are compared by the Euclidean distances
+between their vectors. The distances within one set and those between the sets
+are each smoothed to a density, and the two densities compared by the area under
+both and by the Kullback-Leibler divergence. Where we depart from the authors'
+program stands in docs/comparison.md.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.music.melody import NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+from ostinato.music.render import note_spans
+
+LENGTH_CLASSES = STEPS_PER_BAR
+"""Note lengths of 1, 2, ... 15 steps have a class each, and all from 16 on one together."""
+
+_BANDWIDTHS_BEYOND = 5  # what the grid shows on either side of the data; beyond lies a mass of some 1e-7
+_POINTS_PER_BANDWIDTH = 8
+_LEAST_BANDWIDTH = 1 / 400  # of the largest distance
+_LEAST_PROBABILITY = 1e-300
+
+Notes = NDArray[np.int64]
+"""[N, 3]: pitch, start step and end step (not included) of each note, in order."""
+Features = NDArray[np.float64]
+"""[B, D]: a vector for each of B melodies."""
+
+
+def notes_of(melody: Melody) -> Notes:
+    """The notes of a melody; one that is never ended sounds to the melody's end."""
+    return np.array(note_spans(melody), np.int64).reshape(-1, 3)
+
+
+def pitch_class_histogram(notes: Notes) -> NDArray[np.float64]:
+    """[12], sums to 1: share of the sounding time that each pitch class has, C first."""
+    return _shares(np.bincount(notes[:, 0] % NOTES_PER_OCTAVE, _lengths(notes), NOTES_PER_OCTAVE))
+
+
+def pitch_class_transitions(notes: Notes) -> NDArray[np.float64]:
+    """[144], sums to 1: share of the steps from note to note that go from one pitch class to another, row by row."""
+    return _transitions(notes[:, 0] % NOTES_PER_OCTAVE, NOTES_PER_OCTAVE)
+
+
+def note_length_histogram(notes: Notes) -> NDArray[np.float64]:
+    """[16], sums to 1: share of the notes that sound for 1, 2, ... 15, and 16 or more steps."""
+    return _shares(np.bincount(_length_classes(notes), minlength=LENGTH_CLASSES))
+
+
+def note_length_transitions(notes: Notes) -> NDArray[np.float64]:
+    """[256], sums to 1: share of the steps from note to note that go from one length to another, row by row."""
+    return _transitions(_length_classes(notes), LENGTH_CLASSES)
+
+
+def pitch_range(notes: Notes) -> NDArray[np.float64]:
+    """[1]: semitones from the lowest to the highest note."""
+    return np.array([np.ptp(notes[:, 0])], np.float64)
+
+
+def mean_interval(notes: Notes) -> NDArray[np.float64]:
+    """[1]: mean size of the intervals from note to note, in semitones."""
+    return np.array([np.abs(np.diff(notes[:, 0])).mean()])
+
+
+def mean_inter_onset_interval(notes: Notes) -> NDArray[np.float64]:
+    """[1]: mean time from a note's start to the next one's, in steps."""
+    return np.array([np.diff(notes[:, 1]).mean()])
+
+
+def note_count(notes: Notes) -> NDArray[np.float64]:
+    """[1]: number of notes."""
+    return np.array([len(notes)], np.float64)
+
+
+def pitch_count(notes: Notes) -> NDArray[np.float64]:
+    """[1]: number of different pitches."""
+    return np.array([len(np.unique(notes[:, 0]))], np.float64)
+
+
+def pitch_class_count(notes: Notes) -> NDArray[np.float64]:
+    """[1]: number of different pitch classes."""
+    return np.array([len(np.unique(notes[:, 0] % NOTES_PER_OCTAVE))], np.float64)
+
+
+FEATURES: Mapping[str, Callable[[Notes], NDArray[np.float64]]] = MappingProxyType(
+    {
+        "pitch-class histogram": pitch_class_histogram,
+        "pitch-class transitions": pitch_class_transitions,
+        "note-length histogram": note_length_histogram,
+        "note-length transitions": note_length_transitions,
+        "pitch range": pitch_range,
+        "mean interval": mean_interval,
+        "mean inter-onset interval": mean_inter_onset_interval,
+        "notes": note_count,
+        "pitches": pitch_count,
+        "pitch classes": pitch_class_count,
+    }
+)
+"""The features by name. Each takes the notes, at least 2, of one melody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Similarity:
+    """How alike two sets of distances are.
+
+    Attributes:
+        overlap: area under both densities, from 0 to 1 for the same.
+        divergence: Kullback-Leibler divergence of the second from the first, in nats, from 0 for the same.
+    """
+
+    overlap: float
+    divergence: float
+
+
+def distances(first: Features, second: Features) -> NDArray[np.float64]:
+    """Euclidean distances between the vectors of two sets, [B1, B2]."""
+    return np.array([np.linalg.norm(second - vector, axis=1) for vector in first])
+
+
+def between_sets(within_first: NDArray[np.float64], second_to_first: NDArray[np.float64]) -> Similarity:
+    """MGEval's comparison of a set with another: the distances within the first beside those between both.
+
+    Args:
+        within_first: [B1, B1], distances within the first set; those of a melody to itself are not looked at.
+        second_to_first: [B2, B1], distances between the sets.
+    """
+    others = ~np.eye(len(within_first), dtype=bool)
+    return similarity(within_first[others], second_to_first.ravel())
+
+
+def between_halves(within: NDArray[np.float64], rng: np.random.Generator, splits: int = 10) -> Similarity:
+    """What a set scores against itself: `between_sets` of two random halves, averaged over some splits.
+
+    Args:
+        within: [B, B], distances within the set, of at least 4 melodies.
+        rng: how to split.
+        splits: how many times.
+    """
+    found = []
+    for _ in range(splits):
+        order = rng.permutation(len(within))
+        first, second = np.array_split(order, 2)
+        found.append(between_sets(within[np.ix_(first, first)], within[np.ix_(second, first)]))
+    return Similarity(
+        math.fsum(each.overlap for each in found) / splits, math.fsum(each.divergence for each in found) / splits
+    )
+
+
+def similarity(first: NDArray[np.float64], second: NDArray[np.float64]) -> Similarity:
+    """Compare the densities of two samples.
+
+    The divergence of `second` from `first` is the mean, over `first`, of the
+    logarithm of the densities' ratio.
+
+    Args:
+        first: at least 2 numbers of 0 or more.
+        second: at least 2 too.
+    """
+    _, first_density, second_density, spacing = densities(first, second)
+    first_mass, second_mass = first_density * spacing, second_density * spacing
+    ratio = np.maximum(first_mass, _LEAST_PROBABILITY) / np.maximum(second_mass, _LEAST_PROBABILITY)
+    return Similarity(
+        min(float(np.minimum(first_mass, second_mass).sum()), 1.0), max(float(first_mass @ np.log(ratio)), 0.0)
+    )
+
+
+def densities(
+    first: NDArray[np.float64], second: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    """Gaussian kernel density estimates of two samples on one grid that holds both with their tails.
+
+    The bandwidth of each is Scott's: its standard deviation divided by the
+    fifth root of its size, and at least a 400th of the largest number.
+
+    Args:
+        first: at least 2 numbers of 0 or more.
+        second: at least 2 too.
+
+    Returns:
+        The grid [G], both densities [G], and the grid's spacing; each density times the spacing sums to 1.
+    """
+    largest = max(first.max(), second.max())
+    least = _LEAST_BANDWIDTH * largest if largest > 0 else 1.0
+    bandwidths = [max(float(sample.std(ddof=1)) * len(sample) ** -0.2, least) for sample in (first, second)]
+    margin = _BANDWIDTHS_BEYOND * max(bandwidths)
+    low, high = min(first.min(), second.min()) - margin, largest + margin
+    grid = np.linspace(low, high, math.ceil((high - low) / min(bandwidths) * _POINTS_PER_BANDWIDTH) + 1)
+    spacing = float(grid[1] - grid[0])
+    estimates = [
+        _density((sample - low) / spacing, len(grid), bandwidth / spacing) / spacing
+        for sample, bandwidth in zip((first, second), bandwidths, strict=True)
+    ]
+    return grid, estimates[0], estimates[1], spacing
+
+
+def _density(places: NDArray[np.float64], points: int, bandwidth: float) -> NDArray[np.float64]:
+    """Mass at each of some points, summing to 1, of numbers that lie among them; the unit is the points' distance."""
+    # Each number is shared between the two points beside it, in the way that keeps its place; the sum of Gaussians
+    # is then one convolution, whose cost does not grow with the numbers.
+    below = np.minimum(places.astype(np.int64), points - 2)
+    above_share = places - below
+    mass = np.bincount(below, 1 - above_share, points) + np.bincount(below + 1, above_share, points)
+    first, last = np.flatnonzero(mass)[[0, -1]].tolist()
+    kernel = np.exp(-0.5 * (np.arange(-last, points - first) / bandwidth) ** 2)
+    return _shares(np.convolve(kernel, mass[first : last + 1], "valid"))
+
+
+def _shares(counts: NDArray[np.number]) -> NDArray[np.float64]:
+    return np.asarray(counts / counts.sum(), np.float64)
+
+
+def _lengths(notes: Notes) -> NDArray[np.int64]:
+    return notes[:, 2] - notes[:, 1]
+
+
+def _length_classes(notes: Notes) -> NDArray[np.int64]:
+    return np.minimum(_lengths(notes), LENGTH_CLASSES) - 1
+
+
+def _transitions(classes: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+    return _shares(np.bincount(classes[:-1] * count + classes[1:], minlength=count * count))

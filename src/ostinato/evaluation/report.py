@@ -1,0 +1,302 @@
+"""What an evaluation tells: the figures of each model with their intervals, as a table and as JSON.
+
+Shapes: K models, M melodies, N predicted steps.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.evaluation.intervals import LEVEL, Interval, percentile_interval, resampled_ratios
+from ostinato.evaluation.likelihood import EventScores, PredictedSteps
+from ostinato.evaluation.sources import Sources
+
+NUM_BARS = 16
+"""So many bars are told one by one."""
+
+_DIGITS = 6  # of the figures in JSON: more would differ from machine to machine
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A model and what it held of the melodies.
+
+    Attributes:
+        name: what tables call it.
+        kind: "model", "ensemble" or "n-gram".
+        scores: of the predicted steps.
+        order: of an n-gram model.
+        about: what else JSON tells of it: JSON values.
+    """
+
+    name: str
+    kind: str
+    scores: EventScores
+    order: int | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How well a model predicts. Shares are NaN where no step of their kind is.
+
+    Attributes:
+        bits: negative log-likelihood, bits a step.
+        interval: of the bits, over melodies.
+        above_best: how many more bits than the best model's.
+        above_best_interval: of that, both models on the same melodies.
+        accuracy: share of steps whose event was the most probable.
+        event_accuracy: the same over steps where something other than no event stands.
+        no_event_accuracy: the same over the others.
+        class_nats: cross entropy over the model's own classes, nats a step, where it has some.
+        num_folded: melodies that it saw with notes moved by octaves.
+    """
+
+    bits: float
+    interval: Interval
+    above_best: float
+    above_best_interval: Interval
+    accuracy: float
+    event_accuracy: float
+    no_event_accuracy: float
+    class_nats: float | None
+    num_folded: int
+
+    @property
+    def perplexity(self) -> float:
+        """2 ** bits: among how many equally probable events the model is as good as guessing."""
+        return math.exp2(self.bits)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Report:
+    """An evaluation of some models on the same melodies.
+
+    Attributes:
+        sources: the melodies.
+        steps: their predicted steps.
+        contenders: the models.
+        figures: of each.
+        num_resamples: of the intervals.
+        seed: of the resamples.
+        ngram_training: what the n-gram models counted, if there are any.
+    """
+
+    sources: Sources
+    steps: PredictedSteps
+    contenders: Sequence[Contender]
+    figures: Sequence[Figures]
+    num_resamples: int
+    seed: int
+    ngram_training: Sources | None
+
+    @property
+    def best(self) -> int:
+        """Place of the model of the fewest bits."""
+        return _best(self.contenders)
+
+    def melody_bits(self, place: int) -> NDArray[np.float64]:
+        """[M]: bits a step of each melody by the model at `place`; NaN where nothing is predicted."""
+        with np.errstate(invalid="ignore"):
+            ratios: NDArray[np.float64] = _sums(self.contenders[place].scores.bits, self.steps) / self.steps.of_melody
+        return ratios
+
+    def bar_bits(self, place: int) -> list[float]:
+        """Bits a step in each of the first bars by the model at `place`, over melodies that have it; else NaN."""
+        counts = np.bincount(self.steps.bar, minlength=NUM_BARS)[:NUM_BARS]
+        totals = np.bincount(self.steps.bar, self.contenders[place].scores.bits, minlength=NUM_BARS)[:NUM_BARS]
+        return [_share(total, count) for total, count in zip(totals.tolist(), counts.tolist(), strict=True)]
+
+
+def make_report(
+    sources: Sources,
+    steps: PredictedSteps,
+    contenders: Sequence[Contender],
+    *,
+    num_resamples: int = 1000,
+    seed: int = 0,
+    ngram_training: Sources | None = None,
+) -> Report:
+    """Sum up what models held of the same melodies.
+
+    Args:
+        sources: the melodies.
+        steps: their predicted steps.
+        contenders: at least one.
+        num_resamples: of the melodies, for the intervals.
+        seed: of these.
+        ngram_training: what n-gram models among the contenders have counted.
+
+    Raises:
+        SettingsError: if the number of resamples is below 1, or the seed below 0.
+    """
+    totals = [_sums(contender.scores.bits, steps) for contender in contenders]
+    resampled = resampled_ratios(totals, steps.of_melody, num_resamples, seed)
+    best = _best(contenders)
+    figures = []
+    for place, contender in enumerate(contenders):
+        scores = contender.scores
+        figures.append(
+            Figures(
+                bits=_mean(scores.bits),
+                interval=percentile_interval(resampled[:, place]),
+                above_best=_mean(scores.bits) - _mean(contenders[best].scores.bits),
+                above_best_interval=percentile_interval(resampled[:, place] - resampled[:, best]),
+                accuracy=_mean(scores.hits),
+                event_accuracy=_mean(scores.hits[steps.is_event]),
+                no_event_accuracy=_mean(scores.hits[~steps.is_event]),
+                class_nats=scores.class_nats,
+                num_folded=scores.num_folded,
+            )
+        )
+    return Report(sources, steps, contenders, figures, num_resamples, seed, ngram_training)
+
+
+def summary(report: Report) -> list[str]:
+    """What was measured on, a sentence a line."""
+    sources = report.sources
+    lines = [
+        f"{sources.source}: {len(sources.melodies):,} melodies in {sources.files:,} files, "
+        f"{len(report.steps.melody):,} steps predicted"
+    ]
+    if left_out := sources.left_out():
+        lines.append(f"Left out: {', '.join(left_out)}")
+    if report.ngram_training is not None:
+        training = report.ngram_training
+        lines.append(
+            f"n-gram models learned from {training.source}: {len(training.melodies):,} melodies, "
+            f"{sum(len(melody) for _, melody in training.melodies):,} steps"
+        )
+    lines += [
+        f"{contender.name} saw {contender.scores.num_folded:,} melodies with notes moved by octaves into its range"
+        for contender in report.contenders
+        if contender.scores.num_folded
+    ]
+    return lines
+
+
+def table_rows(report: Report) -> list[list[str]]:
+    """The figures as text, a row for each model below a row of headings."""
+    interval = f"{LEVEL:.0%} interval"
+    figures_told = ["perplexity", "accuracy", "events", "no events", "class loss"]
+    rows = [["model", "bits/step", interval, "above the best", interval, *figures_told]]
+    for place, (contender, figures) in enumerate(zip(report.contenders, report.figures, strict=True)):
+        is_best = place == report.best
+        rows.append(
+            [
+                contender.name,
+                f"{figures.bits:.3f}",
+                _range(figures.interval),
+                "best" if is_best else f"{figures.above_best:+.3f}",
+                "" if is_best else _range(figures.above_best_interval),
+                f"{figures.perplexity:.3f}",
+                _percent(figures.accuracy),
+                _percent(figures.event_accuracy),
+                _percent(figures.no_event_accuracy),
+                "" if figures.class_nats is None else f"{figures.class_nats:.4f}",
+            ]
+        )
+    return rows
+
+
+def text_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text with their columns under each other: the first to the left, figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """All figures as JSON values, with the settings that give them again and the bits of each melody."""
+    sources, training = report.sources, report.ngram_training
+    melody_bits = [_rounded(report.melody_bits(place).tolist()) for place in range(len(report.contenders))]
+    of_melody = report.steps.of_melody.tolist()
+    return {
+        "unit": "bits per 16th step, of events from the second on",
+        "interval": {"level": LEVEL, "num_resamples": report.num_resamples, "seed": report.seed},
+        "input": _source_json(sources),
+        "ngram_training": None if training is None else _source_json(training),
+        "num_predicted_steps": len(report.steps.melody),
+        "best": report.contenders[report.best].name,
+        "models": [
+            {
+                "name": contender.name,
+                "kind": contender.kind,
+                **({} if contender.order is None else {"order": contender.order}),
+                **contender.about,
+                "perplexity": _rounded(figures.perplexity),
+                **_rounded(asdict(figures)),
+                "bar_bits": _rounded(report.bar_bits(place)),
+            }
+            for place, (contender, figures) in enumerate(zip(report.contenders, report.figures, strict=True))
+        ],
+        "melodies": [
+            {
+                "file": name,
+                "start_step": melody.start_step,
+                "steps_per_bar": melody.steps_per_bar,
+                "num_predicted_steps": num_steps,
+                "bits": {
+                    contender.name: bits[place] for contender, bits in zip(report.contenders, melody_bits, strict=True)
+                },
+            }
+            for place, ((name, melody), num_steps) in enumerate(zip(sources.melodies, of_melody, strict=True))
+        ],
+    }
+
+
+def _source_json(sources: Sources) -> dict[str, Any]:
+    return {
+        "source": sources.source,
+        "files": sources.files,
+        "melodies": len(sources.melodies),
+        "left_out": sources.left_out(),
+        "skipped": [{"file": skipped.filename, "reason": skipped.reason} for skipped in sources.skipped],
+        "without_melody": sources.without_melody,
+        "extraction": asdict(sources.settings),
+    }
+
+
+def _best(contenders: Sequence[Contender]) -> int:
+    return min(range(len(contenders)), key=lambda place: _mean(contenders[place].scores.bits))
+
+
+def _sums(values: NDArray[np.float64], steps: PredictedSteps) -> NDArray[np.float64]:
+    """[M]: the sum of values [N] over each melody's steps."""
+    return np.bincount(steps.melody, values, minlength=steps.num_melodies).astype(np.float64, copy=False)
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else math.nan
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan
+
+
+def _range(interval: Interval) -> str:
+    return f"{interval.low:.3f} to {interval.high:.3f}"
+
+
+def _percent(share: float) -> str:
+    return "" if math.isnan(share) else f"{share:.1%}"
+
+
+def _rounded(value: Any) -> Any:
+    """JSON values with their numbers cut to what is the same everywhere; what is no number is null."""
+    if isinstance(value, float):
+        return round(value, _DIGITS) if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [_rounded(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return value

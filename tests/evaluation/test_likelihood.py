@@ -1,0 +1,207 @@
+"""Bits of events: by hand, against the model asked one melody at a time, and by what probabilities are."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from ostinato.bundle import Bundle, array_shapes
+from ostinato.config import PRESETS, Config, Hparams
+from ostinato.encodings import Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
+from ostinato.errors import DataError, SettingsError
+from ostinato.evaluation.likelihood import NUM_EVENTS, PredictedSteps, event_scores, merged_probabilities, squash_all
+from ostinato.generation.generator import Model
+from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
+
+SMALL = Hparams(rnn_layer_sizes=(8, 8))
+ENCODINGS: list[Encoding] = [
+    OneHotEncoding(),
+    OneHotEncoding(min_pitch=0, max_pitch=128, transpose_to_key=None),
+    LookbackEncoding(),
+    LookbackEncoding(lookback_distances=(1, 3, 7)),
+    LookbackEncoding(lookback_distances="bars", counter_bits=7),
+    LookbackEncoding(lookback_distances=()),
+    KeyEncoding(),
+    KeyEncoding(lookback_distances="1,2,4 bars"),
+]
+
+
+def bundle(encoding: Encoding, seed: int = 0, hparams: Hparams = SMALL) -> Bundle:
+    """A model with random arrays."""
+    config = Config("test", encoding, hparams)
+    chance = np.random.default_rng(seed)
+    shapes = array_shapes(config).items()
+    return Bundle(config, {name: chance.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes})
+
+
+def indifferent(encoding: Encoding) -> Bundle:
+    """A model that holds all its classes equally likely, whatever it hears."""
+    config = Config("indifferent", encoding, SMALL)
+    return Bundle(config, {name: np.zeros(shape, np.float32) for name, shape in array_shapes(config).items()})
+
+
+def tunes(seed: int, count: int = 9) -> list[Melody]:
+    """Melodies of many lengths in three metres, with repeats."""
+    chance = np.random.default_rng(seed)
+    made = []
+    for number in range(count):
+        steps_per_bar = (16, 12, 18)[number % 3]
+        bars = [chance.choice([NO_EVENT, NOTE_OFF, 55, 60, 64, 67, 70], steps_per_bar) for _ in range(3)]
+        events = np.concatenate([bars[0], bars[1], bars[0], bars[0], bars[2]])
+        length = int(chance.integers(2, len(events)))
+        made.append(Melody([60, *events[:length].tolist()], steps_per_bar=steps_per_bar))
+    return made
+
+
+def test_probabilities_of_classes_that_stand_for_one_event_are_added() -> None:
+    probabilities = np.array([[0.5, 0.2, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]])
+    class_events = np.array([[60, NO_EVENT, 60, NOTE_OFF], [127, 0, 0, 0]])
+    merged = merged_probabilities(probabilities, class_events)
+    assert merged.shape == (2, NUM_EVENTS)
+    np.testing.assert_allclose(merged[0, [62, 0, 1]], [0.7, 0.2, 0.1])
+    np.testing.assert_allclose(merged[1, [129, 2]], [0.1, 0.9])
+    np.testing.assert_array_equal(np.count_nonzero(merged, axis=1), [3, 2])
+
+
+def test_a_lookback_model_worked_by_hand() -> None:
+    # 12 pitches, no event and note-off make 14 classes; with two repeats each of 16 has the probability 1/16.
+    encoding = LookbackEncoding(48, 60, None, lookback_distances=(1, 2))
+    scores = event_scores([indifferent(encoding)], [Melody([48, 50, 48, -2, -2, -2]), Melody([48, -2])])
+    in_sixteenths = [
+        1,  # 50: only its own class; one back is 48, two back is before the beginning and so no event
+        2,  # 48: and as two back
+        1,  # -2: only its own class; one back is 48, two back is 50
+        2,  # -2: and as one back
+        3,  # -2: and as one and as two back
+        2,  # the other melody's -2: and as two back, before the beginning
+    ]
+    np.testing.assert_allclose(scores.bits, 4 - np.log2(in_sixteenths))
+    # No event had 2/16 at the first; 50 and 48 have 2/16 each at the second, and the lower number counts.
+    assert scores.hits.tolist() == [False, True, False, True, True, True]
+    assert scores.class_nats == pytest.approx(math.log(16))
+    assert scores.num_folded == 0
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(ENCODINGS))
+def test_the_probabilities_of_all_events_sum_to_1(seed: int, encoding: Encoding) -> None:
+    (melody,), _ = squash_all(encoding, tunes(seed, 1))
+    stepper = encoding.stepper(1, melody.steps_per_bar)
+    for event in melody:
+        stepper.push(np.array([event]))
+    chance = np.random.default_rng(seed)
+    probabilities = chance.dirichlet(np.ones(encoding.num_classes))[np.newaxis]
+    merged = merged_probabilities(probabilities, stepper.class_events())
+    assert merged.sum() == pytest.approx(1)
+    for event in range(-2, 128):
+        of_event = probabilities[stepper.class_events() == event].sum()
+        assert merged[0, event + 2] == pytest.approx(of_event)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=repr)
+def test_batches_of_many_lengths_and_metres_say_what_the_model_says_of_each_melody(encoding: Encoding) -> None:
+    made = bundle(encoding)
+    melodies = tunes(1)
+    scores = event_scores([made], melodies, dtype=np.float64)
+    bits, hits, nats = _one_by_one(made, melodies)
+    np.testing.assert_allclose(scores.bits, bits, atol=1e-5)  # the model gives its probabilities in single precision
+    np.testing.assert_array_equal(scores.hits, hits)
+    assert scores.class_nats == pytest.approx(nats, abs=1e-5)
+    np.testing.assert_allclose(event_scores([made], melodies).bits, bits, atol=1e-3)
+
+
+def _one_by_one(made: Bundle, melodies: Sequence[Melody]) -> tuple[NDArray[np.float64], list[bool], float]:
+    """Bits and hits of each step, and the mean cross entropy of the classes, the plain way."""
+    encoding = made.config.encoding
+    bits, hits, nats = [], [], []
+    for melody in melodies:
+        squashed, _ = encoding.squash(melody)
+        stepper = encoding.stepper(1, melody.steps_per_bar)
+        labels = encoding.labels(squashed)
+        for step, probabilities in enumerate(Model(made).probabilities(melody)[:-1].astype(np.float64)):
+            stepper.push(np.array([squashed[step]]))
+            of_event: dict[int, float] = {}
+            for event, probability in zip(stepper.class_events()[0].tolist(), probabilities.tolist(), strict=True):
+                of_event[event] = of_event.get(event, 0) + probability
+            bits.append(-math.log2(of_event[squashed[step + 1]]))
+            hits.append(max(of_event, key=of_event.__getitem__) == squashed[step + 1])
+            nats.append(-math.log(probabilities[labels[step + 1]]))
+    return np.array(bits), hits, float(np.mean(nats))
+
+
+@pytest.mark.parametrize("name", ["basic_rnn", "mono_rnn"])
+def test_without_repeats_bits_are_the_likelihood_that_the_model_tells(name: str) -> None:
+    made = bundle(PRESETS[name].encoding)
+    melodies = tunes(2)
+    scores = event_scores([made], melodies, dtype=np.float64)
+    steps = PredictedSteps.of(melodies)
+    for number, melody in enumerate(melodies):
+        bits = scores.bits[steps.melody == number].sum()
+        assert -bits * math.log(2) == pytest.approx(Model(made).log_likelihood(melody), rel=1e-9)
+    assert scores.class_nats == pytest.approx(scores.bits.mean() * math.log(2))
+
+
+def test_attention_starts_anew_in_each_batch() -> None:
+    made = bundle(KeyEncoding(), hparams=Hparams(rnn_layer_sizes=(8, 8), attn_length=5))
+    melodies = [*tunes(3, 6), *tunes(4, 6)]
+    together = event_scores([made], melodies).bits
+    apart = np.concatenate([event_scores([made], melodies[:6]).bits, event_scores([made], melodies[6:]).bits])
+    np.testing.assert_allclose(together, apart, atol=1e-5)
+
+
+def test_more_melodies_than_a_batch_holds() -> None:
+    made = bundle(OneHotEncoding())
+    melodies = tunes(5, 9) * 30
+    bits = event_scores([made], melodies).bits.reshape(30, -1)
+    np.testing.assert_allclose(bits, np.broadcast_to(bits[0], bits.shape), atol=1e-5)
+
+
+def test_an_ensemble_holds_the_mean_of_its_members() -> None:
+    lookback, one_hot = LookbackEncoding(48, 60, None, lookback_distances=(1, 2)), OneHotEncoding(48, 60, None)
+    scores = event_scores([indifferent(lookback), indifferent(one_hot)], [Melody([48, 50, 48])])
+    np.testing.assert_allclose(scores.bits, -np.log2([(1 / 16 + 1 / 14) / 2, (2 / 16 + 1 / 14) / 2]))
+    assert scores.class_nats is None
+
+
+def test_an_ensemble_needs_one_range_and_key() -> None:
+    with pytest.raises(SettingsError, match=r"48\.\.83 in key 0, test has 0\.\.127 in key None"):
+        event_scores([bundle(ENCODINGS[0]), bundle(ENCODINGS[1])], tunes(0))
+
+
+def test_melodies_with_notes_out_of_range_are_counted() -> None:
+    melodies = [Melody([48, 71]), Melody([50, 59]), Melody([72, -2])]
+    assert event_scores([indifferent(OneHotEncoding(48, 60, None))], melodies).num_folded == 2
+    squashed, num_folded = squash_all(OneHotEncoding(48, 60, 0), [Melody([72, 71])])
+    assert (squashed[0].events, num_folded) == ((60 - 12, 59), 1)
+
+
+def test_a_probability_of_nothing_costs_much_but_not_all() -> None:
+    sure = indifferent(OneHotEncoding())
+    bias = np.zeros(38, np.float32)
+    bias[0] = 10_000
+    scores = event_scores([Bundle(sure.config, {**sure.arrays, "output.bias": bias})], [Melody([60, 62, -2])])
+    np.testing.assert_allclose(scores.bits, [1022, 0])
+
+
+def test_predicted_steps_by_hand() -> None:
+    melodies = [Melody([60, -2, 62, -1], steps_per_bar=2), Melody([60]), Melody([]), Melody([60, -2], steps_per_bar=1)]
+    steps = PredictedSteps.of(melodies)
+    assert steps.num_melodies == 4
+    assert steps.melody.tolist() == [0, 0, 0, 3]
+    assert steps.bar.tolist() == [0, 1, 1, 1]
+    assert steps.is_event.tolist() == [False, True, True, False]
+    assert steps.of_melody.tolist() == [3, 0, 0, 1]
+
+
+def test_melodies_with_nothing_to_predict_do_no_harm() -> None:
+    done: list[int] = []
+    progress: Callable[[int], None] = done.append
+    melodies = [Melody([60]), Melody([60, 62]), Melody([])]
+    scores = event_scores([indifferent(OneHotEncoding())], melodies, progress=progress)
+    np.testing.assert_allclose(scores.bits, [math.log2(38)])
+    assert sum(done) == 1
+    with pytest.raises(DataError, match="nothing to predict"):
+        PredictedSteps.of([Melody([60])])

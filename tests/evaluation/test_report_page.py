@@ -1,0 +1,92 @@
+"""The page of an evaluation: its plots, and that names in it are text."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+
+from ostinato.evaluation.likelihood import EventScores, PredictedSteps
+from ostinato.evaluation.report import Contender, Report, make_report
+from ostinato.evaluation.report_page import report_page
+from ostinato.evaluation.sources import Sources
+from ostinato.music.extract import ExtractionSettings
+from ostinato.music.melody import Melody
+
+MELODIES = [(f"{number}.mid", Melody([60, -2] * 16)) for number in range(3)]
+STEPS = PredictedSteps.of([melody for _, melody in MELODIES])
+
+
+def contender(name: str, bits: float, order: int | None = None) -> Contender:
+    kind = "model" if order is None else "n-gram"
+    return Contender(name, kind, EventScores(np.full(93, bits), np.ones(93, np.bool_)), order=order)
+
+
+def report(*contenders: Contender, source: str = "tunes") -> Report:
+    return make_report(Sources(source, ExtractionSettings(), 3, MELODIES), STEPS, contenders, num_resamples=5)
+
+
+class _Balance(HTMLParser):
+    """Complains where tags do not close as they open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[str] = []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+        if tag not in ("meta", "link", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def checked(page: str) -> list[str]:
+    balance = _Balance()
+    balance.feed(page)
+    assert balance.open == []
+    return balance.seen
+
+
+def test_four_plots_where_there_are_n_gram_models() -> None:
+    ngrams = [contender(f"n-gram, order {order}", 2 + abs(order - 2) / 4, order) for order in range(4)]
+    page = report_page(report(contender("mine", 1.5), *ngrams), "ostinato evaluate --input=tunes")
+    assert checked(page).count("figure") == 4
+    assert "ostinato evaluate --input=tunes" in page
+    # Of the n-gram models the best one stands in the plots of several.
+    along, spread = page.split("Along the melodies")[1].split("From melody to melody")
+    assert "n-gram, order 2" in along
+    assert "n-gram, order 3" not in along + spread
+    assert re.findall(r"<title>mine, 1\.5: (\d+)</title>", spread) == ["3"]
+
+
+def test_three_plots_where_there_are_none() -> None:
+    page = report_page(report(contender("mine", 1.5)))
+    assert checked(page).count("figure") == 3
+    assert "Made by" not in page
+
+
+def test_n_gram_models_alone() -> None:
+    page = report_page(report(contender("n-gram, order 0", 2, 0)))
+    assert checked(page).count("figure") == 4
+
+
+def test_a_melody_of_very_many_bits_does_not_make_very_many_columns() -> None:
+    page = report_page(report(contender("hopeless", 1000.0)))
+    assert 20 < checked(page).count("rect") < 60
+
+
+def test_names_are_text() -> None:
+    hostile = "<script>alert(1)</script>"
+    page = report_page(report(contender(hostile, 1), contender("b", 2), source=hostile), hostile)
+    assert "script" not in checked(page)
+    assert hostile not in page
+
+
+def test_nothing_is_fetched() -> None:
+    page = report_page(report(contender("mine", 1.5)))
+    assert not re.search(r"(src|href)=\"(?!data:)", page)

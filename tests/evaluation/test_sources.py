@@ -1,0 +1,130 @@
+"""Melodies out of folders and TFRecord files, and the count of what is left out."""
+
+from pathlib import Path
+
+import pytest
+
+from note_sequences import add, sequence
+from ostinato.dataset.convert import Skipped, convert_folder
+from ostinato.errors import DataError, FormatError
+from ostinato.evaluation.sources import read_melodies
+from ostinato.formats.midi import write_midi
+from ostinato.formats.tfrecord import write_records
+from ostinato.music.extract import ExtractionSettings
+
+C_MAJOR = (60, 62, 64, 65, 67, 69, 71, 72)
+# Eight bars: a note of half a bar each, the last one to the end.
+TUNE = [(C_MAJOR[place % 8], 8 * place, 8 * place + 8) for place in range(16)]
+EVENTS = tuple(pitch if step == 0 else -2 for pitch, _, _ in TUNE for step in range(8))
+
+
+@pytest.fixture(name="folder")
+def _folder(tmp_path: Path) -> Path:
+    """One tune, one in a folder of its own, a short one, a chord, and a file that is no MIDI."""
+    folder = tmp_path / "tunes"
+    (folder / "more").mkdir(parents=True)
+    write_midi(sequence(*TUNE), folder / "a.mid")
+    write_midi(sequence(*TUNE[:4]), folder / "b.mid")
+    write_midi(sequence((60, 0, 16), (64, 0, 16)), folder / "c.mid")
+    (folder / "d.mid").write_bytes(b"not a MIDI file")
+    write_midi(sequence(*TUNE), folder / "more" / "e.mid")
+    (folder / "notes.txt").write_text("no music")
+    return folder
+
+
+def test_a_folder_gives_its_melodies_by_name_and_counts_the_rest(folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    sources = read_melodies(folder, progress=lambda number, total: seen.append((number, total)))
+    assert [(name, melody.events) for name, melody in sources.melodies] == [("a.mid", EVENTS), ("more/e.mid", EVENTS)]
+    assert sources.source == str(folder)
+    assert sources.files == 5
+    assert sources.without_melody == ["b.mid", "c.mid"]
+    assert [skipped.filename for skipped in sources.skipped] == ["d.mid"]
+    assert sources.left_out() == [
+        "1 files or tunes that cannot be read",
+        "2 files without a melody",
+        "1 tracks left where several notes start at once",
+        "1 melodies shorter than 7 bars",
+    ]
+    assert seen == [(number, 5) for number in range(1, 6)]
+
+
+def test_a_tfrecord_of_the_same_folder_gives_the_same_melodies(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "notes.tfrecord"
+    convert_folder(folder, path, recursive=True, processes=1)
+    sources = read_melodies(path)
+    assert sources.melodies == read_melodies(folder).melodies
+    assert sources.files == 4
+    assert sources.without_melody == ["notes.tfrecord, record 2", "notes.tfrecord, record 3"]
+
+
+def test_a_single_file_will_do(folder: Path) -> None:
+    assert [name for name, _ in read_melodies(folder / "a.mid").melodies] == ["a.mid"]
+
+
+def test_the_settings_say_what_a_melody_is(folder: Path) -> None:
+    settings = ExtractionSettings(min_bars=1, min_unique_pitches=2, ignore_polyphonic_notes=True)
+    sources = read_melodies(folder, settings)
+    # Of the chord the top note is left, whose one pitch is one too few.
+    assert [name for name, _ in sources.melodies] == ["a.mid", "b.mid", "more/e.mid"]
+    assert sources.settings == settings
+    assert "1 melodies of fewer than 2 different pitch classes" in sources.left_out()
+
+
+def test_several_melodies_of_a_file_bear_its_name(tmp_path: Path) -> None:
+    duet = sequence(*TUNE)
+    add(duet, *[(pitch - 12, start, end) for pitch, start, end in TUNE], instrument=1)
+    path = tmp_path / "duet.tfrecord"
+    write_records(path, [duet.SerializeToString()])
+    assert [(name, melody.pitches[0]) for name, melody in read_melodies(path).melodies] == [
+        ("tune.mid", 60),
+        ("tune.mid", 48),
+    ]
+
+
+def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
+    nameless = sequence(*TUNE)
+    nameless.filename = ""
+    path = tmp_path / "mixed.tfrecord"
+    write_records(path, [b"\xff\xff", nameless.SerializeToString()])
+    sources = read_melodies(path)
+    reason = "this record is no NoteSequence; is the file what `ostinato convert` wrote?"
+    assert sources.skipped == [Skipped("mixed.tfrecord, record 1", reason)]
+    assert [name for name, _ in sources.melodies] == ["mixed.tfrecord, record 2"]
+
+
+def test_a_time_that_is_none_is_told(tmp_path: Path) -> None:
+    strange = sequence(*TUNE)
+    strange.notes[0].start_time = float("nan")
+    path = tmp_path / "strange.tfrecord"
+    write_records(path, [strange.SerializeToString(), sequence(*TUNE).SerializeToString()])
+    sources = read_melodies(path)
+    assert [skipped.filename for skipped in sources.skipped] == ["strange.tfrecord, record 1"]
+    assert len(sources.melodies) == 1
+
+
+def test_no_melody_at_all_is_an_error_that_says_why(tmp_path: Path) -> None:
+    write_midi(sequence(*TUNE[:4]), tmp_path / "b.mid")
+    (tmp_path / "d.mid").write_bytes(b"not a MIDI file")
+    with pytest.raises(DataError, match="no melody in 2 files") as caught:
+        read_melodies(tmp_path)
+    assert "1 melodies shorter than 7 bars; the first is d.mid: " in str(caught.value)
+    empty = tmp_path / "empty.tfrecord"
+    write_records(empty, [])
+    with pytest.raises(DataError, match="no melody in 0 files: it is empty"):
+        read_melodies(empty)
+
+
+def test_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        read_melodies(tmp_path / "nowhere")
+    with pytest.raises(DataError, match="no file in it ends in"):
+        read_melodies(tmp_path)
+
+
+def test_a_damaged_tfrecord_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "cut.tfrecord"
+    write_records(path, [sequence(*TUNE).SerializeToString()])
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FormatError, match="cut off"):
+        read_melodies(path)
