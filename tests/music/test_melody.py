@@ -35,3 +35,9 @@ def test_a_bar_has_steps() -> None:
 def test_cleaning_happens_once(events: list[int]) -> None:
     melody = Melody(events)
     assert Melody(melody.events) == melody
+
+
+def test_a_notebook_shows_a_piano_roll_that_plays() -> None:
+    html = Melody([60, -2])._repr_html_()
+    assert "<svg" in html
+    assert "<melody-player" in html

@@ -102,10 +102,10 @@ class Melody:
         return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
 
     def _repr_html_(self) -> str:
-        """A piano roll, which is how a notebook shows the melody."""
-        from ostinato.music.render import piano_roll_svg
+        """A piano roll with a play button, which is how a notebook shows the melody."""
+        from ostinato.music.player import notebook_html
 
-        return piano_roll_svg(self)
+        return notebook_html(self)
 
 
 def _checked(events: Iterable[int]) -> tuple[int, ...]:

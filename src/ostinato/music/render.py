@@ -1,14 +1,20 @@
 """Melodies as notes to play, as a line to read and as a picture to look at."""
 
+from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.melody import MIN_PITCH, NOTE_OFF, STEPS_PER_QUARTER, Melody
+from ostinato.music.melody import MIN_PITCH, NOTE_OFF, NOTES_PER_OCTAVE, STEPS_PER_QUARTER, Melody
 
 TICKS_PER_QUARTER = 220  # what Magenta writes
 _PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+_PAPER, _KEYS, _BEATS, _BARS, _NOTES, _TEXT = "#fbfaf7", "#f1eee7", "#eae6dc", "#c9c3b6", "#2a6f97", "#7a746a"
+_STEP_WIDTH = 6  # pixels of a 16th note in a picture of no given width
+_LABELS_LEFT, _LABELS_TOP = 28, 14  # pixels that the labels of one roll take
+_GUTTER, _GAP = 36, 10  # pixels beside and between several rolls
 
 
 def pitch_name(pitch: int) -> str:
@@ -98,43 +104,141 @@ def text_roll(melody: Melody) -> str:
     return f"| {' | '.join(bars)} |"
 
 
-def piano_roll_svg(melody: Melody, *, width: int = 720, row_height: int = 6, title: str = "") -> str:
-    """The melody as a piano roll: time to the right, pitch upwards, a line at each bar.
+def piano_roll_svg(
+    melody: Melody, *, width: int | None = None, row_height: int = 6, title: str = "", labels: bool = True
+) -> str:
+    """The melody as a piano roll: time to the right, pitch upwards, lines at the beats and the bars.
 
     Args:
         melody: what to draw.
-        width: of the picture, in pixels.
+        width: of the picture, in pixels; by default so wide that a quarter note is easily seen, 240 to 1,200.
         row_height: of a semitone, in pixels.
         title: what a screen reader says; by default the notes themselves.
+        labels: number the bars and name the Cs. Without labels the picture may be stretched by who shows it.
+
+    Returns:
+        A whole <svg> element that needs nothing from outside. Its parts have classes (`keys`, `beats`, `bars`,
+        `notes`), by which a page can give them its own colours.
+    """
+    spans = note_spans(melody)
+    width = min(max(len(melody) * _STEP_WIDTH, 240), 1200) if width is None else width
+    rows = _rows(spans)
+    height = len(rows) * row_height
+    left, top = (_LABELS_LEFT, _LABELS_TOP) if labels else (0, 0)
+    roll = _roll(melody, spans, rows, width - left, row_height)
+    return "".join(
+        [
+            _svg_tag(width, height + top, title or text_roll(melody), left, top, stretch=not labels),
+            _labels(melody, rows, width - left, row_height) if labels else "",
+            f'<rect class="paper" width="{width - left}" height="{height}" fill="{_PAPER}"/>',
+            f"{roll}</svg>",
+        ]
+    )
+
+
+def piano_rolls_svg(
+    melodies: Sequence[Melody], *, width: int = 720, row_height: int = 4, title: str = "Piano rolls"
+) -> str:
+    """Several melodies in one picture, one below the other, each with its number; a step is as wide in all.
+
+    Args:
+        melodies: what to draw, from number 1 on.
+        width: of the picture, in pixels.
+        row_height: of a semitone, in pixels.
+        title: what a screen reader says.
 
     Returns:
         A whole <svg> element that needs nothing from outside.
     """
-    spans = note_spans(melody)
+    steps = max((len(melody) for melody in melodies), default=1)
+    step_width = (width - _GUTTER) / max(steps, 1)
+    parts, top = [], _GAP
+    for number, melody in enumerate(melodies, start=1):
+        spans = note_spans(melody)
+        rows = _rows(spans)
+        height = len(rows) * row_height
+        roll_width = len(melody) * step_width
+        parts.append(
+            f'<g transform="translate(0 {top})"><text x="{_GUTTER - 10}" y="{height / 2:g}" text-anchor="end" '
+            f'dominant-baseline="central" font-family="sans-serif" font-size="13" fill="{_TEXT}">{number}</text>'
+            f'<svg x="{_GUTTER}" width="{_short(roll_width)}" height="{height}">'
+            f'<rect width="{_short(roll_width)}" height="{height}" fill="{_PAPER}"/>'
+            f"{_roll(melody, spans, rows, roll_width, row_height)}</svg></g>"
+        )
+        top += height + _GAP
+    return (
+        f'{_svg_tag(width, top, title)}<rect width="{width}" height="{top}" fill="#fff"/>' + "".join(parts) + "</svg>"
+    )
+
+
+def _rows(spans: Sequence[tuple[int, int, int]]) -> range:
+    """The pitches to draw, highest first: those of the notes, some air around them, an octave at least."""
     lowest = min((pitch for pitch, _, _ in spans), default=60) - 2
-    highest = max((pitch for pitch, _, _ in spans), default=72) + 2
-    steps, rows = max(len(melody), 1), highest - lowest + 1
-    height = rows * row_height
-    step_width = width / steps
-    title = title or text_roll(melody)
+    highest = max((pitch for pitch, _, _ in spans), default=71) + 2
+    missing = max(12 - (highest - lowest), 0)
+    return range(highest + missing // 2, lowest - (missing + 1) // 2 - 1, -1)
+
+
+def _labels(melody: Melody, rows: range, width: float, row_height: int) -> str:
+    """The numbers of the bars above a piano roll, and the names of the Cs beside it."""
+    step_width = width / max(len(melody), 1)
+    texts = [
+        f'<text x="{_short(step * step_width + 2)}" y="-4">{bar}</text>'
+        for bar, step in enumerate(range(0, len(melody), melody.steps_per_bar), start=1)
+    ]
+    texts += [
+        f'<text x="-4" y="{(row + 0.5) * row_height:g}" text-anchor="end" dominant-baseline="central">'
+        f"{pitch_name(pitch)}</text>"
+        for row, pitch in enumerate(rows)
+        if pitch % NOTES_PER_OCTAVE == 0
+    ]
+    return f'<g class="labels" font-family="sans-serif" font-size="10" fill="{_TEXT}">{"".join(texts)}</g>'
+
+
+def _roll(melody: Melody, spans: Sequence[tuple[int, int, int]], rows: range, width: float, row_height: int) -> str:
+    """The inside of a piano roll, its top left corner at 0, 0."""
+    height = len(rows) * row_height
+    step_width = width / max(len(melody), 1)
+    top = {pitch: row * row_height for row, pitch in enumerate(rows)}
+    bars = range(0, len(melody) + 1, melody.steps_per_bar)
+    beats = [
+        bar + beat
+        for bar in bars
+        for beat in range(STEPS_PER_QUARTER, melody.steps_per_bar, STEPS_PER_QUARTER)
+        if bar + beat < len(melody)
+    ]
+    black_keys = "".join(
+        f"M0 {top[pitch]}h{_short(width)}v{row_height}H0z" for pitch in rows if "#" in pitch_name(pitch)
+    )
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-        f'role="img" aria-label="{escape(title)}"><title>{escape(title)}</title>',
-        f'<rect width="{width}" height="{height}" fill="#fbfaf7"/>',
+        f'<path class="keys" d="{black_keys}" fill="{_KEYS}"/>',
+        *(
+            f'<path class="{name}" d="{"".join(f"M{_short(step * step_width)} 0v{height}" for step in steps)}" '
+            f'stroke="{colour}" vector-effect="non-scaling-stroke"/>'
+            for name, steps, colour in (("beats", beats, _BEATS), ("bars", bars, _BARS))
+            if steps
+        ),
     ]
+    parts.append(f'<g class="notes" fill="{_NOTES}">')
     parts += [
-        f'<rect y="{(highest - pitch) * row_height}" width="{width}" height="{row_height}" fill="#f0eee8"/>'
-        for pitch in range(lowest, highest + 1)
-        if "#" in pitch_name(pitch)
-    ]
-    parts += [
-        f'<line x1="{step * step_width:.2f}" x2="{step * step_width:.2f}" y2="{height}" stroke="#cfcac0"/>'
-        for step in range(0, steps + 1, melody.steps_per_bar)
-    ]
-    parts += [
-        f'<rect x="{start * step_width:.2f}" y="{(highest - pitch) * row_height}" '
-        f'width="{max((end - start) * step_width - 1, 1):.2f}" height="{row_height}" rx="1.5" fill="#2a6f97">'
+        f'<rect x="{_short(start * step_width)}" y="{top[pitch]}" '
+        f'width="{_short(max((end - start) * step_width - 1, 1))}" height="{row_height}" rx="1.5">'
         f"<title>{pitch_name(pitch)}</title></rect>"
         for pitch, start, end in spans
     ]
-    return "".join(parts) + "</svg>"
+    return "".join(parts) + "</g>"
+
+
+def _svg_tag(width: int, height: int, title: str, left: int = 0, top: int = 0, *, stretch: bool = False) -> str:
+    """The opening tag of a picture whose origin lies `left` and `top` pixels inside its corner."""
+    aspect = ' preserveAspectRatio="none"' if stretch else ""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{-left} {-top} {width} {height}" '
+        f'width="{width}" height="{height}"{aspect} '
+        f'role="img" aria-label="{escape(title)}">'
+    )
+
+
+def _short(number: float) -> str:
+    """A length in as few characters as a hundredth of a pixel needs."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")

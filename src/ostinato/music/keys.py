@@ -1,0 +1,123 @@
+"""Keys and notes by their names: "F# minor" and "Bb mixolydian", "C4" and "Eb3"."""
+
+import re
+from dataclasses import dataclass
+
+from ostinato.errors import SettingsError
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE
+
+_TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTALS = {"": 0, "#": 1, "b": -1, "##": 2, "bb": -2}
+
+# The scale in semitones above its tonic, and how far above the tonic stands the
+# major key that shares its notes or, of a scale that is no mode, comes nearest.
+_MODES: dict[str, tuple[tuple[int, ...], int]] = {
+    "major": ((0, 2, 4, 5, 7, 9, 11), 0),
+    "dorian": ((0, 2, 3, 5, 7, 9, 10), 10),
+    "phrygian": ((0, 1, 3, 5, 7, 8, 10), 8),
+    "lydian": ((0, 2, 4, 6, 7, 9, 11), 7),
+    "mixolydian": ((0, 2, 4, 5, 7, 9, 10), 5),
+    "minor": ((0, 2, 3, 5, 7, 8, 10), 3),
+    "locrian": ((0, 1, 3, 5, 6, 8, 10), 1),
+    "harmonic minor": ((0, 2, 3, 5, 7, 8, 11), 3),
+    "melodic minor": ((0, 2, 3, 5, 7, 9, 11), 3),
+    "major pentatonic": ((0, 2, 4, 7, 9), 0),
+    "minor pentatonic": ((0, 3, 5, 7, 10), 3),
+    "blues": ((0, 3, 5, 6, 7, 10), 3),
+    "major blues": ((0, 2, 3, 4, 7, 9), 0),
+}
+MODES = tuple(_MODES)
+"""The names of the modes, as `Key.name` spells them."""
+_ALIASES = {
+    "": "major",
+    "maj": "major",
+    "ionian": "major",
+    "m": "minor",
+    "min": "minor",
+    "aeolian": "minor",
+    "natural minor": "minor",
+    "pentatonic": "major pentatonic",
+    "pentatonic major": "major pentatonic",
+    "pentatonic minor": "minor pentatonic",
+    "minor blues": "blues",
+    "blues major": "major blues",
+    "blues minor": "blues",
+}
+# The b of blues is no flat.
+_KEY = re.compile(r"\s*([A-Ga-g])(##|#|♯|bb(?!lues)|b(?!lues)|♭|)[\s_-]*(.*?)\s*")
+_NOTE = re.compile(r"\s*([A-Ga-g])(##|#|♯|bb|b|♭|)(-?\d{1,2})\s*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A tonic and a mode.
+
+    Attributes:
+        name: as "A minor"; modes are called as in `MODES`.
+        tonic: its pitch class, 0 = C.
+        pitch_classes: of its notes.
+        parent_major: the major key with the same notes, 0 = C: that of A minor and of D dorian is C. For a scale that
+            is no mode of a major key, the one that melodies in it are written in: that of A blues is C.
+    """
+
+    name: str
+    tonic: int
+    pitch_classes: frozenset[int]
+    parent_major: int
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def parse_key(text: str) -> Key:
+    """Read a key.
+
+    Args:
+        text: a tonic such as C, F# or Bb, in capitals or not, and a mode: nothing or major, m or minor, one of `MODES`,
+            or another common name of it. "C", "Am", "D dorian", "F# minor", "e phrygian", "Bb minor pentatonic".
+
+    Raises:
+        SettingsError: if it is no key.
+    """
+    found = _KEY.fullmatch(text) if isinstance(text, str) else None
+    if found:
+        letter, accidental, mode = found[1].upper(), found[2].replace("♯", "#").replace("♭", "b"), found[3]
+        # The one letter whose case matters: CM is C major, Cm is C minor.
+        mode = "major" if mode == "M" else " ".join(re.split(r"[\s_-]+", mode.lower()))
+        mode = _ALIASES.get(mode, mode)
+        if mode in _MODES:
+            tonic = (_TONICS[letter] + _ACCIDENTALS[accidental]) % NOTES_PER_OCTAVE
+            degrees, parent = _MODES[mode]
+            return Key(
+                f"{letter}{accidental} {mode}",
+                tonic,
+                frozenset((tonic + degree) % NOTES_PER_OCTAVE for degree in degrees),
+                (tonic + parent) % NOTES_PER_OCTAVE,
+            )
+    raise SettingsError(
+        f"key {text!r} is none; write a tonic and a mode, as C, Am, F# minor or Bb mixolydian; modes are "
+        + ", ".join(MODES)
+    )
+
+
+def parse_note(text: str) -> int:
+    """Read a note as a MIDI pitch.
+
+    Args:
+        text: a number 0..127, or a name with its octave: "C4" is 60, as are "B#3" and "60".
+
+    Raises:
+        SettingsError: if it is no note of the MIDI range.
+    """
+    named = _NOTE.fullmatch(text)
+    pitch = None
+    if named:
+        accidental = _ACCIDENTALS[named[2].replace("♯", "#").replace("♭", "b")]
+        pitch = _TONICS[named[1].upper()] + accidental + NOTES_PER_OCTAVE * (int(named[3]) + 1)
+    elif re.fullmatch(r"\s*-?\d{1,4}\s*", text, re.ASCII):
+        pitch = int(text)
+    if pitch is None or not MIN_PITCH <= pitch <= MAX_PITCH:
+        raise SettingsError(
+            f"{text!r} is no note; write a MIDI number {MIN_PITCH}..{MAX_PITCH}, or a name of C-1..G9 such as C4"
+        )
+    return pitch

@@ -1,0 +1,62 @@
+"""Metres as musicians write them: "6/8", which is a bar of twelve 16ths."""
+
+import re
+from dataclasses import dataclass
+
+from ostinato.errors import SettingsError
+from ostinato.music.melody import STEPS_PER_QUARTER
+
+_STEPS_PER_WHOLE = 4 * STEPS_PER_QUARTER
+# MIDI files write the numerator in a byte.
+_MAX_NUMERATOR = 255
+MAX_STEPS_PER_BAR = _MAX_NUMERATOR * _STEPS_PER_WHOLE
+"""No time signature of a MIDI file has longer bars."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A time signature whose bar is a whole number of 16th notes.
+
+    Attributes:
+        numerator: beats a bar, 1..255.
+        denominator: what note a beat is: 1, 2, 4, 8, 16, 32 or 64.
+
+    Raises:
+        SettingsError: if there is no such bar, or it is no whole number of 16ths.
+    """
+
+    numerator: int
+    denominator: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.numerator <= _MAX_NUMERATOR or self.denominator not in (1, 2, 4, 8, 16, 32, 64):
+            raise SettingsError(
+                f"the meter {self} cannot be: it takes 1..{_MAX_NUMERATOR} beats of a 1, 2, 4, 8, 16, 32 or 64th note"
+            )
+        if self.numerator * _STEPS_PER_WHOLE % self.denominator:
+            raise SettingsError(f"a bar of {self} is no whole number of 16th notes; choose another meter")
+
+    @property
+    def steps_per_bar(self) -> int:
+        """Length of a bar in steps of a 16th note: 16 in 4/4, 12 in 3/4 and 6/8."""
+        return self.numerator * _STEPS_PER_WHOLE // self.denominator
+
+    @property
+    def time_signature(self) -> tuple[int, int]:
+        """Numerator and denominator."""
+        return self.numerator, self.denominator
+
+    def __str__(self) -> str:
+        return f"{self.numerator}/{self.denominator}"
+
+
+def parse_meter(text: str) -> Meter:
+    """Read a metre such as "4/4", "3/4" or "6/8".
+
+    Raises:
+        SettingsError: if it is none, or its bar is no whole number of 16th notes.
+    """
+    found = re.fullmatch(r"\s*(\d{1,4})\s*/\s*(\d{1,4})\s*", text, re.ASCII)
+    if not found:
+        raise SettingsError(f"the meter {text!r} is none; write it as 4/4, 3/4 or 6/8")
+    return Meter(int(found[1]), int(found[2]))

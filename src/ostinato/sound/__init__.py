@@ -1,0 +1,1 @@
+"""Melodies and whole MIDI files as sound."""

@@ -1,0 +1,46 @@
+"""Metres by name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ostinato.errors import SettingsError
+from ostinato.music.meter import MAX_STEPS_PER_BAR, Meter, parse_meter
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [("4/4", 16), ("3/4", 12), ("6/8", 12), ("2/4", 8), ("9/8", 18), ("12/8", 24), ("2/2", 16), ("3/8", 6), ("5/16", 5),
+     (" 7 / 8 ", 14), ("1/1", 16), ("6/32", 3), ("255/1", 4080)],
+)  # fmt: skip
+def test_steps_of_a_bar(text: str, steps: int) -> None:
+    meter = parse_meter(text)
+    assert meter.steps_per_bar == steps <= MAX_STEPS_PER_BAR
+    assert parse_meter(str(meter)) == meter
+    assert meter.time_signature == (meter.numerator, meter.denominator)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the meter '' is none; write it as 4/4"),
+        ("waltz", "write it as 4/4"),
+        ("3", "write it as 4/4"),
+        ("3/4/4", "write it as 4/4"),
+        ("-3/4", "write it as 4/4"),
+        ("٣/٤", "write it as 4/4"),
+        ("0/4", "the meter 0/4 cannot be"),
+        ("4/0", "the meter 4/0 cannot be"),
+        ("4/3", "the meter 4/3 cannot be"),
+        ("256/4", r"it takes 1\.\.255 beats"),
+        ("3/32", "a bar of 3/32 is no whole number of 16th notes"),
+    ],
+)
+def test_what_is_no_meter_is_refused(text: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        parse_meter(text)
+
+
+@given(st.integers(1, 255), st.sampled_from([1, 2, 4, 8, 16]))
+def test_a_bar_is_as_long_as_its_beats(numerator: int, denominator: int) -> None:
+    assert Meter(numerator, denominator).steps_per_bar * denominator == 16 * numerator

@@ -1,0 +1,73 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ostinato.errors import DataError, FormatError, MissingExtraError
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.music.melody import Melody
+from ostinato.sound.soundfont import TAIL_SECONDS, synthesize_with
+from soundfonts import sine_soundfont
+
+RATE = 44_100
+MELODY = Melody([69, -2, -2, -2, -1, -2, -2, -2]).to_note_sequence()  # A4 for half a second, a rest as long
+
+
+@pytest.fixture
+def soundfont(tmp_path: Path) -> Path:
+    pytest.importorskip("tinysoundfont")
+    path = tmp_path / "sine.sf2"
+    path.write_bytes(sine_soundfont())
+    return path
+
+
+def test_the_soundfont_is_played(soundfont: Path) -> None:
+    sound = synthesize_with(soundfont, MELODY)
+    assert sound.shape == (round((1 + TAIL_SECONDS) * RATE), 2)
+    assert np.abs(sound).max() == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+    size = 1 << 20
+    held = sound[2_000:20_000, 0]
+    found = np.abs(np.fft.rfft(held * np.hanning(len(held)), size)).argmax() * RATE / size
+    assert abs(1200 * np.log2(found / 441.0)) < 1
+    assert np.abs(sound[RATE:]).max() < 1e-3
+    np.testing.assert_array_equal(sound, synthesize_with(soundfont, MELODY))
+
+
+def test_an_instrument_that_it_lacks(soundfont: Path) -> None:
+    with pytest.raises(DataError, match=r"sine\.sf2: has no instrument for program 40 \(bank 0\)"):
+        synthesize_with(soundfont, Melody([60]).to_note_sequence(program=40))
+    drums = NoteSequence()
+    drums.notes.add(pitch=38, velocity=100, end_time=1.0, is_drum=True)
+    with pytest.raises(DataError, match=r"has no drums \(bank 128\)"):
+        synthesize_with(soundfont, drums)
+    soundfont.write_bytes(sine_soundfont(bank=128))
+    assert synthesize_with(soundfont, drums).any()
+
+
+def test_more_instruments_than_midi_has_channels(soundfont: Path) -> None:
+    sequence = NoteSequence()
+    for instrument in range(40):
+        sequence.notes.add(
+            pitch=69, velocity=100, start_time=instrument, end_time=instrument + 0.5, instrument=instrument
+        )
+    sound = synthesize_with(soundfont, sequence)
+    assert all(np.abs(sound[second * RATE : (second + 1) * RATE]).max() > 0.5 for second in range(40))
+
+
+def test_what_is_no_soundfont_is_named(soundfont: Path) -> None:
+    soundfont.write_bytes(b"music")
+    with pytest.raises(FormatError, match=r"sine\.sf2: no SoundFont"):
+        synthesize_with(soundfont, MELODY)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    pytest.importorskip("tinysoundfont")
+    with pytest.raises(DataError, match=r"none\.sf2: cannot be read: No such file"):
+        synthesize_with(tmp_path / "none.sf2", MELODY)
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "tinysoundfont", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'ostinato\[sound\]'"):
+        synthesize_with(tmp_path / "a.sf2", MELODY)

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ostinato.errors import DataError
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.music.melody import Melody
+from ostinato.sound.synthesizer import TAIL_SECONDS, synthesize
+
+RATE = 44_100
+STEP = RATE // 8  # samples of a 16th at 120 quarters a minute, and half a sample
+
+
+def _dry(melody: Melody, program: int = 0) -> NDArray[np.float32]:
+    return synthesize(melody.to_note_sequence(program=program), reverberation=0)
+
+
+def _hertz(sound: NDArray[np.float32]) -> float:
+    size = 1 << 20
+    return float(np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size)).argmax() * RATE / size)
+
+
+def test_a_melody_sounds_at_its_pitches_and_times() -> None:
+    # A4 for half a second, a rest as long, A5.
+    sound = _dry(Melody([69, -2, -2, -2, -1, -2, -2, -2, 81, -2, -2, -2]), program=16)
+    assert sound.shape == (round((1.5 + TAIL_SECONDS) * RATE), 2)
+    assert sound.dtype == np.float32
+    for start, expected in ((0, 440.0), (8 * STEP, 880.0)):
+        found = _hertz(sound[start + 1000 : start + 4 * STEP - 1000, 0])
+        assert abs(1200 * np.log2(found / expected)) < 1
+    rest = sound[round((0.5 + 0.1) * RATE) : 8 * STEP - 1]  # after an organ's release of 60 ms
+    assert not rest.any()
+    assert not sound[round((1.5 + 0.1) * RATE) :].any()
+
+
+@pytest.mark.parametrize("program", range(0, 128, 8))
+def test_no_clicks(program: int) -> None:
+    # Eighths with rests and repeated notes around A3. What jumps from one sample to the next is more than a sound of
+    # these frequencies can move.
+    sound = _dry(Melody([57, -1, 57, 57, 59, -2, -2, -1, -2, 57, -2, -2] * 2), program)
+    largest = np.abs(np.diff(sound[:, 0])).max()
+    steady = np.abs(np.diff(_dry(Melody([57, *[-2] * 15]), program)[:, 0])).max()
+    assert largest < 2.5 * steady + 0.01
+    assert abs(sound[0, 0]) == 0
+    assert abs(sound[-1, 0]) < 1e-4
+
+
+def test_nothing_is_clipped_and_the_peak_has_headroom() -> None:
+    chord = NoteSequence()
+    for pitch in range(40, 90):
+        chord.notes.add(pitch=pitch, velocity=127, end_time=0.5, program=16)
+    assert np.abs(synthesize(chord)).max() == pytest.approx(10 ** (-1 / 20), abs=1e-4)
+
+
+def test_the_same_notes_are_the_same_samples() -> None:
+    sequence = Melody([60, -2, 64, -1]).to_note_sequence()
+    sequence.notes.add(pitch=38, velocity=90, end_time=0.1, is_drum=True, instrument=9)
+    np.testing.assert_array_equal(synthesize(sequence), synthesize(sequence))
+
+
+def test_a_louder_note_is_louder() -> None:
+    sequence = NoteSequence()
+    sequence.notes.add(pitch=69, velocity=127, start_time=0, end_time=0.5, program=16)
+    sequence.notes.add(pitch=69, velocity=64, start_time=1, end_time=1.5, program=16)
+    sound = synthesize(sequence, reverberation=0)
+    loud, soft = np.abs(sound[:RATE]).max(), np.abs(sound[RATE : 2 * RATE]).max()
+    assert soft / loud == pytest.approx((64 / 127) ** 1.5, rel=0.01)
+
+
+def test_instruments_stand_apart_and_one_stands_in_the_middle() -> None:
+    alone = _dry(Melody([60, -2]))
+    np.testing.assert_array_equal(alone[:, 0], alone[:, 1])
+    duet = NoteSequence()
+    duet.notes.add(pitch=60, velocity=100, start_time=0, end_time=0.4, instrument=0)
+    duet.notes.add(pitch=60, velocity=100, start_time=2, end_time=2.4, instrument=5)
+    sound = synthesize(duet, reverberation=0)
+    assert np.abs(sound[2 * RATE :, 0]).max() > 1.5 * np.abs(sound[2 * RATE :, 1]).max()
+
+
+def test_a_long_note_has_no_seam() -> None:
+    # 12 seconds of an organ are made in three pieces.
+    sequence = NoteSequence()
+    sequence.notes.add(pitch=45, velocity=100, end_time=12.0, program=16)
+    sound = synthesize(sequence, reverberation=0)[:, 0]
+    assert np.abs(np.diff(sound)).max() < 0.1
+    assert _hertz(sound[5 * RATE : 7 * RATE]) == pytest.approx(110.0, abs=0.05)
+    assert np.abs(sound[11 * RATE : 12 * RATE]).max() > 0.5
+    assert not sound[round(12.1 * RATE) :].any()
+
+
+def test_silence() -> None:
+    sound = synthesize(NoteSequence(total_time=1.0))
+    assert sound.shape == (round((1 + TAIL_SECONDS) * RATE), 2)
+    assert not sound.any()
+    assert not synthesize(Melody([127, -2]).to_note_sequence(), sample_rate=8_000, reverberation=0).any()
+
+
+def test_notes_of_no_length_leave_no_click() -> None:
+    sequence = NoteSequence()
+    sequence.notes.add(pitch=60, velocity=100, start_time=0.5, end_time=0.5)
+    sound = synthesize(sequence, reverberation=0)
+    assert np.isfinite(sound).all()
+
+
+def test_the_limits_hold() -> None:
+    with pytest.raises(DataError, match="at most 1,800 can be rendered"):
+        synthesize(NoteSequence(total_time=1e9))
