@@ -11,6 +11,7 @@ from ostinato.cli.flags import add_boolean
         ([], None),
         (["--eval"], True),
         (["--noeval"], False),
+        (["--no_eval"], False),
         (["--eval=true"], True),
         (["--eval=False"], False),
         (["--eval=0"], False),

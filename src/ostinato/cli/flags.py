@@ -8,7 +8,7 @@ _WORDS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": 
 
 
 class _Boolean(argparse.Action):
-    """`--flag`, `--noflag` and `--flag=true|false`: what absl's flags accept."""
+    """`--flag`, `--noflag` and `--flag=true|false`, which absl's flags accept, and `--no_flag`."""
 
     def __call__(
         self,
@@ -17,7 +17,7 @@ class _Boolean(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        negated = option_string is not None and option_string == f"--no{self.dest}"
+        negated = option_string in (f"--no{self.dest}", f"--no_{self.dest}")
         if values is None:
             value = True
         elif isinstance(values, str) and values.lower() in _WORDS and not negated:
@@ -28,7 +28,7 @@ class _Boolean(argparse.Action):
 
 
 def add_boolean(parser: argparse.ArgumentParser, name: str, *, default: bool | None, help: str) -> None:  # noqa: A002
-    """Add a flag that is on or off: `--name`, `--noname`, `--name=true`, `--name=false`.
+    """Add a flag that is on or off: `--name`, `--noname` or `--no_name`, `--name=true`, `--name=false`.
 
     Args:
         parser: where to add it.
@@ -38,5 +38,13 @@ def add_boolean(parser: argparse.ArgumentParser, name: str, *, default: bool | N
     """
     bare = name.removeprefix("--")
     parser.add_argument(
-        name, f"--no{bare}", action=_Boolean, nargs="?", dest=bare, default=default, metavar="true|false", help=help
+        name,
+        f"--no{bare}",
+        f"--no_{bare}",
+        action=_Boolean,
+        nargs="?",
+        dest=bare,
+        default=default,
+        metavar="true|false",
+        help=help,
     )

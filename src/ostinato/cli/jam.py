@@ -1,0 +1,201 @@
+"""`ostinato jam`: play with a model, in turns, over MIDI ports."""
+
+import argparse
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from ostinato.cli.flags import add_boolean
+from ostinato.errors import MissingExtraError, SettingsError
+
+if TYPE_CHECKING:
+    from ostinato.bundle import Bundle
+    from ostinato.live.session import SessionSettings
+
+SUMMARY = "play with a model in turns, call and response, over MIDI ports"
+
+# Those that ask a program to end, where the system has them.
+_ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    add_boolean(parser, "--list_ports", default=False, help="tell the names of the MIDI ports, and do no more")
+    parser.add_argument(
+        "--input_port",
+        metavar="NAME",
+        help="the port you play on: its name, or a part that no other has; virtual or virtual:NAME makes a new one; "
+        "the only one there is if absent",
+    )
+    parser.add_argument("--output_port", metavar="NAME", help="the port that everything sounds on, in the same way")
+    parser.add_argument("--bundle_file", metavar="FILE", help="play with this bundle, ours or Magenta's")
+    parser.add_argument("--run_dir", metavar="FOLDER", help="or with the newest checkpoint of this training run")
+    parser.add_argument("--checkpoint_file", metavar="FILE", help="or with this checkpoint")
+    parser.add_argument(
+        "--config",
+        metavar="NAME",
+        help="or with this model of those that come with Ostinato, the best if absent; with a checkpoint of "
+        "Magenta's, its kind",
+    )
+    parser.add_argument("--qpm", type=float, default=120.0, metavar="QPM", help="tempo, in quarters a minute")
+    parser.add_argument("--meter", default="4/4", metavar="N/D", help="time signature")
+    add_boolean(
+        parser,
+        "--metronome",
+        default=True,
+        help="click on every beat; without, your first note of each call is the first beat",
+    )
+    parser.add_argument(
+        "--metronome_channel", type=int, default=10, metavar="1..16", help="MIDI channel of the clicks; 10 is drums"
+    )
+    add_boolean(parser, "--passthrough", default=False, help="let what you play sound on the output too")
+    parser.add_argument(
+        "--call_bars", default="auto", metavar="auto|N", help="length of a call in bars; auto: a bar of silence ends it"
+    )
+    parser.add_argument(
+        "--response_bars", type=int, metavar="N", help="length of a response in bars; that of the call if absent"
+    )
+    add_boolean(parser, "--loop", default=False, help="repeat the response until you begin the next call")
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        metavar="T",
+        help="below 1 for likelier responses, above 1 for wilder ones",
+    )
+    parser.add_argument(
+        "--temperature_control",
+        type=int,
+        metavar="0..119",
+        help="number of the control change (a knob of your keyboard) that sets the temperature from 0.1 to 2",
+    )
+    parser.add_argument("--channel", type=int, default=1, metavar="1..16", help="MIDI channel of the responses")
+    parser.add_argument(
+        "--program", type=int, metavar="0..127", help="General MIDI instrument of the responses; as it is if absent"
+    )
+    parser.add_argument(
+        "--num_rounds", type=int, default=0, metavar="N", help="end after so many responses; 0: go on until Ctrl-C"
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="for the same responses to the same calls; a new one if absent"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    # Products of this size gain nothing from a second thread, which would wait for them by spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        import mido  # type: ignore[import-untyped]
+
+        mido.backend.load()
+    except ImportError:
+        raise MissingExtraError("playing over MIDI ports", "live") from None
+    if args.list_ports:
+        return _list_ports()
+
+    from ostinato.generation.generator import Model
+    from ostinato.live.clock import MonotonicClock
+    from ostinato.live.loop import play
+    from ostinato.live.ports import open_input, open_output
+    from ostinato.live.responder import model_responder
+    from ostinato.live.session import Session
+    from ostinato.live.voices import Voice, Voices
+    from ostinato.music.melody import Melody
+    from ostinato.music.render import text_roll
+
+    def tell(voice: Voice, melody: Melody) -> None:
+        print(f"{voice.value:9}{text_roll(melody)}", flush=True)
+
+    settings = _settings(args)
+    bundle = _load(args)
+    seed = secrets.randbits(32) if args.seed is None else args.seed
+    if seed < 0:
+        raise SettingsError(f"--seed must be 0 or more, not {seed}")
+    respond = model_responder(Model(bundle), seed)
+    with (
+        contextlib.closing(open_input(args.input_port)) as input_port,
+        contextlib.closing(open_output(args.output_port)) as output_port,
+        _ending_signals() as received,
+    ):
+        print(
+            f"{bundle.config.name} hears {input_port.name} and plays on {output_port.name}, "
+            f"{args.meter} at {settings.qpm:g} quarters a minute; play! Ctrl-C ends",
+            flush=True,
+        )
+        clock, voices = MonotonicClock(), Voices(output_port.send)
+        session = Session(settings, respond, voices, clock.now(), tell)
+        play(session, voices, input_port, clock, lambda: bool(received))
+    print(f"the same responses to the same calls with --seed={seed}")
+    # Ctrl-C is how a session ends; what others end by a signal says so.
+    return 128 + received[0] if received and received[0] != signal.SIGINT else 0
+
+
+def _list_ports() -> int:
+    from ostinato.live.ports import port_names
+
+    for direction, names in zip(("input", "output"), port_names(), strict=True):
+        print(f"{direction} ports:")
+        print("\n".join(f"  {name}" for name in names) or f"  none; --{direction}_port=virtual makes one")
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> "SessionSettings":
+    """What the flags ask for; channels are counted from 1 there."""
+    from ostinato.live.clock import Metre
+    from ostinato.live.session import SessionSettings
+
+    if args.call_bars != "auto" and not args.call_bars.isdecimal():
+        raise SettingsError(f"--call_bars must be auto or a number of bars, not {args.call_bars!r}")
+    for flag in ("channel", "metronome_channel"):
+        if not 1 <= getattr(args, flag) <= 16:
+            raise SettingsError(f"--{flag} must be 1 to 16, not {getattr(args, flag)}")
+    return SessionSettings(
+        qpm=args.qpm,
+        metre=Metre.parse(args.meter),
+        call_bars=None if args.call_bars == "auto" else int(args.call_bars),
+        response_bars=args.response_bars,
+        metronome=args.metronome,
+        passthrough=args.passthrough,
+        loop=args.loop,
+        temperature=args.temperature,
+        temperature_control=args.temperature_control,
+        num_rounds=args.num_rounds,
+        channel=args.channel - 1,
+        metronome_channel=args.metronome_channel - 1,
+        program=args.program,
+    )
+
+
+def _load(args: argparse.Namespace) -> "Bundle":
+    """The model to play with."""
+    from ostinato.bundle import load_bundle
+    from ostinato.shipped import BEST_MODEL, load_shipped
+
+    sources = [path for path in (args.bundle_file, args.run_dir, args.checkpoint_file) if path]
+    if len(sources) > 1:
+        raise SettingsError(f"give one of --bundle_file, --run_dir and --checkpoint_file, not {len(sources)}")
+    if sources:
+        return load_bundle(sources[0], config=args.config)
+    return load_shipped(args.config or BEST_MODEL)
+
+
+@contextlib.contextmanager
+def _ending_signals() -> Iterator[list[int]]:
+    """Note the signals that ask the program to end, instead of ending on the spot."""
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    numbers = [signal.Signals[name] for name in _ENDING_SIGNALS if name in signal.Signals.__members__]
+    before = {number: signal.signal(number, note) for number in numbers}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,146 @@
+"""MIDI ports, by mido."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import mido  # type: ignore[import-untyped]
+
+from ostinato.errors import OstinatoError, SettingsError
+
+VIRTUAL = "virtual"
+"""The name that makes a new port, which other programs connect to; `virtual:NAME` calls it NAME."""
+_CLIENT_NAME = "Ostinato"
+_LOOPBACK = "Midi Through"  # of every Linux: whoever plays there hears himself
+
+
+class PortError(OstinatoError):
+    """A MIDI port that cannot be had, or that went away."""
+
+
+class MidoInput:
+    """An input port of mido."""
+
+    def __init__(self, port: Any) -> None:
+        self.name: str = port.name
+        self._port = port
+
+    def pending(self) -> Iterator[bytes]:
+        """The messages that came since last asked.
+
+        Raises:
+            PortError: if the port is gone.
+        """
+        try:
+            for message in self._port.iter_pending():
+                yield bytes(message.bytes())
+        except (OSError, RuntimeError, ValueError) as error:
+            raise PortError(f"the input port {self.name} is gone: {_reason(error)}") from error
+
+    def close(self) -> None:
+        """Let the port go."""
+        self._port.close()
+
+
+class MidoOutput:
+    """An output port of mido."""
+
+    def __init__(self, port: Any) -> None:
+        self.name: str = port.name
+        self._port = port
+
+    def send(self, message: bytes) -> None:
+        """Send a MIDI message.
+
+        Raises:
+            PortError: if the port is gone.
+        """
+        try:
+            self._port.send(mido.Message.from_bytes(message))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise PortError(f"the output port {self.name} is gone: {_reason(error)}") from error
+
+    def close(self) -> None:
+        """Let the port go."""
+        self._port.close()
+
+
+def port_names() -> tuple[list[str], list[str]]:
+    """The names of the input ports and of the output ports.
+
+    Raises:
+        PortError: if the system has no MIDI.
+        ImportError: if the backend of mido is not installed.
+    """
+    try:
+        return list(mido.get_input_names()), list(mido.get_output_names())
+    except (OSError, RuntimeError, ValueError) as error:
+        raise PortError(f"this system's MIDI ports cannot be listed: {_reason(error)}") from error
+
+
+def open_input(name: str | None) -> MidoInput:
+    """Open the port that the player plays on.
+
+    Args:
+        name: its name, or a part that only its name has; "virtual" makes one; None takes the only one there is.
+
+    Raises:
+        SettingsError: if no port or several are called that.
+        PortError: if it cannot be opened.
+    """
+    return MidoInput(_open("input", name))
+
+
+def open_output(name: str | None) -> MidoOutput:
+    """Open the port that everything sounds on; arguments and errors are those of `open_input`."""
+    return MidoOutput(_open("output", name))
+
+
+def _open(direction: str, asked: str | None) -> Any:
+    opener = mido.open_input if direction == "input" else mido.open_output
+    is_virtual = asked is not None and asked.partition(":")[0] == VIRTUAL
+    if is_virtual:
+        assert asked is not None
+        name = asked.partition(":")[2] or f"{_CLIENT_NAME} {direction}"
+    else:
+        inputs, outputs = port_names()
+        name = chosen_port(direction, asked, inputs if direction == "input" else outputs)
+    try:
+        # The client's name is what patchbays show before the port's; mido takes one for virtual ports only.
+        return opener(name, virtual=True, client_name=_CLIENT_NAME) if is_virtual else opener(name)
+    except RuntimeError as error:  # which NotImplementedError is, too
+        hint = "; on Windows, where programs cannot make ports, take one of loopMIDI" if is_virtual else ""
+        raise PortError(f"the {direction} port {name!r} cannot be opened: {_reason(error)}{hint}") from error
+    except (OSError, ValueError) as error:
+        hint = "" if is_virtual else "; another program may hold it"
+        raise PortError(f"the {direction} port {name!r} cannot be opened: {_reason(error)}{hint}") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__
+
+
+def chosen_port(direction: str, asked: str | None, names: Sequence[str]) -> str:
+    """The one port that is meant.
+
+    Args:
+        direction: "input" or "output", for the error.
+        asked: its name or a part of it, in large or small letters; None means the only one but Linux's loopback.
+        names: of the ports there are.
+
+    Raises:
+        SettingsError: if there is none, or more than one.
+    """
+    flag = f"--{direction}_port"
+    if asked is not None and asked in names:
+        return asked
+    if asked is None:
+        found = [name for name in names if not name.startswith(_LOOPBACK)]
+        problem = f"{flag} is not given, and there are {len(found)} {direction} ports"
+    else:
+        found = [name for name in names if asked.lower() in name.lower()]
+        problem = f"{flag}={asked}: {len(found)} {direction} ports are called that"
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(found or names)
+    choice = f"choose one of {listed}" if listed else f"connect one, or make one with {flag}={VIRTUAL}"
+    raise SettingsError(f"{problem}; {choice}")

@@ -1,0 +1,286 @@
+"""Whose turn it is: a state machine of call and response.
+
+It reads no clock and opens no port: it is told what was played and what time
+it is, and plays through a `Voices`. Seconds are those of the caller's clock.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from ostinato.errors import SettingsError
+from ostinato.live.clock import Grid, Metre
+from ostinato.live.listening import MAX_CALL_BARS, Call
+from ostinato.live.messages import (
+    CHANNELS,
+    DRUM_CHANNEL,
+    Kind,
+    channel_of,
+    ends_all_notes,
+    is_channel_message,
+    kind,
+    program_change,
+)
+from ostinato.live.metronome import Metronome
+from ostinato.live.responder import Respond, Response
+from ostinato.live.voices import Voice, Voices
+from ostinato.music.melody import MIN_PITCH, NOTE_OFF, Melody
+
+MAX_RESPONSE_BARS = 32
+_MAX_TEMPERATURE_CONTROL = 119  # those above are changes of mode
+_COLDEST, _HOTTEST = 0.1, 2.0
+# A note is rounded to the nearest 16th: half of one before a line is when all notes before the line are known.
+_HALF_STEP = 0.5
+
+Tell = Callable[[Voice, Melody], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How call and response are played.
+
+    Attributes:
+        qpm: tempo, 20..400 quarter notes a minute.
+        metre: time signature.
+        call_bars: length of every call, 1..16 bars from the bar line of its first note; None lets a bar of silence
+            end it.
+        response_bars: length of every response, 1..32; None makes it as long as the call, in whole bars.
+        metronome: whether beats click. Where they don't, the first note of each call is the first beat of a bar.
+        passthrough: whether what is played sounds on the output too.
+        loop: whether a response is repeated until the next call begins.
+        temperature: of the responses, above 0.
+        temperature_control: number 0..119 of the control change that sets the temperature from 0.1 to 2; None for none.
+        num_rounds: end after this many responses; 0 goes on for ever.
+        channel: MIDI channel of the responses, 0..15.
+        metronome_channel: and of the clicks.
+        program: General MIDI instrument of the responses, 0..127; None leaves the channel's as it is.
+
+    Raises:
+        SettingsError: if one of these is out of its range.
+    """
+
+    qpm: float = 120.0
+    metre: Metre = field(default_factory=Metre)
+    call_bars: int | None = None
+    response_bars: int | None = None
+    metronome: bool = True
+    passthrough: bool = False
+    loop: bool = False
+    temperature: float = 1.0
+    temperature_control: int | None = None
+    num_rounds: int = 0
+    channel: int = 0
+    metronome_channel: int = DRUM_CHANNEL
+    program: int | None = None
+
+    def __post_init__(self) -> None:
+        Grid(0.0, self.qpm)
+        _require_within("call_bars", self.call_bars, 1, MAX_CALL_BARS)
+        _require_within("response_bars", self.response_bars, 1, MAX_RESPONSE_BARS)
+        _require_within("temperature_control", self.temperature_control, 0, _MAX_TEMPERATURE_CONTROL)
+        _require_within("channel", self.channel, 0, CHANNELS - 1)
+        _require_within("metronome_channel", self.metronome_channel, 0, CHANNELS - 1)
+        _require_within("program", self.program, 0, 127)
+        if not 0 < self.temperature < math.inf:
+            raise SettingsError(f"temperature must be a number above 0, not {self.temperature}")
+        if self.num_rounds < 0:
+            raise SettingsError(f"num_rounds must be 0 for no end, or more, not {self.num_rounds}")
+
+
+def _require_within(name: str, value: int | None, low: int, high: int) -> None:
+    if value is not None and not low <= value <= high:
+        raise SettingsError(f"{name} must be {low} to {high}, not {value}")
+
+
+class State(Enum):
+    """Whose turn it is."""
+
+    LISTENING = "nobody's: the first note begins a call"
+    CALL = "the player's"
+    RESPONSE = "the model's"
+    FINISHED = "the end"
+
+
+class Session:
+    """Call and response, round after round.
+
+    Args:
+        settings: how it is played.
+        respond: what plays the responses.
+        voices: where everything sounds.
+        start_seconds: the first beat.
+        tell: is told each call when it ends, and each response when it was played.
+    """
+
+    def __init__(
+        self,
+        settings: SessionSettings,
+        respond: Respond,
+        voices: Voices,
+        start_seconds: float,
+        tell: Tell | None = None,
+    ) -> None:
+        self.state = State.LISTENING
+        self.temperature = settings.temperature
+        self._settings = settings
+        self._respond = respond
+        self._voices = voices
+        self._tell = tell
+        self._grid = Grid(start_seconds, settings.qpm)
+        self._metronome = (
+            Metronome(self._grid, settings.metre, voices, settings.metronome_channel) if settings.metronome else None
+        )
+        self._call = Call(0, settings.metre.steps_per_bar)
+        self._call_ends = math.inf  # the moment, in seconds
+        self._response: Response | None = None
+        self._velocity = 0
+        self._pitch: int | None = None
+        self._rounds = 0
+        if settings.program is not None:
+            voices.send(program_change(settings.channel, settings.program))
+
+    @property
+    def next_due(self) -> float:
+        """When `advance` has something to do next, if nothing is heard until then."""
+        due = math.inf if self._metronome is None else self._metronome.next_due
+        if self.state is State.CALL:
+            return min(due, self._call_ends)
+        if self._response is not None:
+            return min(due, self._grid.seconds_of(self._response.next_step))
+        return due
+
+    def hear(self, message: bytes, seconds: float) -> None:
+        """The player did something.
+
+        Args:
+            message: a MIDI message.
+            seconds: when it came.
+        """
+        self.advance(seconds)
+        if not is_channel_message(message):
+            return
+        channel, what = channel_of(message), kind(message)
+        if what == Kind.CONTROL and message[1] == self._settings.temperature_control:
+            self.temperature = _COLDEST + (_HOTTEST - _COLDEST) * message[2] / 127
+            return
+        if self._settings.passthrough:
+            self._pass_through(message)
+        if what == Kind.NOTE_ON:
+            self._press(channel, message[1], message[2], seconds)
+        elif self.state is State.CALL:
+            step = self._grid.nearest_step(seconds)
+            if what == Kind.NOTE_OFF:
+                self._call.release(channel, message[1], step)
+            elif ends_all_notes(message):
+                self._call.release_all(channel, step)
+            self._set_call_end()
+
+    def advance(self, seconds: float) -> None:
+        """Do everything that is due by this time.
+
+        What comes late is played at once; of notes that should be over already only the last one is.
+        """
+        if self._metronome is not None:
+            self._metronome.advance(seconds)
+        if self.state is State.CALL and self._call_ends <= seconds:
+            self._begin_response()
+        if self._response is not None:
+            self._play(self._response, seconds)
+
+    def _pass_through(self, message: bytes) -> None:
+        channel = channel_of(message)
+        if kind(message) == Kind.NOTE_ON:
+            self._voices.start(Voice.PLAYER, channel, message[1], message[2])
+        elif kind(message) == Kind.NOTE_OFF:
+            self._voices.end(Voice.PLAYER, channel, message[1])
+        else:
+            self._voices.send(message)
+
+    def _press(self, channel: int, pitch: int, velocity: int, seconds: float) -> None:
+        response = self._response
+        if response is not None and self._may_interrupt(response, seconds):
+            self._end_response(response)
+        if self.state is State.LISTENING:
+            if self._metronome is None:
+                self._grid = replace(self._grid, start_seconds=seconds)
+            step, steps_per_bar = self._grid.nearest_step(seconds), self._settings.metre.steps_per_bar
+            self._call = Call(step - step % steps_per_bar, steps_per_bar)
+            self.state = State.CALL
+        if self.state is State.CALL:
+            self._call.press(channel, pitch, velocity, self._grid.nearest_step(seconds))
+            self._set_call_end()
+
+    def _may_interrupt(self, response: Response, seconds: float) -> bool:
+        """Whether a note begins the next call: one that belongs after the response, or comes while it is repeated."""
+        return response.is_repeated or self._grid.nearest_step(seconds) >= response.end_step
+
+    def _set_call_end(self) -> None:
+        bars, steps_per_bar = self._settings.call_bars, self._settings.metre.steps_per_bar
+        end = self._call.silent_from + steps_per_bar if bars is None else self._call.first_step + bars * steps_per_bar
+        self._call_ends = self._grid.seconds_of(end - _HALF_STEP)
+
+    def _begin_response(self) -> None:
+        """Ask the model, and have its first note ready for its beat."""
+        metre, settings = self._settings.metre, self._settings
+        if settings.call_bars is None:
+            sung_until = self._call.silent_from
+            beats = -(-(sung_until + metre.steps_per_bar) // metre.steps_per_beat)
+            start_step = beats * metre.steps_per_beat
+            # The bar of silence is left out, so that the response stands where the melody would have gone on, and
+            # the model's bars are those of the clock.
+            call = self._call.melody(start_step - metre.steps_per_bar)
+        else:
+            sung_until = start_step = self._call.first_step + settings.call_bars * metre.steps_per_bar
+            call = self._call.melody(start_step)
+        call_bars = min(-(-(sung_until - self._call.first_step) // metre.steps_per_bar), MAX_CALL_BARS)
+        num_steps = (settings.response_bars or call_bars) * metre.steps_per_bar
+        self._response = Response(self._respond(call, self.temperature), start_step, num_steps)
+        self._velocity = self._call.velocity
+        self.state = State.RESPONSE
+        if self._tell is not None:
+            self._tell(Voice.PLAYER, call)
+
+    def _play(self, response: Response, seconds: float) -> None:
+        pitch, starts = self._pitch, False
+        while self._grid.seconds_of(response.next_step) <= seconds:
+            if not response.is_over:
+                event = response.take()
+                if event >= MIN_PITCH:
+                    pitch, starts = event, True
+                elif event == NOTE_OFF:
+                    pitch = None
+            elif self._settings.loop and not self._is_last_round:
+                self._tell_of(response)
+                response.begin_again()
+                pitch = None
+            else:
+                self._end_response(response)
+                return
+        if starts or pitch is None:
+            self._sound(pitch)
+        response.draw_ahead()
+
+    def _sound(self, pitch: int | None) -> None:
+        """The model's voice goes on to this pitch, or falls silent."""
+        channel = self._settings.channel
+        if self._pitch is not None:
+            self._voices.end(Voice.MODEL, channel, self._pitch)
+        self._pitch = pitch
+        if pitch is not None:
+            self._voices.start(Voice.MODEL, channel, pitch, self._velocity)
+
+    @property
+    def _is_last_round(self) -> bool:
+        return self._rounds + 1 == self._settings.num_rounds
+
+    def _end_response(self, response: Response) -> None:
+        self._sound(None)
+        self._response = None
+        self.state = State.FINISHED if self._is_last_round else State.LISTENING
+        self._rounds += 1
+        self._tell_of(response)
+
+    def _tell_of(self, response: Response) -> None:
+        if self._tell is not None and not response.is_repeated:
+            self._tell(Voice.MODEL, response.melody(self._settings.metre.steps_per_bar))
