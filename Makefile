@@ -16,11 +16,11 @@ demo: $(VENV)/core.installed
 road: $(VENV)/train.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/road
 
-test: $(VENV)/dev.installed
+test: $(VENV)/test.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test
 
-check: $(VENV)/dev.installed
+check: $(VENV)/test.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
 format: $(VENV)/dev.installed
@@ -28,6 +28,11 @@ format: $(VENV)/dev.installed
 
 clean:
 	rm -rf $(VENV) road generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# TinySoundFont names PyAudio, to play to a loudspeaker, which the tests do not and which bare machines cannot build.
+$(VENV)/test.installed: $(VENV)/dev.installed
+	@$(INSTALL) --no-deps 'tinysoundfont>=0.3.7'
+	@touch $@
 
 $(VENV)/core.installed: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -17,8 +17,13 @@ ROAD["music"] = {*ROAD["formats"], "formats"}
 ROAD["encodings"] = {*ROAD["music"], "music"}
 ROAD["config"] = {*ROAD["encodings"], "encodings"}
 ROAD["dataset"] = ROAD["bundle"] = {*ROAD["config"], "config"}
+ROAD["pages"] = ROAD["sound"] = {*ROAD["music"], "music"}
+ROAD["shipped"] = {*ROAD["bundle"], "bundle"}
 ROAD["training"] = ROAD["generation"] = {*ROAD["config"], "config", "dataset", "bundle"}
-ROAD["cli"] = {*ROAD["training"], "training", "generation"}
+ROAD["evaluation"] = {*ROAD["generation"], "generation", "pages"}
+ROAD["live"] = {*ROAD["generation"], "generation"}
+ROAD["studio"] = {*ROAD["generation"], "generation", "pages", "sound", "shipped"}
+ROAD["cli"] = {*ROAD["studio"], "studio", "training", "evaluation", "live"}
 HEAVY = {"torch", "numba", "tensorboard", "matplotlib"}
 FRONT = {"__init__", "__main__"}  # the names for users; they may point anywhere
 

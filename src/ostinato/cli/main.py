@@ -12,7 +12,20 @@ from typing import Any, NoReturn, Protocol, cast
 import ostinato
 from ostinato.errors import OstinatoError
 
-COMMANDS = ("convert", "dataset", "train", "generate", "bundle")
+COMMANDS = (
+    "convert",
+    "dataset",
+    "train",
+    "learn",
+    "generate",
+    "render",
+    "bundle",
+    "models",
+    "evaluate",
+    "compare",
+    "studio",
+    "jam",
+)
 # How Magenta's users name our commands: NAME_create_dataset is `ostinato dataset --config=NAME`.
 _MAGENTA_VERBS = {"create_dataset": "dataset", "train": "train", "generate": "generate"}
 _MAGENTA_CONVERTERS = ("convert_midi_dir_to_note_sequences", "convert_dir_to_note_sequences")
