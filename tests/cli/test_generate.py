@@ -1,9 +1,12 @@
 """`ostinato generate`, as a user meets it."""
 
 import errno
+import html
 import re
+import shlex
 import subprocess
 import sys
+import wave
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,11 +18,14 @@ import pytest
 import golden_files
 from ostinato.bundle import Bundle, array_shapes, checkpoint_path, encode_bundle, load_bundle
 from ostinato.cli import generate
-from ostinato.cli.main import main
+from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.config import preset
 from ostinato.formats.midi import read_midi, write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.generation.generator import Model
+from ostinato.generation.ranking import most_varied
+from ostinato.music.melody import Melody
+from ostinato.shipped import BEST_MODEL, load_shipped
 
 BUNDLE = golden_files.SMALL.parent / "gold_attention.mag"
 Generate = Callable[..., int]
@@ -226,6 +232,21 @@ def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture
         (["--qpm=0"], 2, "tempo must be above 0 quarters a minute, not 0"),
         (["--hparams=batch_size"], 2, "--hparams='batch_size' cannot be read"),
         (["--hparams=rnn_layer_sizes=[64]"], 2, "rnn_layer_sizes"),
+        (["--key=H"], 2, "key 'H' is none; write a tonic and a mode"),
+        (["--top_k=-1"], 2, "top_k must be a whole number of 0 or more, not -1"),
+        (["--top_p=1.5"], 2, "top_p must be a share above 0 and up to 1, not 1.5"),
+        (["--min_note=H3"], 2, "--min_note: 'H3' is no note; write a MIDI number 0..127"),
+        (["--max_note=128"], 2, "--max_note: '128' is no note"),
+        (["--min_note=C5", "--max_note=C4"], 2, "min_note=72 lies above max_note=60"),
+        (["--min_note=C#4", "--max_note=61", "--key=C"], 2, "there is no note of C major within 61..61"),
+        (["--primer_melody=[60]", "--min_note=C7"], 2, "makes notes of 48..83 (C3..B5), and none of them is within 96"),
+        (["--meter=waltz"], 2, "the meter 'waltz' is none; write it as 4/4"),
+        (["--num_steps=16", "--num_bars=1"], 2, "give either --num_steps or --num_bars, not both"),
+        (["--num_bars=0"], 2, "--num_bars=0: there must be at least 1 bar"),
+        (["--no_primer_in_output"], 2, "--no_primer_in_output leaves out a primer, but there is none"),
+        (["--rank=9"], 2, "--rank=9 melodies are too few to keep --num_outputs=10 of them"),
+        (["--rank_by=varied"], 2, "--rank_by=varied chooses among --rank=N melodies, which is missing"),
+        (["--soundfont=x.sf2"], 2, "--soundfont plays --wav, which is missing"),
         ([f"--run_dir={BUNDLE.parent}"], 2, "give one of --run_dir, --checkpoint_file and --bundle_file"),
     ],
 )
@@ -240,9 +261,149 @@ def test_what_cannot_be_is_one_line_and_makes_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_model_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["generate", f"--output_dir={tmp_path}"]) == 2
-    assert "what to play; there are 0" in capsys.readouterr().err
+def test_without_a_model_the_best_shipped_one_plays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = [f"--output_dir={tmp_path / 'out'}", "--num_outputs=2", "--num_steps=24", "--seed=4"]
+    assert main(["generate", *flags]) == 0
+    assert f"2 melodies of the shipped model {BEST_MODEL} in " in capsys.readouterr().out
+    assert main(["generate", *flags, f"--config={BEST_MODEL}"]) == 0
+    by_default, by_name = [path.read_bytes() for path in written(tmp_path)][::2]
+    assert by_default == by_name
+    expected = Model(load_shipped()).generate(24, num_outputs=2, seed=4)
+    assert [note.pitch for note in read_midi(written(tmp_path)[0]).notes] == list(expected[0].pitches)
+
+
+def test_a_config_names_a_shipped_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flags = [f"--output_dir={tmp_path}", "--num_outputs=1", "--num_steps=8"]
+    assert main(["generate", *flags, "--config=attention_rnn"]) == 0
+    assert "1 melodies of the shipped model attention_rnn" in capsys.readouterr().out
+    assert main(["generate", *flags, "--config=nonsense"]) == 2
+    assert "no model called 'nonsense' comes with Ostinato" in capsys.readouterr().err
+    # Magenta's command of that model has the config set.
+    monkeypatch.setattr("sys.argv", ["lookback_rnn_generate", *flags])
+    assert main_by_magenta_name() == 0
+    assert "the shipped model lookback_rnn" in capsys.readouterr().out
+
+
+def test_key_and_range_by_name(tmp_path: Path, make: Generate) -> None:
+    assert make("--key=Eb minor", "--min_note=Eb4", "--max_note=Bb5", "--num_outputs=5", "--seed=1") == 0
+    pitches = {note.pitch for path in written(tmp_path) for note in read_midi(path).notes}
+    assert {pitch % 12 for pitch in pitches} <= {3, 5, 6, 8, 10, 11, 1}
+    assert 63 <= min(pitches) < max(pitches) <= 82
+
+
+def test_the_sampling_options_reach_the_model(tmp_path: Path, make: Generate) -> None:
+    assert make(
+        "--num_outputs=2", "--num_steps=40", "--primer_melody=[62, -2]", "--seed=5", "--top_k=3", "--top_p=0.9",
+        "--key=D", "--min_note=57", "--max_note=81", "--meter=6/8",
+    ) == 0  # fmt: skip
+    melodies = Model(load_bundle(BUNDLE)).generate(
+        40, [62, -2], num_outputs=2, seed=5, top_k=3, top_p=0.9, key="D", min_note=57, max_note=81, steps_per_bar=12
+    )
+    for path, melody in zip(written(tmp_path), melodies, strict=True):
+        assert [note.pitch for note in read_midi(path).notes] == list(melody.pitches)
+
+
+@pytest.mark.parametrize(("meter", "steps"), [("6/8", 12), ("3/4", 12), ("9/8", 18), ("2/4", 8), ("4/4", 16)])
+def test_the_files_say_their_meter(
+    tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str], meter: str, steps: int
+) -> None:
+    flags = (f"--meter={meter}", "--num_bars=3", "--num_outputs=1")
+    for primer in ((), ("--primer_melody=[60]",)):
+        assert make(*flags, *primer) == 0
+        line, _ = capsys.readouterr().out.splitlines()
+        bars = line.split("| ", 1)[1].rstrip(" |").split(" | ")
+        assert [sum(int(note.split(":")[1]) for note in bar.split()) for bar in bars] == [steps] * 3
+    for path in written(tmp_path):
+        signatures = [(each.numerator, each.denominator) for each in read_midi(path).time_signatures]
+        assert signatures == [tuple(map(int, meter.split("/")))]
+
+
+def test_a_primer_midi_has_a_meter_of_its_own(
+    tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make(f"--primer_midi={primer_midi}", "--meter=3/4", "--num_bars=3", "--num_outputs=1") == 0
+    # As long a bar, but another metre.
+    capsys.readouterr()
+    assert make(f"--primer_midi={primer_midi}", "--meter=6/8", "--num_bars=3") == 2
+    assert f"{primer_midi}: the primer is in 3/4, not in --meter=6/8; leave --meter out" in capsys.readouterr().err
+    assert make(f"--primer_midi={primer_midi}", "--num_bars=1") == 2
+    assert f"{primer_midi}: the primer is 16 steps long but 12 steps were asked for" in capsys.readouterr().err
+    assert len(written(tmp_path)) == 1
+
+
+def test_the_primer_can_be_left_out(tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--primer_melody=[60, -2, 62, -2, 64, -2, 65, -2]", "--num_steps=24", "--num_outputs=1", "--seed=2")
+    assert make(*flags) == make(*flags, "--no_primer_in_output") == 0
+    whole, rest = written(tmp_path)
+    second = 1.0  # the eight steps of the primer
+    expected, found = read_midi(whole).notes[4:], read_midi(rest).notes
+    assert [note.pitch for note in found] == [note.pitch for note in expected]
+    assert [note.start_time for note in found] == pytest.approx([note.start_time - second for note in expected])
+
+
+def test_the_likeliest_are_kept(tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--num_steps=24", "--primer_melody=[60]", "--seed=2", "--temperature=1.3")
+    assert make(*flags, "--rank=12", "--num_outputs=3") == 0
+    assert ", the likeliest of 12; the same again with --seed=2" in capsys.readouterr().out
+    made = Model(load_bundle(BUNDLE)).generate_traced(24, [60], 1.3, 12, 2)
+    best = sorted(made, key=lambda each: -each.log_likelihood)[:3]
+    for path, each in zip(written(tmp_path), best, strict=True):
+        assert [note.pitch for note in read_midi(path).notes] == list(each.melody.pitches)
+
+
+def test_the_most_varied_are_kept(tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--num_steps=24", "--primer_melody=[60, 62]", "--seed=2")
+    assert make(*flags, "--rank=12", "--rank_by=varied", "--num_outputs=4") == 0
+    assert ", the most varied of 12; the same again with --seed=2" in capsys.readouterr().out
+    made = Model(load_bundle(BUNDLE)).generate(24, [60, 62], num_outputs=12, seed=2)
+    kept = most_varied([Melody(melody[2:]) for melody in made], 4)
+    for path, place in zip(written(tmp_path), kept, strict=True):
+        assert [note.pitch for note in read_midi(path).notes] == list(made[place].pitches)
+
+
+def test_a_page_shows_the_melodies_and_their_command(
+    tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "pages" / "melodies.html"
+    assert make(f"--html={page}", "--key=A minor", "--num_outputs=3", "--num_steps=32", "--meter=6/8", "--wav") == 0
+    out = capsys.readouterr().out
+    assert f"{page}: a page to see and hear them" in out
+    text = page.read_text(encoding="utf-8")
+    assert "3 melodies of attention_rnn" in text
+    seed = re.search(r"--seed=(\d+)", out)
+    assert seed
+    shown = re.sub(r"<[^>]+>", "", text[text.index('id="command"') :].split("</pre>")[0].split(">", 1)[1])
+    # Typed again, the command makes the same melodies.
+    words = shlex.split(html.unescape(shown))
+    assert words[:2] == ["ostinato", "generate"]
+    assert {"--key=A minor", "--wav", "--meter=6/8", f"--seed={seed[1]}"} <= set(words)
+    assert main(words[1:]) == 0
+    files = [path.read_bytes() for path in written(tmp_path) if path.suffix == ".mid"]
+    assert files[:3] == files[3:]
+    assert all(path.name in text for path in written(tmp_path)[:6] if path.suffix == ".mid")
+
+
+def test_each_melody_has_its_sound(tmp_path: Path, make: Generate) -> None:
+    assert make("--wav", "--num_outputs=2", "--num_steps=16", "--primer_melody=[60, -2, 64]") == 0
+    names = [path.name for path in written(tmp_path)]
+    assert [name.rpartition(".")[2] for name in names] == ["mid", "wav"] * 2
+    assert [Path(name).stem for name in names[::2]] == [Path(name).stem for name in names[1::2]]
+    for path in written(tmp_path)[1::2]:
+        with wave.open(str(path)) as sound:
+            assert sound.getframerate() == 44_100
+            assert sound.getnframes() >= 2 * 44_100
+
+
+def test_a_soundfont_that_cannot_play_leaves_nothing_behind(
+    tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "broken.sf2").write_bytes(b"RIFF")
+    for name in ("missing.sf2", "broken.sf2"):
+        assert make("--wav", f"--soundfont={tmp_path / name}", "--num_outputs=1", "--num_steps=8") == 1
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_run_dir_without_a_checkpoint(tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
@@ -356,3 +517,17 @@ def test_the_melody_is_one_line(make: Generate, capsys: pytest.CaptureFixture[st
     assert make("--num_outputs=1", "--num_steps=5", "--primer_melody=[60, -2, -1, 62]", "--temperature=0.001") == 0
     line, _ = capsys.readouterr().out.splitlines()
     assert line.split("  ", 1)[1].startswith("| C4:2 r:1 D4:")
+
+
+def test_the_commands_of_the_documentation_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "generation.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"^```sh\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    assert len(commands) >= 8
+    for program, command, *flags in commands:
+        assert (program, command) == ("ostinato", "generate")
+        assert main([command, *flags]) == 0, flags
+    assert (tmp_path / "melodies.html").is_file()
+    for program in re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL):
+        exec(compile(program, "generation.md", "exec"), {})

@@ -62,7 +62,7 @@ def test_each_iteration_finds_the_likeliest_of_all_ways_to_go_on(
     # A beam of one, and a branch for each way: with one iteration it is the likeliest melody there is.
     rest = min(rest, steps - 1)
     melodies = chains(seed, num_outputs)
-    events, scores = beam_search(
+    events, scores, _ = beam_search(
         melodies,
         rest + iterations * steps,
         num_outputs=num_outputs,
@@ -103,15 +103,16 @@ def test_a_beam_worked_by_hand() -> None:
     # At first rows 2 and 0 are likeliest; in the end it is row 1, which goes on from row 0: -1 - 0.125.
     # A beam of one would have gone on from row 2 alone.
     diary = Diary(1, [[-1, -2, -0.5, -3], [-2, -0.125, -3, -1]])
-    events, scores = beam_search(diary, 2, num_outputs=1, beam_size=2, branch_factor=2)
+    events, scores, rows = beam_search(diary, 2, num_outputs=1, beam_size=2, branch_factor=2)
     assert diary.selected == [[0, 0, 0, 0], [2, 0, 2, 0]]
     assert events.tolist() == [[0, 1]]
     assert scores.tolist() == [-1.125]
+    assert rows.tolist() == [1]
 
 
 def test_the_first_iteration_takes_the_odd_steps_and_ties_go_to_the_first() -> None:
     diary = Diary(2)
-    events, scores = beam_search(diary, 7, num_outputs=2, beam_size=2, branch_factor=3, steps_per_iteration=3)
+    events, scores, rows = beam_search(diary, 7, num_outputs=2, beam_size=2, branch_factor=3, steps_per_iteration=3)
     assert diary.extended == [12] * 7
     # One, three and three steps; both outputs have six rows, of which the first two are kept.
     first, *later = diary.selected
@@ -119,16 +120,17 @@ def test_the_first_iteration_takes_the_odd_steps_and_ties_go_to_the_first() -> N
     assert later == [[0, 1, 0, 1, 0, 1, 6, 7, 6, 7, 6, 7]] * 2
     assert events.tolist() == [[0] * 7, [6] * 7]
     assert scores.tolist() == [0, 0]
+    assert rows.tolist() == [0, 6]
 
 
 def test_without_branches_melodies_are_only_drawn() -> None:
     diary = Diary(3)
-    events, _ = beam_search(diary, 4, num_outputs=3)
+    events, _, _ = beam_search(diary, 4, num_outputs=3)
     assert diary.extended == [3] * 4
     assert events.tolist() == [[0] * 4, [1] * 4, [2] * 4]
 
 
 def test_no_steps_are_no_events() -> None:
-    events, scores = beam_search(Diary(3), 0, num_outputs=3, beam_size=2)
+    events, scores, _ = beam_search(Diary(3), 0, num_outputs=3, beam_size=2)
     assert events.shape == (3, 0)
     assert scores.tolist() == [0, 0, 0]

@@ -9,16 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ostinato.bundle import Bundle
 from ostinato.bundle.files import load_bundle
 from ostinato.config import PRESETS, Config, Hparams
-from ostinato.encodings import OneHotEncoding
+from ostinato.encodings import LookbackEncoding, OneHotEncoding
 from ostinato.errors import SettingsError
 from ostinato.generation.generator import Model
+from ostinato.music.keys import parse_key
 from ostinato.music.melody import Melody
 
 MakeBundle = Callable[..., Bundle]
@@ -260,6 +261,132 @@ def test_generation_goes_by_the_same_probabilities(unmoved_model: Model) -> None
     np.testing.assert_allclose(np.array(seen), unmoved_model.probabilities(melody)[1:-1], atol=1e-5)
 
 
+def test_a_key_moves_what_a_model_of_one_key_invents(attention_model: Model) -> None:
+    options: dict[str, Any] = {"num_outputs": 5, "seed": 3}
+    in_c = attention_model.generate(60, key="C", **options)
+    for key, up in {"Am": 0, "D": 2, "Bm": 2, "F#": -6, "G dorian": 5, "A# phrygian": -6}.items():
+        moved = attention_model.generate(60, key=key, **options)
+        assert [[e + up if e >= 0 else e for e in melody] for melody in in_c] == [list(melody) for melody in moved], key
+
+
+def test_a_range_moves_what_a_model_of_one_key_invents_by_octaves(attention_model: Model) -> None:
+    # From 48..83 down to 36..71, of which 36..60 is heard.
+    for melody in attention_model.generate(60, min_note=36, max_note=60, num_outputs=5, seed=3):
+        assert set(melody.pitches) <= set(range(36, 61))
+        assert min(melody.pitches) < 48
+
+
+KEYS = ["C", "Am", "D dorian", "F# minor", "Bb mixolydian", "e phrygian", "G pentatonic", "Eb blues"]
+
+
+@settings(deadline=None, max_examples=40)
+@given(data=st.data())
+def test_what_is_drawn_obeys_key_range_top_k_and_seed(model: Model, data: st.DataObject) -> None:
+    min_note = data.draw(st.integers(50, 62))
+    options: dict[str, Any] = {
+        "num_steps": 24,
+        "primer": data.draw(st.sampled_from([None, [60, -2, 61], Melody([67, 69, -1], steps_per_bar=12)])),
+        "num_outputs": data.draw(st.integers(1, 3)),
+        "seed": data.draw(st.integers(0, 2**32)),
+        "temperature": data.draw(st.sampled_from([0.01, 1.0, 3.0])),
+        "top_k": data.draw(st.integers(0, 4)),
+        "top_p": data.draw(st.sampled_from([0.2, 0.9, 1.0])),
+        "key": data.draw(st.sampled_from([None, *KEYS])),
+        "min_note": min_note,
+        "max_note": min_note + data.draw(st.integers(11, 30)),
+    }
+    key = parse_key(options["key"]) if options["key"] else None
+    traced = model.generate_traced(**options)
+    assert [each.melody for each in traced] == model.generate(**options)
+    for each in traced:
+        for pitch in each.melody[each.primer_steps :]:
+            if pitch >= 0:
+                assert min_note <= pitch <= options["max_note"]
+                assert key is None or pitch % 12 in key.pitch_classes
+        for step in each.steps:
+            if options["top_k"]:
+                assert len(step.candidates) <= options["top_k"]
+                assert step.event in dict(step.candidates)
+                assert sum(dict(step.candidates).values()) == pytest.approx(1)
+
+
+def test_of_one_candidate_the_likeliest_is_drawn(unmoved_model: Model) -> None:
+    greedy = unmoved_model.generate(30, [60], seed=1, top_k=1)
+    assert greedy == unmoved_model.generate(30, [60], seed=2, top_p=1e-9)
+    assert greedy == unmoved_model.generate(30, [60], seed=3, temperature=1e-6)
+
+
+def test_a_beam_obeys_too_and_goes_by_the_models_own_likelihood(unmoved_model: Model) -> None:
+    beam: dict[str, Any] = {"beam_size": 4, "branch_factor": 4, "num_outputs": 20, "seed": 0, "key": "G", "top_k": 5}
+    searched = unmoved_model.generate(24, [67], **beam)
+    assert {pitch % 12 for melody in searched for pitch in melody.pitches} <= {7, 9, 11, 0, 2, 4, 6}
+    drawn = unmoved_model.generate(24, [67], num_outputs=20, seed=0, key="G", top_k=5)
+
+    def mean_likelihood(melodies: list[Melody]) -> float:
+        return float(np.mean([unmoved_model.log_likelihood(melody) for melody in melodies]))
+
+    assert mean_likelihood(searched) > mean_likelihood(drawn) + 5
+
+
+def test_options_that_change_nothing_change_nothing(model: Model) -> None:
+    plain = model.generate(40, [60, 64], num_outputs=3, seed=5)
+    assert model.generate(40, [60, 64], num_outputs=3, seed=5, top_k=0, top_p=1.0, min_note=0, max_note=127) == plain
+    assert model.generate(40, [60, 64], num_outputs=3, seed=5, steps_per_bar=16) == plain
+    # All events may be drawn, by way of the filters: the same draws fall on the same classes.
+    assert model.generate(40, [60, 64], num_outputs=3, seed=5, top_k=1000) == plain
+
+
+def test_the_metre_is_the_primers_or_the_asked_one(random_bundle: MakeBundle) -> None:
+    config = Config("by bars", LookbackEncoding(lookback_distances="bars"), Hparams(rnn_layer_sizes=(16,)))
+    model = Model(random_bundle(config))
+    asked = model.generate(60, [60, -2], seed=1, steps_per_bar=12)
+    assert asked == model.generate(60, Melody([60, -2], steps_per_bar=12), seed=1)
+    assert asked == model.generate(60, Melody([60, -2], steps_per_bar=12), seed=1, steps_per_bar=12)
+    assert asked[0].steps_per_bar == 12
+    assert asked[0].events != model.generate(60, [60, -2], seed=1)[0].events
+    (invented,) = model.generate(60, seed=1, steps_per_bar=18)
+    assert invented.steps_per_bar == 18
+    assert invented.events != model.generate(60, seed=1)[0].events
+    stream = model.stream([60, -2], seed=1, steps_per_bar=12)
+    assert list(itertools.islice(stream, 58)) == list(asked[0][2:])
+
+
+def test_a_stream_takes_the_same_options(model: Model) -> None:
+    options: dict[str, Any] = {"top_k": 6, "top_p": 0.95, "key": "D", "min_note": 57, "max_note": 81}
+    for primer in ([62, 66], None):
+        (melody,) = model.generate(40, primer, seed=9, **options)
+        rest = len(primer or ())
+        assert list(itertools.islice(model.stream(primer, seed=9, **options), 40 - rest)) == list(melody[rest:])
+
+
+def test_the_likelihood_of_events_adds_up_their_classes(random_bundle: MakeBundle) -> None:
+    config = Config("lookback", LookbackEncoding(48, 84, None, (2, 3)), Hparams(rnn_layer_sizes=(8,)))
+    model = Model(random_bundle(config))
+    melody = [60, 62, 60, 62, 62, -2]
+    shares = model.probabilities(melody).astype(np.float64)
+    # Classes: no event, note-off, 48..83, then two and three steps ago again (no event, where that is before all).
+    held, c4, d4, near, far = 0, 14, 16, 38, 39
+    expected = [
+        shares[0, d4],
+        shares[1, c4] + shares[1, near],
+        shares[2, d4] + shares[2, near],
+        shares[3, d4] + shares[3, far],
+        shares[4, held],
+    ]
+    found = model.event_log_probabilities(melody)
+    np.testing.assert_allclose(np.exp(found), expected, rtol=1e-5)
+    assert model.event_log_probabilities([60]).shape == (0,)
+    # Before the melody's beginning stands no event, which both repeats then mean.
+    assert np.exp(model.event_log_probabilities([60, -2])[0]) == pytest.approx(
+        model.probabilities([60, -2])[0, [held, near, far]].sum(), rel=1e-5
+    )
+
+
+def test_events_are_at_least_as_likely_as_their_classes(model: Model) -> None:
+    melody = Melody([60, -2, 64, -1] * 12)
+    assert model.event_log_probabilities(melody).sum() >= model.log_likelihood(melody) - 1e-9
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -281,6 +408,18 @@ def test_generation_goes_by_the_same_probabilities(unmoved_model: Model) -> None
         ({"steps_per_iteration": 0}, "steps_per_iteration must be"),
         ({"seed": -1}, "seed must be a whole number of 0 or more, not -1"),
         ({"seed": "lucky"}, "seed must be a whole number of 0 or more, not 'lucky'"),
+        ({"top_k": -1}, "top_k must be a whole number of 0 or more, not -1"),
+        ({"top_p": 0.0}, "top_p must be a share above 0 and up to 1, not 0.0"),
+        ({"key": "H"}, "key 'H' is none; write a tonic and a mode"),
+        ({"key": 5}, "key 5 is none"),
+        ({"key": "C", "min_note": 61, "max_note": 61}, "there is no note of C major within 61..61"),
+        ({"min_note": 70, "max_note": 60}, "min_note=70 lies above max_note=60"),
+        ({"min_note": 100}, "makes notes of 48..83 (C3..B5), and none of them is within 100..127"),
+        ({"top_k": 1, "branch_factor": 3}, "top_k=1 draws the same events in all of branch_factor=3 branches"),
+        ({"steps_per_bar": 0}, "steps_per_bar must be a whole number of 1 or more, not 0"),
+        ({"steps_per_bar": 5000}, "steps_per_bar must be at most 4080, not 5000"),
+        ({"primer": None, "steps_per_bar": 1.5}, "steps_per_bar must be a whole number of 1 or more, not 1.5"),
+        ({"primer": Melody([60]), "steps_per_bar": 12}, "the primer's bars are 16 steps long, not steps_per_bar=12"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(attention_model: Model, arguments: dict[str, Any], message: str) -> None:
@@ -290,7 +429,7 @@ def test_what_cannot_be_is_refused_in_one_line(attention_model: Model, arguments
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("arguments", [{"primer": [-2]}, {"temperature": -1}, {"seed": -1}])
+@pytest.mark.parametrize("arguments", [{"primer": [-2]}, {"temperature": -1}, {"seed": -1}, {"key": "H"}])
 def test_a_stream_is_refused_before_it_begins(attention_model: Model, arguments: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         attention_model.stream(**arguments)

@@ -1,6 +1,7 @@
 """The choice of events."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from ostinato.errors import SettingsError
-from ostinato.generation.sampling import RandomDraws, Sampling, inverse_cdf, softmax
+from ostinato.generation.sampling import RandomDraws, Sampling, inverse_cdf, log_probabilities_of, softmax
+from ostinato.music.keys import parse_key
 
 
 def test_softmax_worked_by_hand() -> None:
@@ -22,6 +24,15 @@ def test_softmax_worked_by_hand() -> None:
 
 def test_softmax_holds_huge_logits() -> None:
     np.testing.assert_array_equal(softmax(np.array([[1e30, -1e30, 0]], np.float32), 1e-6), [[1, 0, 0]])
+
+
+def test_log_probabilities_worked_by_hand() -> None:
+    logits = np.log([[1, 2, 5], [4, 4, 8]])
+    are_it = np.array([[True, False, True], [False, True, False]])
+    np.testing.assert_allclose(np.exp(log_probabilities_of(logits, are_it)), [6 / 8, 1 / 4])
+    # Far too improbable for a probability, but not for its logarithm.
+    far = log_probabilities_of(np.array([[0.0, -2000.0]]), np.array([[False, True]]))
+    assert far.tolist() == [-2000]
 
 
 def test_inverse_cdf_worked_by_hand() -> None:
@@ -72,4 +83,41 @@ def test_an_impossible_temperature_is_refused(temperature: float) -> None:
 @pytest.mark.parametrize("value", [0, -3, 1.5, True, "2"])
 def test_an_impossible_beam_is_refused(name: str, value: int) -> None:
     with pytest.raises(SettingsError, match=f"{name} must be a whole number of 1 or more, not {value!r}"):
-        Sampling(**{name: value})
+        Sampling(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"top_k": -1}, "top_k must be a whole number of 0 or more, not -1"),
+        ({"top_k": 2.0}, "top_k must be a whole number of 0 or more, not 2.0"),
+        ({"top_k": True}, "top_k must be a whole number of 0 or more, not True"),
+        ({"top_p": 0}, "top_p must be a share above 0 and up to 1, not 0"),
+        ({"top_p": 1.01}, "top_p must be a share above 0 and up to 1, not 1.01"),
+        ({"top_p": math.nan}, "top_p must be a share above 0 and up to 1, not nan"),
+        ({"top_p": "0.9"}, "top_p must be a share above 0 and up to 1, not '0.9'"),
+        ({"top_k": 1, "branch_factor": 2}, "top_k=1 draws the same events in all of branch_factor=2 branches"),
+        ({"min_note": -1}, r"min_note must be a MIDI pitch 0\.\.127, not -1"),
+        ({"max_note": 128}, r"max_note must be a MIDI pitch 0\.\.127, not 128"),
+        ({"max_note": 60.0}, r"max_note must be a MIDI pitch 0\.\.127, not 60.0"),
+        ({"min_note": 61, "max_note": 60}, "min_note=61 lies above max_note=60"),
+        (
+            {"min_note": 61, "max_note": 61, "key": parse_key("C")},
+            r"there is no note of C major within 61\.\.61; widen",
+        ),
+    ],
+)
+def test_impossible_constraints_are_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as caught:
+        Sampling(**settings)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_may_be_drawn() -> None:
+    assert not Sampling(0.5, 2, 3, 4).is_constrained
+    assert all(map(Sampling().allows, range(128)))
+    constrained = [Sampling(top_k=1), Sampling(top_p=0.9), Sampling(min_note=1), Sampling(max_note=126)]
+    assert all(sampling.is_constrained for sampling in constrained)
+    in_a_minor = Sampling(key=parse_key("Am"), min_note=60, max_note=72)
+    assert [pitch for pitch in range(128) if in_a_minor.allows(pitch)] == [60, 62, 64, 65, 67, 69, 71, 72]
+    assert in_a_minor.allowed_notes == "of A minor within 60..72"

@@ -4,31 +4,46 @@ import argparse
 import ast
 import os
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean
 from ostinato.errors import SettingsError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ostinato.bundle import Bundle
+    from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.generation.generator import Model
     from ostinato.music.melody import Melody
 
 SUMMARY = "make new melodies with a trained model, as MIDI files"
 
 _QPM = 120.0
+_NUM_STEPS = 128
+_SAMPLE_RATE = 44_100
+_BEAM = ("beam_size", "branch_factor", "steps_per_iteration")
+_RANKINGS = {None: "likeliest", "likely": "likeliest", "varied": "most varied"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument("--run_dir", metavar="FOLDER", help="play the newest checkpoint of this training run")
     parser.add_argument("--checkpoint_file", metavar="FILE", help="or this checkpoint")
-    parser.add_argument("--bundle_file", metavar="FILE", help="or this bundle, ours or Magenta's")
     parser.add_argument(
-        "--config", metavar="NAME", help="the model's kind, where a checkpoint of Magenta's is another's"
+        "--bundle_file", metavar="FILE", help="or this bundle, ours or Magenta's; without any of these, a shipped model"
+    )
+    parser.add_argument(
+        "--config",
+        metavar="NAME",
+        help="which shipped model (the best if absent), or the kind of a checkpoint of Magenta's",
     )
     parser.add_argument("--hparams", default="", metavar="LIST", help="not needed: the model knows its own")
     parser.add_argument("--output_dir", default="generated", metavar="FOLDER", help="where the MIDI files go")
@@ -36,10 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num_steps",
         type=int,
-        default=128,
         metavar="N",
-        help="length of each in 16th notes, the primer included",
+        help=f"length of each in 16th notes, the primer included; {_NUM_STEPS} if absent",
     )
+    parser.add_argument("--num_bars", type=int, metavar="N", help="or in bars")
+    parser.add_argument("--meter", default="", metavar="METER", help="4/4 if absent, or 3/4, 6/8, 9/8, 2/4, ...")
     parser.add_argument(
         "--primer_melody",
         default="",
@@ -49,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--primer_midi", default="", metavar="FILE", help="or as this MIDI file's longest melody")
     parser.add_argument("--primer_track", type=int, metavar="N", help="or as the melody of this track of --primer_midi")
+    parser.add_argument("--no_primer_in_output", action="store_true", help="write only what comes after the primer")
     parser.add_argument(
         "--qpm", type=float, metavar="QPM", help=f"tempo, in quarters a minute; the primer MIDI's, or {_QPM:g}"
     )
@@ -59,6 +76,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="below 1 for likelier melodies, above 1 for wilder ones",
     )
+    parser.add_argument(
+        "--top_k", type=int, default=0, metavar="K", help="draw only from the K most probable events; 0 draws from all"
+    )
+    parser.add_argument(
+        "--top_p",
+        type=float,
+        default=1.0,
+        metavar="P",
+        help="draw only from the fewest most probable events that make up this share; 1 draws from all",
+    )
+    parser.add_argument("--key", metavar="KEY", help='draw only notes of this key, such as C, Am, "D dorian"')
+    parser.add_argument("--min_note", metavar="NOTE", help="lowest note to draw, as C4 or 60")
+    parser.add_argument("--max_note", metavar="NOTE", help="highest note to draw")
     parser.add_argument("--beam_size", type=int, default=1, metavar="N", help="melodies that a beam search keeps")
     parser.add_argument("--branch_factor", type=int, default=1, metavar="N", help="continuations it tries of each")
     parser.add_argument(
@@ -66,6 +96,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="for the same melodies again; a new one each time if absent"
+    )
+    parser.add_argument("--rank", type=int, metavar="N", help="make N melodies and keep --num_outputs of them")
+    parser.add_argument(
+        "--rank_by", choices=("likely", "varied"), help="keep the likeliest (if absent), or those that differ most"
+    )
+    parser.add_argument("--html", default="", metavar="FILE", help="also write a page to see and hear the melodies")
+    add_boolean(parser, "--wav", default=False, help="also write each melody as sound, beside its MIDI file")
+    parser.add_argument(
+        "--soundfont", default="", metavar="FILE", help="play --wav with the instruments of this SoundFont (.sf2)"
     )
     add_boolean(
         parser, "--save_generator_bundle", default=False, help="write the model to --bundle_file, and make no melodies"
@@ -79,38 +118,109 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if args.save_generator_bundle:
         return _save_bundle(args)
-    sources = [path for path in (args.run_dir, args.checkpoint_file, args.bundle_file) if path]
-    if len(sources) != 1:
-        raise SettingsError(
-            f"give one of --run_dir, --checkpoint_file and --bundle_file: what to play; there are {len(sources)}"
-        )
+    _refuse_contradictions(args)
     primer = _primer(args)
-    model_path = sources[0]
-    bundle = _load(args, model_path)
+    options = _options(args, primer)
+    bundle, name = _model(args)
 
     from ostinato.formats.midi import note_sequence_to_midi
     from ostinato.generation.generator import Model
     from ostinato.music.render import text_roll
 
     seed = secrets.randbits(32) if args.seed is None else args.seed
-    melodies = Model(bundle).generate(
-        args.num_steps,
-        primer.events,
-        temperature=args.temperature,
-        num_outputs=args.num_outputs,
-        seed=seed,
-        beam_size=args.beam_size,
-        branch_factor=args.branch_factor,
-        steps_per_iteration=args.steps_per_iteration,
-    )
+    melodies = _made(args, Model(bundle), primer, {**options, "seed": seed})
     qpm = primer.qpm if args.qpm is None else args.qpm
-    files = [
-        note_sequence_to_midi(melody.to_note_sequence(qpm, time_signature=primer.time_signature)) for melody in melodies
-    ]
-    for path, melody in zip(_write_new(Path(args.output_dir), files), melodies, strict=True):
+    sequences = [melody.to_note_sequence(qpm, time_signature=primer.time_signature) for melody in melodies]
+    files = [note_sequence_to_midi(sequence) for sequence in sequences]
+    sounds = _sounds(args.soundfont, sequences) if args.wav else iter(())
+    # The first one is made before anything is written, so that a SoundFont that can't play leaves nothing behind.
+    first = list(islice(sounds, 1))
+    paths = _write_new(Path(args.output_dir), files)
+    for path, melody in zip(paths, melodies, strict=True):
         print(f"{path}  {text_roll(melody)}")
-    print(f"{len(melodies)} melodies of {bundle.config.name} in {args.output_dir}; the same again with --seed={seed}")
+    for path, samples in zip(paths, chain(first, sounds), strict=False):
+        _write_sound(path.with_suffix(".wav"), samples)
+    made = f"{len(melodies)} melodies of {name}"
+    if args.html:
+        _write_page(args.html, melodies, made, _command(args, seed), qpm, [path.name for path in paths])
+        print(f"{args.html}: a page to see and hear them")
+    chosen = f", the {_RANKINGS[args.rank_by]} of {args.rank}" if args.rank else ""
+    print(f"{made} in {args.output_dir}{chosen}; the same again with --seed={seed}")
     return 0
+
+
+def _refuse_contradictions(args: argparse.Namespace) -> None:
+    """Refuse flags that say two things at once, or change what isn't there."""
+    sources = [path for path in (args.run_dir, args.checkpoint_file, args.bundle_file) if path]
+    if len(sources) > 1:
+        raise SettingsError(
+            f"give one of --run_dir, --checkpoint_file and --bundle_file: what to play; there are {len(sources)}"
+        )
+    if args.primer_melody and args.primer_midi:
+        raise SettingsError("give either --primer_melody or --primer_midi, not both")
+    if args.primer_track is not None and not args.primer_midi:
+        raise SettingsError("--primer_track is a track of --primer_midi, which is missing")
+    if args.no_primer_in_output and not (args.primer_melody or args.primer_midi):
+        raise SettingsError("--no_primer_in_output leaves out a primer, but there is none; see --primer_melody")
+    if args.num_steps is not None and args.num_bars is not None:
+        raise SettingsError("give either --num_steps or --num_bars, not both")
+    if args.num_bars is not None and args.num_bars < 1:
+        raise SettingsError(f"--num_bars={args.num_bars}: there must be at least 1 bar")
+    if args.num_outputs < 1:
+        raise SettingsError(f"num_outputs must be a whole number of 1 or more, not {args.num_outputs}")
+    if args.rank is not None and args.rank < args.num_outputs:
+        raise SettingsError(
+            f"--rank={args.rank} melodies are too few to keep --num_outputs={args.num_outputs} of them; make more"
+        )
+    if args.rank_by and args.rank is None:
+        raise SettingsError(f"--rank_by={args.rank_by} chooses among --rank=N melodies, which is missing")
+    if args.soundfont and not args.wav:
+        raise SettingsError("--soundfont plays --wav, which is missing")
+
+
+def _options(args: argparse.Namespace, primer: "_Primer") -> dict[str, Any]:
+    """What `Model.generate` is asked for, but for the primer and the seed."""
+    notes = {}
+    for name in ("min_note", "max_note"):
+        if (text := getattr(args, name)) is not None:
+            from ostinato.music.keys import parse_note
+
+            try:
+                notes[name] = parse_note(text)
+            except SettingsError as error:
+                raise SettingsError(f"--{name}: {error}") from None
+    return {
+        "num_steps": _num_steps(args, primer.steps_per_bar),
+        "num_outputs": args.num_outputs if args.rank is None else args.rank,
+        "steps_per_bar": primer.steps_per_bar,
+        **{name: getattr(args, name) for name in ("temperature", "top_k", "top_p", "key", *_BEAM)},
+        **notes,
+    }
+
+
+def _made(args: argparse.Namespace, model: "Model", primer: "_Primer", options: dict[str, Any]) -> "list[Melody]":
+    """The melodies to write, the best first if they are ranked."""
+    given = 0 if primer.events is None else len(primer.events)
+    if args.rank is None:
+        melodies = model.generate(primer=primer.events, **options)
+    elif args.rank_by == "varied":
+        from ostinato.generation.ranking import most_varied
+
+        melodies = model.generate(primer=primer.events, **options)
+        made = [_without(melody, given) for melody in melodies]
+        melodies = [melodies[place] for place in most_varied(made, args.num_outputs)]
+    else:
+        from ostinato.generation.ranking import most_likely
+
+        traced = model.generate_traced(primer=primer.events, **options)
+        places = most_likely([each.mean_log_likelihood for each in traced], args.num_outputs)
+        melodies = [traced[place].melody for place in places]
+    return [_without(melody, given) for melody in melodies] if args.no_primer_in_output else melodies
+
+
+def _without(melody: "Melody", num_steps: int) -> "Melody":
+    """The melody from so many steps on, as one that begins at step 0."""
+    return type(melody)(melody[num_steps:], steps_per_bar=melody.steps_per_bar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,29 +229,38 @@ class _Primer:
 
     events: "Melody | list[int] | None" = None
     qpm: float = _QPM
-    time_signature: tuple[int, int] | None = None
+    time_signature: tuple[int, int] = (4, 4)
+    steps_per_bar: int = 16
 
 
 def _primer(args: argparse.Namespace) -> _Primer:
     """The primer that the flags ask for; one that can't be is refused by the name of its flag or file."""
     from ostinato.generation.generator import checked_primer
 
-    if args.primer_melody and args.primer_midi:
-        raise SettingsError("give either --primer_melody or --primer_midi, not both")
-    if args.primer_track is not None and not args.primer_midi:
-        raise SettingsError("--primer_track is a track of --primer_midi, which is missing")
-    if args.primer_melody:
-        primer, source = _Primer(_events(args.primer_melody)), "--primer_melody"
-    elif args.primer_midi:
+    primer, source = _Primer(_events(args.primer_melody) if args.primer_melody else None), "--primer_melody"
+    if args.primer_midi:
         primer, source = _midi_primer(args.primer_midi, args.primer_track), args.primer_midi
-    else:
-        return _Primer()
-    assert primer.events is not None
-    try:
-        checked_primer(primer.events, args.num_steps)
-    except SettingsError as error:
-        raise SettingsError(f"{source}: {error}") from None
+    if args.meter:
+        from ostinato.music.meter import parse_meter
+
+        meter = parse_meter(args.meter)
+        if args.primer_midi and primer.time_signature != meter.time_signature:
+            found = "/".join(map(str, primer.time_signature))
+            raise SettingsError(f"{source}: the primer is in {found}, not in --meter={meter}; leave --meter out")
+        primer = replace(primer, time_signature=meter.time_signature, steps_per_bar=meter.steps_per_bar)
+    if primer.events is not None:
+        try:
+            checked_primer(primer.events, _num_steps(args, primer.steps_per_bar))
+        except SettingsError as error:
+            raise SettingsError(f"{source}: {error}") from None
     return primer
+
+
+def _num_steps(args: argparse.Namespace, steps_per_bar: int) -> int:
+    """How long the melodies shall be."""
+    if args.num_bars is not None:
+        return int(args.num_bars * steps_per_bar)
+    return _NUM_STEPS if args.num_steps is None else int(args.num_steps)
 
 
 def _events(text: str) -> list[int]:
@@ -167,16 +286,29 @@ def _midi_primer(path: str, track: int | None) -> _Primer:
         f"{path}: {len(found.melody)} steps of track {found.track}{name}, "
         f"{found.numerator}/{found.denominator} at {found.qpm:g} quarters a minute"
     )
-    return _Primer(found.melody, found.qpm, (found.numerator, found.denominator))
+    time_signature = (found.numerator, found.denominator)
+    return _Primer(found.melody, found.qpm, time_signature, found.melody.steps_per_bar)
 
 
-def _load(args: argparse.Namespace, path: str) -> "Bundle":
+def _model(args: argparse.Namespace) -> "tuple[Bundle, str]":
+    """What to play, and what it is called."""
+    if source := args.run_dir or args.checkpoint_file or args.bundle_file:
+        bundle = _load(source, args.config, args.hparams)
+        return bundle, bundle.config.name
+    from ostinato.shipped import BEST_MODEL, shipped_path
+
+    name = args.config or BEST_MODEL
+    bundle = _load(os.fspath(shipped_path(name)), None, args.hparams)
+    return bundle, f"the shipped model {name}"
+
+
+def _load(path: str, config: str | None, hparams_text: str) -> "Bundle":
     """The model at `path`; hparams that say otherwise than it does are refused."""
     from ostinato.bundle import load_bundle
     from ostinato.config import parse_hparams
 
-    hparams = parse_hparams(args.hparams)
-    bundle = load_bundle(path, config=args.config, hparams=hparams)
+    hparams = parse_hparams(hparams_text)
+    bundle = load_bundle(path, config=config, hparams=hparams)
     # Of its training Magenta keeps nothing that could be compared; what shapes the network has been.
     if bundle.provenance.get("made_by") != "Magenta":
         stored, asked = bundle.config.hparams, bundle.config.with_hparams(hparams).hparams
@@ -198,7 +330,7 @@ def _save_bundle(args: argparse.Namespace) -> int:
     if not args.bundle_file:
         raise SettingsError("--save_generator_bundle needs --bundle_file: the bundle to write")
     source = args.run_dir or args.checkpoint_file
-    write_bundle(_load(args, source), args.bundle_file, args.bundle_description, trained_in=source)
+    write_bundle(_load(source, args.config, args.hparams), args.bundle_file, args.bundle_description, trained_in=source)
     return 0
 
 
@@ -227,3 +359,41 @@ def _write_new(folder: Path, files: Sequence[bytes]) -> list[Path]:
             moment += timedelta(seconds=1)
         else:
             return written
+
+
+def _sounds(soundfont: str, sequences: "Sequence[NoteSequence]") -> "Iterator[NDArray[np.float32]]":
+    """The sound of each sequence, made when it is asked for: a minute of it is some 20 megabytes."""
+    if soundfont:
+        from ostinato.sound.soundfont import synthesize_with
+
+        return (synthesize_with(soundfont, sequence, sample_rate=_SAMPLE_RATE) for sequence in sequences)
+    from ostinato.sound.synthesizer import synthesize
+
+    return (synthesize(sequence, sample_rate=_SAMPLE_RATE) for sequence in sequences)
+
+
+def _write_sound(path: Path, samples: "NDArray[np.float32]") -> None:
+    from ostinato.sound.wav import write_wav
+
+    write_wav(path, samples, _SAMPLE_RATE)
+
+
+def _write_page(
+    path: str, melodies: "Sequence[Melody]", title: str, command: str, qpm: float, captions: Sequence[str]
+) -> None:
+    from ostinato.formats.atomic import atomic_writer
+    from ostinato.pages.melodies import melodies_page
+
+    page = melodies_page(melodies, title=title, command=command, qpm=qpm, captions=captions)
+    with atomic_writer(path, sync=False) as file:
+        file.write(page.encode())
+
+
+def _command(args: argparse.Namespace, seed: int) -> str:
+    """The command that makes the same melodies again: all flags that are not at their defaults, and the seed."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    defaults = vars(parser.parse_args([]))
+    chosen = {name: getattr(args, name) for name in defaults if getattr(args, name) != defaults[name]}
+    flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in (chosen | {"seed": seed}).items()]
+    return shlex.join(["ostinato", "generate", *flags])

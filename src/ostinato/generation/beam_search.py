@@ -30,7 +30,7 @@ def beam_search(
     beam_size: int = 1,
     branch_factor: int = 1,
     steps_per_iteration: int = 1,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp]]:
     """Continue melodies by the likeliest of many drawn continuations.
 
     Each output begins with `beam_size` copies of its melody. An iteration
@@ -48,7 +48,8 @@ def beam_search(
 
     Returns:
         The events of the likeliest melody of each beam, [num_outputs, num_steps],
-        and their summed log-likelihoods [num_outputs].
+        their summed log-likelihoods [num_outputs], and in which row of the last
+        batch each of them stood [num_outputs].
     """
     if branch_factor == 1:
         # As many melodies are kept as there are: no choice falls before the end.
@@ -72,4 +73,5 @@ def beam_search(
         # Stable, so that the earlier of two equally likely ones is kept.
         kept = np.argsort(-scores, axis=1, kind="stable")[:, :beam_size]
         scores = np.take_along_axis(scores, kept, axis=1)
-    return events[outputs[:, 0] * rows_per_output + kept[:, 0]], scores[:, 0]
+    rows = outputs[:, 0] * rows_per_output + kept[:, 0]
+    return events[rows], scores[:, 0], rows

@@ -1,21 +1,25 @@
 """A model to play with: continue melodies, invent them, tell how likely they are."""
 
-import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.bundle import Bundle
-from ostinato.encodings import Stepper
 from ostinato.errors import SettingsError
 from ostinato.generation.beam_search import beam_search
-from ostinato.generation.network import Network, State
-from ostinato.generation.sampling import Draws, RandomDraws, Sampling, log_softmax, require_at_least_1, softmax
-from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+from ostinato.generation.growing import begin
+from ostinato.generation.network import Network
+from ostinato.generation.sampling import Draws, Sampling, log_probabilities_of, log_softmax, require_at_least_1, softmax
+from ostinato.generation.transposition import heard_events, log_folded
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, STEPS_PER_BAR, Melody
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from ostinato.generation.trace import Recorder, Traced
+    from ostinato.music.keys import Key
 
 Events = Melody | Sequence[int] | NDArray[np.integer]
 Seed = int | np.random.Generator | None
@@ -47,6 +51,12 @@ class Model:
         branch_factor: int = 1,
         steps_per_iteration: int = 1,
         *,
+        steps_per_bar: int | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        key: str | None = None,
+        min_note: int | None = None,
+        max_note: int | None = None,
         draws: Draws | None = None,
     ) -> list[Melody]:
         """Make melodies that begin with the primer.
@@ -55,9 +65,14 @@ class Model:
         there: the primer [60] may be held on. Where the way back from the
         model's key leads out of the MIDI range, notes are folded in by octaves.
 
+        Key and range say what may be drawn, in terms of what is heard; the
+        primer is kept as it is. A model that works in one key takes the primer to
+        be in the asked one, and without a primer its melodies are moved there
+        from its own, and by octaves towards the asked range.
+
         Args:
             num_steps: length of each melody in 16th notes, the primer included.
-            primer: the first events; without one, each melody begins with a random note of the model's range.
+            primer: the first events; without one, each melody begins with a random note that may be drawn.
             temperature: above 0; below 1 for likelier melodies, above 1 for wilder ones.
             num_outputs: how many melodies, all made side by side.
             seed: a number of 0 or more, or a generator, for the same melodies again. The first melodies of a seed
@@ -65,59 +80,98 @@ class Model:
             beam_size: melodies kept of each beam; see `Sampling`.
             branch_factor: continuations drawn of each.
             steps_per_iteration: events between two choices.
+            steps_per_bar: the metre, as the length of a bar in 16th notes: 16 in 4/4, 12 in 3/4 and 6/8. A primer that
+                is a `Melody` brings its own; otherwise it is 16 where none is given.
+            top_k: draw only from so many of the most probable events; 0 draws from all.
+            top_p: draw only from the fewest most probable events that make up this share, above 0 to 1.
+            key: draw only notes of it, such as "C", "Am" or "D dorian"; see `ostinato.music.keys.parse_key`.
+            min_note: lowest MIDI pitch to draw.
+            max_note: highest MIDI pitch to draw, included.
             draws: where choices come from, in place of the seed.
 
         Returns:
             `num_outputs` melodies of `num_steps` events, in the primer's metre.
 
         Raises:
-            SettingsError: if a value is out of its range, or the primer is as long as `num_steps` or longer, holds no
-                note, or holds what is no event.
+            SettingsError: if a value is out of its range or contradicts another, no note could be drawn, or the primer
+                is as long as `num_steps` or longer, holds no note, or holds what is no event.
         """
-        sampling = Sampling(temperature, beam_size, branch_factor, steps_per_iteration)
-        require_at_least_1("num_steps", num_steps)
-        require_at_least_1("num_outputs", num_outputs)
-        given = None if primer is None else checked_primer(primer, num_steps)
-        generators = _generators(seed, num_outputs)
-        openings, melodies, semitones = self._begin(given, generators, draws or RandomDraws(generators), temperature)
-        continuations, _ = beam_search(
-            melodies,
-            num_steps - len(openings[0]),
-            num_outputs=num_outputs,
-            beam_size=sampling.beam_size,
-            branch_factor=sampling.branch_factor,
-            steps_per_iteration=sampling.steps_per_iteration,
+        sampling = _sampling(
+            temperature, beam_size, branch_factor, steps_per_iteration, top_k, top_p, key, min_note, max_note
         )
-        return [
-            Melody([*opening, *continuation], opening.start_step, opening.steps_per_bar)
-            for opening, continuation in zip(openings, _moved(continuations, -semitones).tolist(), strict=True)
-        ]
+        return self._search(num_steps, primer, num_outputs, seed, steps_per_bar, sampling, draws).melodies
 
-    def stream(self, primer: Events | None = None, temperature: float = 1.0, seed: Seed = None) -> Iterator[int]:
+    def generate_traced(
+        self,
+        num_steps: int,
+        primer: Events | None = None,
+        temperature: float = 1.0,
+        num_outputs: int = 1,
+        seed: Seed = None,
+        beam_size: int = 1,
+        branch_factor: int = 1,
+        steps_per_iteration: int = 1,
+        *,
+        steps_per_bar: int | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        key: str | None = None,
+        min_note: int | None = None,
+        max_note: int | None = None,
+        draws: Draws | None = None,
+    ) -> "list[Traced]":
+        """Make the melodies that `generate` makes of the same arguments, and tell how each event was chosen."""
+        sampling = _sampling(
+            temperature, beam_size, branch_factor, steps_per_iteration, top_k, top_p, key, min_note, max_note
+        )
+        found = self._search(num_steps, primer, num_outputs, seed, steps_per_bar, sampling, draws, traced=True)
+        assert found.recorder
+        return found.recorder.traced(found.melodies, found.primer_steps, found.rows)
+
+    def stream(
+        self,
+        primer: Events | None = None,
+        temperature: float = 1.0,
+        seed: Seed = None,
+        *,
+        steps_per_bar: int | None = None,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        key: str | None = None,
+        min_note: int | None = None,
+        max_note: int | None = None,
+    ) -> Iterator[int]:
         """Make one melody without end, an event at a time, for live use.
 
         Args:
-            primer: what to go on from; without one, the first event is a random note of the model's range.
+            primer: what to go on from; without one, the first event is a random note that may be drawn.
             temperature: above 0.
             seed: as of `generate`, whose first melody goes the same way.
+            steps_per_bar: as of `generate`.
+            top_k: as of `generate`.
+            top_p: as of `generate`.
+            key: as of `generate`.
+            min_note: as of `generate`.
+            max_note: as of `generate`.
 
         Returns:
             An iterator of the events after the primer.
 
         Raises:
-            SettingsError: if a value is out of its range, or the primer holds no note, or holds what is no event.
+            SettingsError: if a value is out of its range or contradicts another, no note could be drawn, or the primer
+                holds no note, or holds what is no event.
         """
-        Sampling(temperature)
-        given = None if primer is None else checked_primer(primer)
-        generators = _generators(seed, 1)
-        openings, melodies, semitones = self._begin(given, generators, RandomDraws(generators), temperature)
+        sampling = _sampling(temperature, 1, 1, 1, top_k, top_p, key, min_note, max_note)
+        given = _given(primer, None, steps_per_bar)
+        begun = begin(self._network, self._encoding, given, _generators(seed, 1), sampling)
 
         def events() -> Iterator[int]:
-            if given is None:
-                yield from openings[0]
+            if not given:
+                yield from begun.openings[0]
             while True:
-                drawn, _ = melodies.extend()
-                yield int(_moved(drawn, -semitones)[0])
+                drawn, _ = begun.melodies.extend()
+                log_folded(drawn, begun.semitones)
+                yield int(heard_events(drawn, begun.semitones)[0])
 
         return events()
 
@@ -147,6 +201,28 @@ class Model:
         log_probabilities = log_softmax(logits[:-1])
         return float(log_probabilities[np.arange(len(log_probabilities)), labels[1:]].sum())
 
+    def event_log_probabilities(self, melody: Events) -> NDArray[np.float64]:
+        """How likely each event of a melody is, given those before it.
+
+        Classes that stand for the same event ("as one bar ago" and the event
+        itself) count together, so that models of different encodings compare.
+
+        Args:
+            melody: n events.
+
+        Returns:
+            [n - 1], natural logarithms: of the events from the second on.
+
+        Raises:
+            SettingsError: if the events are no melody.
+        """
+        squashed, _ = self._encoding.squash(_melody(melody))
+        if len(squashed) < 2:
+            return np.zeros(0)
+        logits, _ = self._exact_network.run(self._encoding.inputs(squashed)[:-1])
+        are_it = self._encoding.class_events(squashed)[1:] == np.array(squashed.events)[1:, np.newaxis]
+        return log_probabilities_of(logits, are_it)
+
     @cached_property
     def _exact_network(self) -> Network:
         # Over some hundred steps, rounding to float32 comes to 1e-5 in a probability.
@@ -158,41 +234,76 @@ class Model:
         logits, _ = self._exact_network.run(self._encoding.inputs(squashed))
         return logits.astype(np.float64, copy=False), self._encoding.labels(squashed)
 
-    def _begin(
-        self, given: Melody | None, generators: Sequence[np.random.Generator], draws: Draws, temperature: float
-    ) -> tuple[list[Melody], "_Growing", int]:
-        """Feed an opening to as many melodies as there are generators.
+    def _search(
+        self,
+        num_steps: int,
+        primer: Events | None,
+        num_outputs: int,
+        seed: Seed,
+        steps_per_bar: int | None,
+        sampling: Sampling,
+        draws: Draws | None,
+        *,
+        traced: bool = False,
+    ) -> "_Found":
+        """What `generate` and `generate_traced` have in common."""
+        require_at_least_1("num_steps", num_steps)
+        require_at_least_1("num_outputs", num_outputs)
+        given = _given(primer, num_steps, steps_per_bar)
+        generators = _generators(seed, num_outputs)
+        begun = begin(self._network, self._encoding, given, generators, sampling, draws, traced=traced)
+        continuations, _, rows = beam_search(
+            begun.melodies,
+            num_steps - len(begun.openings[0]),
+            num_outputs=num_outputs,
+            beam_size=sampling.beam_size,
+            branch_factor=sampling.branch_factor,
+            steps_per_iteration=sampling.steps_per_iteration,
+        )
+        log_folded(continuations, begun.semitones)
+        heard = heard_events(continuations, begun.semitones).tolist()
+        melodies = [
+            Melody([*opening, *continuation], opening.start_step, opening.steps_per_bar)
+            for opening, continuation in zip(begun.openings, heard, strict=True)
+        ]
+        return _Found(melodies, len(given), rows, begun.recorder)
 
-        Returns:
-            The opening of each, the melodies in the model's key, and the semitones that they went up into it.
-        """
-        network, encoding, batch_size = self._network, self._encoding, len(generators)
-        if given is None:
-            low, high = encoding.min_pitch, encoding.max_pitch
-            notes = np.array([generator.integers(low, high) for generator in generators])
-            stepper, state = encoding.stepper(batch_size, STEPS_PER_BAR), network.initial_state(batch_size)
-            melodies = _Growing(network, stepper, state, notes, draws, temperature)
-            return [Melody([note]) for note in notes.tolist()], melodies, 0
-        squashed, semitones = encoding.squash(given)
-        *fed, last = np.array(squashed.events)[:, np.newaxis]
-        stepper, state = encoding.stepper(1, given.steps_per_bar), network.initial_state(1)
-        if fed:
-            _, state = network.run(np.concatenate([stepper.push(event) for event in fed]))
-        melodies = _Growing(network, stepper, state, last, draws, temperature)
-        return [given] * batch_size, melodies.select(np.zeros(batch_size, np.intp)), semitones
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Finished melodies.
+
+    Attributes:
+        melodies: as they are heard.
+        primer_steps: how many of their first events were given.
+        rows: where each stood at the last step.
+        recorder: of how they grew, or None.
+    """
+
+    melodies: list[Melody]
+    primer_steps: int
+    rows: NDArray[np.intp]
+    recorder: "Recorder | None"
 
 
-def checked_primer(events: Events, num_steps: int | None = None) -> Melody:
+def checked_primer(events: Events, num_steps: int | None = None, steps_per_bar: int | None = None) -> Melody:
     """The events as a primer.
 
     Args:
         events: a melody, or a list of events.
         num_steps: of the melodies that shall begin with it, the primer included; None if they have no end.
+        steps_per_bar: the metre of a list; None is 4/4. A melody brings its own, which this must not contradict.
 
     Raises:
-        SettingsError: if they are no melody, hold no note, or fill the steps.
+        SettingsError: if they are no melody, hold no note, fill the steps, or are of another metre.
     """
-    primer = _melody(events)
+    if steps_per_bar is not None:
+        _require_bar(steps_per_bar)
+    primer = _melody(events, steps_per_bar or STEPS_PER_BAR)
+    if steps_per_bar not in (None, primer.steps_per_bar):
+        raise SettingsError(
+            f"the primer's bars are {primer.steps_per_bar} steps long, not steps_per_bar={steps_per_bar}; leave it out"
+        )
     if not primer.pitches:
         raise SettingsError(
             f"the primer {list(primer)} holds no note; give it a pitch of {MIN_PITCH}..{MAX_PITCH}, "
@@ -206,55 +317,55 @@ def checked_primer(events: Events, num_steps: int | None = None) -> Melody:
     return primer
 
 
-class _Growing:
-    """Melodies that grow together, an event drawn at a time: what the search works on.
+def _sampling(
+    temperature: float,
+    beam_size: int,
+    branch_factor: int,
+    steps_per_iteration: int,
+    top_k: int,
+    top_p: float,
+    key: str | None,
+    min_note: int | None,
+    max_note: int | None,
+) -> Sampling:
+    """The choices of a caller, checked."""
+    asked_key: Key | None = None
+    if key is not None:
+        from ostinato.music.keys import parse_key
 
-    Args:
-        network: what predicts.
-        stepper, state: after all events but the last.
-        last: [B], the last event of each melody.
-        draws: chooses the next ones.
-        temperature: of the choice.
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        stepper: Stepper,
-        state: State,
-        last: NDArray[np.integer],
-        draws: Draws,
-        temperature: float,
-    ) -> None:
-        self._network = network
-        self._stepper = stepper
-        self._state = state
-        self._last = last
-        self._draws = draws
-        self._temperature = temperature
-
-    def extend(self) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
-        """Append a drawn event to each melody; returns the events [B] and their log-likelihoods [B]."""
-        logits, self._state = self._network.step(self._stepper.push(self._last), self._state)
-        log_probabilities = log_softmax(logits, self._temperature)
-        rows = np.arange(len(log_probabilities))
-        classes = self._draws.pick(np.exp(log_probabilities))
-        self._last = self._stepper.class_events()[rows, classes]
-        return self._last, log_probabilities[rows, classes]
-
-    def select(self, rows: NDArray[np.integer]) -> "_Growing":
-        """The melodies at `rows`, in that order; rows may repeat."""
-        return _Growing(
-            self._network,
-            self._stepper.select(rows),
-            self._state.select(rows),
-            self._last[rows],
-            self._draws,
-            self._temperature,
-        )
+        asked_key = parse_key(key)
+    return Sampling(
+        temperature,
+        beam_size,
+        branch_factor,
+        steps_per_iteration,
+        top_k,
+        top_p,
+        asked_key,
+        MIN_PITCH if min_note is None else min_note,
+        MAX_PITCH if max_note is None else max_note,
+    )
 
 
-def _melody(events: Events) -> Melody:
+def _require_bar(steps_per_bar: int) -> None:
+    from ostinato.music.meter import MAX_STEPS_PER_BAR
+
+    require_at_least_1("steps_per_bar", steps_per_bar)
+    if steps_per_bar > MAX_STEPS_PER_BAR:
+        raise SettingsError(f"steps_per_bar must be at most {MAX_STEPS_PER_BAR}, not {steps_per_bar}")
+
+
+def _given(primer: Events | None, num_steps: int | None, steps_per_bar: int | None) -> Melody:
+    """The checked primer; without one a melody of the metre that has no events."""
+    if primer is not None:
+        return checked_primer(primer, num_steps, steps_per_bar)
+    if steps_per_bar is None:
+        return Melody(())
+    _require_bar(steps_per_bar)
+    return Melody((), steps_per_bar=steps_per_bar)
+
+
+def _melody(events: Events, steps_per_bar: int = STEPS_PER_BAR) -> Melody:
     """The events as a melody.
 
     Raises:
@@ -264,7 +375,7 @@ def _melody(events: Events) -> Melody:
         return events
     if not isinstance(events, (list, tuple, np.ndarray)):
         raise SettingsError(f"a melody is a list of events such as [60, -2, 62, -1], not {events!r}")
-    return Melody(events)
+    return Melody(events, steps_per_bar=steps_per_bar)
 
 
 def _generators(seed: Seed, count: int) -> list[np.random.Generator]:
@@ -274,16 +385,3 @@ def _generators(seed: Seed, count: int) -> list[np.random.Generator]:
     ):
         raise SettingsError(f"seed must be a whole number of 0 or more, not {seed!r}")
     return np.random.default_rng(seed).spawn(count)
-
-
-def _moved(events: NDArray[np.integer], semitones: int) -> NDArray[np.integer]:
-    """Events with their pitches so many semitones up, and by octaves back into the MIDI range."""
-    pitches = events + semitones
-    low = pitches < MIN_PITCH
-    high = pitches > MAX_PITCH
-    folded = np.where(low, pitches % NOTES_PER_OCTAVE, pitches)
-    folded = np.where(high, MAX_PITCH + 1 - NOTES_PER_OCTAVE + (pitches - MAX_PITCH - 1) % NOTES_PER_OCTAVE, folded)
-    notes = events >= MIN_PITCH
-    if outside := np.count_nonzero((low | high) & notes):
-        _log.info("%d notes would have left the MIDI range and were moved by octaves", outside)
-    return np.where(notes, folded, events)

@@ -90,17 +90,23 @@ class Network:
             oldest=0,
         )
 
-    def step(self, inputs: Floats, state: State) -> tuple[Floats, State]:
+    @property
+    def attn_length(self) -> int:
+        """A, rows of the attention's memory; 0 without attention."""
+        return self._attention.length if self._attention else 0
+
+    def step(self, inputs: Floats, state: State, weights: Floats | None = None) -> tuple[Floats, State]:
         """Feed one step to B melodies.
 
         Args:
             inputs: [B, D].
             state: of these melodies. It is spent: its memory lives on, changed, in the new state.
+            weights: [B, A], filled with what the attention gives to each row of its memory, the oldest first.
 
         Returns:
             The logits [B, C], and the new state.
         """
-        top, state = self._advance(self._input_products(inputs), state)
+        top, state = self._advance(self._input_products(inputs), state, weights)
         return self._logits(top), state
 
     def run(self, inputs: Floats) -> tuple[Floats, State]:
@@ -131,7 +137,7 @@ class Network:
         logits += self._output_bias
         return logits
 
-    def _advance(self, products: Floats, state: State) -> tuple[Floats, State]:
+    def _advance(self, products: Floats, state: State, weights: Floats | None = None) -> tuple[Floats, State]:
         """One step, from the first layer's input products to the top [B, H] under the logits."""
         cells, outputs = [], []
         attention = self._attention
@@ -145,12 +151,12 @@ class Network:
             cells.append(cell)
             outputs.append(below)
             if attention and not attention.around_stack and number == 0:
-                below, attended = attention.advance(below, cells, outputs, state)
+                below, attended = attention.advance(below, cells, outputs, state, weights)
             if layer.residual:
                 below = below + sums[:, 4 * layer.size :]
         if attention:
             if attention.around_stack:
-                below, attended = attention.advance(below, cells, outputs, state)
+                below, attended = attention.advance(below, cells, outputs, state, weights)
             oldest = (oldest + 1) % attention.length
         return below, State(cells, outputs, attended, state.memory, state.keys, oldest)
 
@@ -250,8 +256,18 @@ class _Attention:
         """H, the width of a memory row."""
         return len(self.score)
 
-    def advance(self, below: Floats, cells: list[Floats], outputs: list[Floats], state: State) -> tuple[Floats, Floats]:
+    def advance(
+        self,
+        below: Floats,
+        cells: list[Floats],
+        outputs: list[Floats],
+        state: State,
+        told_weights: Floats | None = None,
+    ) -> tuple[Floats, Floats]:
         """One step from the output `below` of the layers inside, whose new c and h are given.
+
+        The weights [B, A] of the memory's rows, the oldest first, are written to
+        `told_weights` where there is one.
 
         Returns:
             y [B, H], which also takes the place of the oldest row of the state's memory, and a [B, H].
@@ -269,6 +285,8 @@ class _Attention:
             weights -= weights.max(axis=1, keepdims=True)
             np.exp(weights, out=weights)
             weights /= weights.sum(axis=1, keepdims=True)
+            if told_weights is not None:
+                told_weights[rows] = np.roll(weights, -state.oldest, axis=1)
             attended[rows] = (weights[:, np.newaxis] @ state.memory[rows])[:, 0]
         output = np.concatenate([below, attended], axis=1) @ self.output_kernel
         output += self.output_bias

@@ -6,12 +6,16 @@ Shapes: B melodies, C classes.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import SettingsError
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE
+
+if TYPE_CHECKING:
+    from ostinato.music.keys import Key
 
 # Random numbers are made for so many steps at a time: asking each of 1,000 generators at each step takes longer.
 _STEPS_AHEAD = 64
@@ -26,20 +30,35 @@ class Sampling:
     events, each melody of the beam has been continued `branch_factor` times and
     the `beam_size` likeliest of all are kept.
 
+    The rest says what may be drawn at all, in terms of what is heard; see
+    `constraints`. A beam is chosen by what the model holds likely, not by what is
+    likely among the allowed: otherwise it would cost nothing to lead the model to
+    where only unlikely events are allowed.
+
     Attributes:
         temperature: the logits are divided by it: below 1 makes likely events likelier, above 1 evens them out.
         beam_size: melodies kept after an iteration.
         branch_factor: continuations drawn of each melody in an iteration.
         steps_per_iteration: events drawn in an iteration; the first one takes what does not divide evenly.
+        top_k: draw from so many of the most probable events; 0 draws from all.
+        top_p: draw from the fewest most probable events that make up this share, above 0 to 1; 1 draws from all.
+        key: draw only its notes.
+        min_note: lowest note to draw, as a MIDI pitch.
+        max_note: highest note to draw, included.
 
     Raises:
-        SettingsError: if one of them is out of its range.
+        SettingsError: if one of them is out of its range, or no note could be drawn.
     """
 
     temperature: float = 1.0
     beam_size: int = 1
     branch_factor: int = 1
     steps_per_iteration: int = 1
+    top_k: int = 0
+    top_p: float = 1.0
+    key: "Key | None" = None
+    min_note: int = MIN_PITCH
+    max_note: int = MAX_PITCH
 
     def __post_init__(self) -> None:
         if not (isinstance(self.temperature, (int, float)) and 0 < self.temperature < math.inf):
@@ -48,6 +67,47 @@ class Sampling:
             )
         for name in ("beam_size", "branch_factor", "steps_per_iteration"):
             require_at_least_1(name, getattr(self, name))
+        if not _is_whole(self.top_k) or self.top_k < 0:
+            raise SettingsError(
+                f"top_k must be a whole number of 0 or more, not {self.top_k!r}; 0 draws from all events"
+            )
+        if not (isinstance(self.top_p, (int, float)) and 0 < self.top_p <= 1):
+            raise SettingsError(
+                f"top_p must be a share above 0 and up to 1, not {self.top_p!r}; 1 draws from all events"
+            )
+        if self.top_k == 1 and self.branch_factor > 1:
+            raise SettingsError(
+                f"top_k=1 draws the same events in all of branch_factor={self.branch_factor} branches; "
+                "raise top_k, or leave out the branches"
+            )
+        for name in ("min_note", "max_note"):
+            note = getattr(self, name)
+            if not _is_whole(note) or not MIN_PITCH <= note <= MAX_PITCH:
+                raise SettingsError(f"{name} must be a MIDI pitch {MIN_PITCH}..{MAX_PITCH}, not {note!r}")
+        if self.min_note > self.max_note:
+            raise SettingsError(f"min_note={self.min_note} lies above max_note={self.max_note}; exchange them")
+        if not any(map(self.allows, range(self.min_note, self.max_note + 1))):
+            raise SettingsError(f"there is no note {self.allowed_notes}; widen the range")
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether some events may not be drawn."""
+        limits_notes = self.key is not None or self.min_note > MIN_PITCH or self.max_note < MAX_PITCH
+        return limits_notes or self.top_k > 0 or self.top_p < 1
+
+    def allows(self, pitch: int) -> bool:
+        """Whether a note, as it is heard, lies within key and range."""
+        in_key = self.key is None or pitch % NOTES_PER_OCTAVE in self.key.pitch_classes
+        return in_key and self.min_note <= pitch <= self.max_note
+
+    @property
+    def allowed_notes(self) -> str:
+        """Which notes are allowed, in words: "of A minor within 60..72"."""
+        return (f"of {self.key} " if self.key else "") + f"within {self.min_note}..{self.max_note}"
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def require_at_least_1(name: str, value: object) -> None:
@@ -56,7 +116,7 @@ def require_at_least_1(name: str, value: object) -> None:
     Raises:
         SettingsError: if it is no integer of 1 or more.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+    if not _is_whole(value) or value < 1:  # type: ignore[operator]
         raise SettingsError(f"{name} must be a whole number of 1 or more, not {value!r}")
 
 
@@ -71,6 +131,23 @@ def log_softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> 
 def softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
     """Probabilities [..., C] of logits [..., C]; each row sums to 1."""
     return np.exp(log_softmax(logits, temperature))
+
+
+def log_probabilities_of(logits: NDArray[np.floating[Any]], are_it: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How likely an event is, at temperature 1.
+
+    Args:
+        logits: [n, C].
+        are_it: [n, C], which classes stand for the event; at least one in each row.
+
+    Returns:
+        [n], natural logarithms.
+    """
+    kept = np.where(are_it, log_softmax(logits), -np.inf)
+    # From the most probable class on, so that no sum underflows.
+    most: NDArray[np.float64] = kept.max(axis=1)
+    most += np.log(np.exp(kept - most[:, np.newaxis]).sum(axis=1))
+    return most
 
 
 def inverse_cdf(probabilities: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
