@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -52,33 +53,71 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_readme_command_runs_in_its_order(workplace: Path) -> None:
     commands = list(_commands())
-    assert len(commands) >= 8
+    assert len(commands) >= 15
     for command in commands:
-        # The words are run as they stand, but for the number of steps, which would take minutes.
+        if command == ["ostinato", "studio"]:
+            _runs_until_interrupted([*command, "--port=0", "--no_open"], workplace)
+            continue
+        # The words are run as they stand, but for how long they train, which would take minutes.
         quick = [re.sub(r"num_training_steps=\d+", "num_training_steps=2", word) for word in command]
+        if "learn" in quick:
+            quick.append("--num_training_steps=2")
         program = SCRIPTS / quick[0]
         assert program.exists(), f"{quick[0]} is not installed beside {sys.executable}"
         done = subprocess.run([program, *quick[1:]], cwd=workplace, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stderr}"
     made = sorted((workplace / "generated").glob("*.mid"))
-    assert len(made) == 30
+    assert len(made) == 60
     for path in made:
         # Another library's reader, so that our own mistakes cannot hide each other.
         score: Any = symusic.Score(path)
         notes = [note for track in score.tracks for note in track.notes]
         assert len({note.pitch for note in notes}) > 1, path
+    assert (workplace / "melodies.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_the_demo_goes_the_whole_road(tmp_path: Path) -> None:
-    (tmp_path / "scripts").mkdir()
-    script = (PROJECT / "scripts" / "demo").read_text(encoding="utf-8")
-    quick = script.replace("num_training_steps=400", "num_training_steps=2")
-    assert quick != script
-    (tmp_path / "scripts" / "demo").write_text(quick, encoding="utf-8")
-    shutil.copytree(PROJECT / "data", tmp_path / "data")
-    environment = os.environ | {"PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
-    subprocess.run(["sh", "scripts/demo"], cwd=tmp_path, env=environment, check=True, stdout=subprocess.DEVNULL)
+def _runs_until_interrupted(command: list[str], folder: Path) -> None:
+    """A command that serves says where, and ends well with Ctrl-C."""
+    with subprocess.Popen(
+        [SCRIPTS / command[0], *command[1:]],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    ) as server:
+        assert server.stdout is not None
+        said = ""
+        while "http://127.0.0.1:" not in said:
+            line = server.stdout.readline()
+            assert line, said
+            said += line
+        server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=20) in (0, 130), said
+
+
+def test_the_demo_plays_the_model_that_comes_along(tmp_path: Path) -> None:
+    _run_script("demo", tmp_path, {})
     assert len(list((tmp_path / "generated").glob("*.mid"))) == 10
+    assert (tmp_path / "generated" / "melodies.html").is_file()
+
+
+def test_the_road_goes_all_the_way(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "data" / "aird", tmp_path / "data" / "aird")
+    _run_script("road", tmp_path, {"num_training_steps=400": "num_training_steps=2"})
+    assert len(list((tmp_path / "road" / "generated").glob("*.mid"))) == 10
+
+
+def _run_script(name: str, folder: Path, changes: dict[str, str]) -> None:
+    """Run one of scripts/ with `folder` as the project."""
+    script = (PROJECT / "scripts" / name).read_text(encoding="utf-8")
+    for old, new in changes.items():
+        assert old in script
+        script = script.replace(old, new)
+    (folder / "scripts").mkdir()
+    (folder / "scripts" / name).write_text(script, encoding="utf-8")
+    environment = os.environ | {"PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(["sh", f"scripts/{name}"], cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.encodings import OneHotEncoding
-from ostinato.generation.transposition import heard_events, heard_table, primer_into_model, semitones_without_primer
+from ostinato.generation.transposition import (
+    heard_events,
+    heard_table,
+    opening_notes,
+    primer_into_model,
+    semitones_without_primer,
+)
 from ostinato.music.keys import parse_key
 from ostinato.music.melody import Melody
 
@@ -92,3 +98,22 @@ def test_what_is_heard_is_in_the_midi_range_and_of_its_pitch_class(semitones: in
     assert table[2:].min() >= 0
     assert table[2:].max() <= 127
     assert ((table[2:] - np.arange(128) + semitones) % 12 == 0).all()
+
+
+def test_melodies_begin_on_the_tonic_chord_in_the_middle() -> None:
+    # The middle of 48..83 is 65.5, so 54..77: C, E and G from G3 on.
+    assert opening_notes(OneHotEncoding()).tolist() == [55, 60, 64, 67, 72, 76]
+    assert opening_notes(OneHotEncoding(transpose_to_key=2)).tolist() == [54, 57, 62, 66, 69, 74]
+    assert opening_notes(OneHotEncoding(0, 128, None)).tolist() == list(range(52, 76))
+
+
+def test_melodies_begin_on_the_chord_of_the_asked_key() -> None:
+    # E dorian is heard two semitones above the model's D dorian: E, G and B are its D, F and A.
+    assert opening_notes(OneHotEncoding(), None, parse_key("E dorian"), -2).tolist() == [57, 62, 65, 69, 74, 77]
+    # Of A blues, A, C and E.
+    assert opening_notes(OneHotEncoding(), None, parse_key("A blues"), 0).tolist() == [57, 60, 64, 69, 72, 76]
+
+
+def test_where_no_note_of_the_chord_may_come_any_that_may_does() -> None:
+    assert opening_notes(OneHotEncoding(), np.array([60, 61, 62])).tolist() == [60]
+    assert opening_notes(OneHotEncoding(), np.array([61, 62])).tolist() == [61, 62]

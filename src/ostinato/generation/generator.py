@@ -72,7 +72,7 @@ class Model:
 
         Args:
             num_steps: length of each melody in 16th notes, the primer included.
-            primer: the first events; without one, each melody begins with a random note that may be drawn.
+            primer: the first events; without one, each melody begins with a random note of the model's tonic chord.
             temperature: above 0; below 1 for likelier melodies, above 1 for wilder ones.
             num_outputs: how many melodies, all made side by side.
             seed: a number of 0 or more, or a generator, for the same melodies again. The first melodies of a seed
@@ -144,7 +144,7 @@ class Model:
         """Make one melody without end, an event at a time, for live use.
 
         Args:
-            primer: what to go on from; without one, the first event is a random note that may be drawn.
+            primer: what to go on from; without one, the first event is a random note of the model's tonic chord.
             temperature: above 0.
             seed: as of `generate`, whose first melody goes the same way.
             steps_per_bar: as of `generate`.

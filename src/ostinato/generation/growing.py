@@ -12,7 +12,7 @@ from ostinato.encodings import Encoding, Stepper
 from ostinato.generation.constraints import Constraints
 from ostinato.generation.network import Network, State
 from ostinato.generation.sampling import Draws, RandomDraws, Sampling, log_softmax
-from ostinato.generation.transposition import heard_events, primer_into_model, semitones_without_primer
+from ostinato.generation.transposition import heard_events, opening_notes, primer_into_model, semitones_without_primer
 from ostinato.music.melody import Melody
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def begin(
     Args:
         network: of the model.
         encoding: of the model.
-        given: the primer; one without events lets each melody begin with a random note, in its metre.
+        given: the primer; one without events lets each melody begin with one of `opening_notes`, in its metre.
         generators: random numbers, one for each melody.
         sampling: how the melodies shall go on.
         draws: where choices come from, in place of the generators.
@@ -148,7 +148,7 @@ def begin(
             _, state = network.run(np.concatenate([stepper.push(event) for event in earlier]))
         openings = [given] * len(generators)
     else:
-        notes = constraints.notes if constraints else np.arange(encoding.min_pitch, encoding.max_pitch)
+        notes = opening_notes(encoding, constraints.notes if constraints else None, sampling.key, semitones)
         last = np.array([notes[generator.integers(len(notes))] for generator in generators])
         firsts = heard_events(last, semitones).tolist()
         openings = [Melody([note], steps_per_bar=given.steps_per_bar) for note in firsts]

@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 
 # Octaves that a melody may be moved by: more than the MIDI range holds.
 _OCTAVES = range(-11, 12)
+# Semitones above the key note.
+_MAJOR_CHORD = (0, 4, 7)
+_MINOR_CHORD = (0, 3, 7)
 
 
 def primer_into_model(primer: Melody, encoding: Encoding, key: "Key | None") -> tuple[Melody, int]:
@@ -61,6 +64,35 @@ def semitones_without_primer(encoding: Encoding, key: "Key | None", min_note: in
         return max(min_note - heard, heard - max_note, 0), abs(move), move
 
     return -min((turn + NOTES_PER_OCTAVE * octaves for octaves in _OCTAVES), key=cost)
+
+
+def opening_notes(
+    encoding: Encoding, allowed: NDArray[np.int64] | None = None, key: "Key | None" = None, semitones: int = 0
+) -> NDArray[np.int64]:
+    """The notes that a melody may begin with where no primer tells, as the model hears them.
+
+    They lie within an octave of the middle of the model's range. In the asked
+    key, or else that of a model of one key, it is the key note or the third or
+    fifth above, as in most tunes: a note drawn from the whole range would begin
+    most melodies out of their key.
+
+    Args:
+        encoding: of the model.
+        allowed: notes that may be drawn at all, at least one; None for all of the model's. Where none of them is
+            among those above, each may come.
+        key: the asked key, or None.
+        semitones: how far above what is heard the model works.
+    """
+    notes = np.arange(encoding.min_pitch, encoding.max_pitch) if allowed is None else allowed
+    middle = (encoding.min_pitch + encoding.max_pitch - 1) / 2
+    fit = np.abs(notes - middle) <= NOTES_PER_OCTAVE
+    if key is not None:
+        above_tonic = (notes - semitones - key.tonic) % NOTES_PER_OCTAVE
+        is_minor = (key.tonic + _MAJOR_CHORD[1]) % NOTES_PER_OCTAVE not in key.pitch_classes
+        fit &= np.isin(above_tonic, _MINOR_CHORD if is_minor else _MAJOR_CHORD)
+    elif encoding.transpose_to_key is not None:
+        fit &= np.isin((notes - encoding.transpose_to_key) % NOTES_PER_OCTAVE, _MAJOR_CHORD)
+    return notes[fit] if fit.any() else notes
 
 
 def heard_events(events: NDArray[np.integer], semitones: int) -> NDArray[np.integer]:

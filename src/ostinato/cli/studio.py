@@ -1,0 +1,81 @@
+"""`ostinato studio`: a local page to play with the models."""
+
+import argparse
+import contextlib
+import importlib.util
+import logging
+import os
+import sys
+import threading
+import webbrowser
+
+from ostinato.cli.flags import add_boolean
+from ostinato.errors import MissingExtraError, SettingsError
+from ostinato.studio import DEFAULT_PORT
+
+SUMMARY = "play with the models on a local page"
+
+_MAX_PORT = 65535
+
+_logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    parser.add_argument(
+        "--bundle_file",
+        default="",
+        metavar="FILES",
+        help="play these bundles too, several with commas between; the first is chosen at the start",
+    )
+    parser.add_argument(
+        "--run_dir", default="", metavar="FOLDERS", help="and the newest checkpoints of these training runs"
+    )
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where to serve; with 0.0.0.0 other machines reach it too, and anyone on them may use it",
+    )
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=DEFAULT_PORT,
+        metavar="N",
+        help=f"0 for any free one; where {DEFAULT_PORT} is taken, a free one after it is used",
+    )
+    add_boolean(parser, "--open", default=None, help="open the page in a browser; by default where there is a desktop")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+        raise MissingExtraError("the studio", "studio")
+    # Products of this size gain nothing from a second thread, which would wait for them by spinning.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+    from ostinato.studio.app import create_app
+    from ostinato.studio.models import Models
+    from ostinato.studio.security import is_loopback
+    from ostinato.studio.server import listen, make_server, url_of
+
+    if not 0 <= args.port <= _MAX_PORT:
+        raise SettingsError(f"--port must be 0 to {_MAX_PORT}, not {args.port}")
+    given = [path for paths in (args.bundle_file, args.run_dir) for path in paths.split(",") if path]
+    models = Models.shipped_and(given)
+    with listen(args.host, args.port) as bound:
+        port = bound.getsockname()[1]
+        url = url_of(args.host, port)
+        if not is_loopback(args.host):
+            _logger.warning("--host=%s: everyone who can reach this machine can use the studio", args.host)
+        print(f"the studio is at {url}; Ctrl-C ends it", flush=True)
+        if args.open or (args.open is None and _has_desktop()):
+            # Some browsers come back only when they are closed.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        with contextlib.suppress(KeyboardInterrupt):
+            make_server(create_app(models, host=args.host, port=port)).run(sockets=[bound])
+    return 0
+
+
+def _has_desktop() -> bool:
+    return sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,129 @@
+"""The models of a studio, each loaded once, when it is first asked for."""
+
+import math
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ostinato.bundle import Bundle, load_bundle, printable
+from ostinato.errors import SettingsError
+from ostinato.generation.generator import Model
+from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
+
+_MAX_NAME = 60
+
+
+class Models:
+    """Models by name; any thread may ask for them.
+
+    Args:
+        paths: where each is.
+        default: the one that plays where none is asked for.
+    """
+
+    def __init__(self, paths: Mapping[str, Path], default: str) -> None:
+        self.default = default
+        self._loaders = {name: _Loader(path) for name, path in paths.items()}
+
+    @staticmethod
+    def shipped_and(given: Iterable[str | os.PathLike[str]] = ()) -> "Models":
+        """The models that come with the package, after those at some paths, the first of which is the default.
+
+        Args:
+            given: bundles, checkpoints or run_dirs. They are read at once, so that a wrong one is known at once.
+
+        Raises:
+            OstinatoError: if one cannot be read.
+        """
+        paths: dict[str, Path] = {}
+        for path in map(Path, given):
+            whole = path.resolve()
+            paths[_free_name(whole.name if whole.is_dir() else whole.stem, paths)] = path
+        default = next(iter(paths), BEST_MODEL)
+        shipped = [name for name in SHIPPED_MODELS if shipped_path(name).is_file()]
+        models = Models({**paths, **{_free_name(name, paths): shipped_path(name) for name in shipped}}, default)
+        for name in paths:
+            models.bundle(name)
+        return models
+
+    def bundle(self, name: str | None = None) -> Bundle:
+        """Settings, arrays and provenance of a model, by default of the default.
+
+        Raises:
+            SettingsError: if none is called that.
+        """
+        return self._loader(name).bundle()
+
+    def model(self, name: str | None = None) -> Model:
+        """A model ready to play, by default the default.
+
+        Raises:
+            SettingsError: if none is called that.
+        """
+        return self._loader(name).model()
+
+    def cards(self) -> list[dict[str, Any]]:
+        """What there is to know of each, as JSON values; the highest pitch is included."""
+        return [
+            _card(name, loader.bundle()) | {"default": name == self.default} for name, loader in self._loaders.items()
+        ]
+
+    def _loader(self, name: str | None) -> "_Loader":
+        loader = self._loaders.get(self.default if name is None else name)
+        if loader is None:
+            raise SettingsError(f"no model is called {name!r}; there are {', '.join(self._loaders)}")
+        return loader
+
+
+class _Loader:
+    """One model. Whoever comes while it is loaded waits for it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._bundle: Bundle | None = None
+        self._model: Model | None = None
+
+    def bundle(self) -> Bundle:
+        with self._lock:
+            if self._bundle is None:
+                self._bundle = load_bundle(self._path)
+            return self._bundle
+
+    def model(self) -> Model:
+        with self._lock:
+            if self._model is None:
+                self._model = Model(self.bundle())
+            return self._model
+
+
+def _free_name(wanted: str, taken: Iterable[str]) -> str:
+    wanted = name = printable(wanted[:_MAX_NAME])
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}-{number}"
+    return name
+
+
+def _card(name: str, bundle: Bundle) -> dict[str, Any]:
+    config = bundle.config
+    return {
+        "name": name,
+        "description": printable(str(bundle.provenance.get("description", ""))),
+        "attention": config.hparams.attn_length > 0,
+        "min_pitch": config.encoding.min_pitch,
+        "max_pitch": config.encoding.max_pitch - 1,
+        "bits_per_step": _bits_per_step(bundle.provenance),
+    }
+
+
+def _bits_per_step(provenance: Mapping[str, Any]) -> float | None:
+    """The loss on melodies that it did not learn from, which provenance holds in nats."""
+    held_out = provenance.get("held_out")
+    loss = held_out.get("loss") if isinstance(held_out, dict) else None
+    if not isinstance(loss, (int, float)) or not math.isfinite(loss):
+        return None
+    return round(loss / math.log(2), 4)

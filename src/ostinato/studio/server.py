@@ -1,0 +1,137 @@
+"""Serving the studio: an address of its own, and no patience with connections that ask nothing."""
+
+import asyncio
+import errno
+import ipaddress
+import logging
+import socket
+from typing import Any
+
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ostinato.errors import SettingsError
+from ostinato.studio import DEFAULT_PORT
+
+HEADER_SECONDS = 10.0
+"""How long a request's first lines may take to come, and the rest of a body that was refused."""
+
+_log = logging.getLogger(__name__)
+
+_NEXT_PORTS = 20
+_MAX_CONNECTIONS = 100
+_MAX_HEADER_BYTES = 1 << 14
+_KEEP_ALIVE_SECONDS = 5
+_SHUTDOWN_SECONDS = 2
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens.
+
+    Args:
+        host: address or name of this machine.
+        port: 0 takes any free one. Where the default one is taken, a free one after it is.
+
+    Raises:
+        SettingsError: if there is no such address here, or the port is taken.
+    """
+    tried = range(port, port + _NEXT_PORTS) if port == DEFAULT_PORT else (port,)
+    for candidate in tried:
+        try:
+            family, kind, protocol, _, address = socket.getaddrinfo(
+                host, candidate, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )[0]
+            bound = _bound(family, kind, protocol, address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                continue
+            raise SettingsError(f"--host={host}, --port={candidate}: cannot listen there: {error.strerror}") from None
+        if candidate != port:
+            _log.info("port %d is taken, so this is port %d", port, candidate)
+        return bound
+    raise SettingsError(f"--port={port} is taken; choose another, or 0 for any that is free")
+
+
+def _bound(family: int, kind: int, protocol: int, address: tuple[Any, ...]) -> socket.socket:
+    bound = socket.socket(family, kind, protocol)
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where a reused address may be another program's
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(128)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def url_of(host: str, port: int) -> str:
+    """The address to open: of this machine, where the server is bound to all its addresses."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port}/"
+    if address.is_unspecified:
+        return f"http://{'[::1]' if address.version == 6 else '127.0.0.1'}:{port}/"
+    return f"http://{f'[{address}]' if address.version == 6 else address}:{port}/"
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """A server that, once it runs with a socket of `listen`, serves until Ctrl-C or SIGTERM.
+
+    It then passes the signal on to whoever else waits for it.
+    """
+    config = uvicorn.Config(
+        app,
+        http=_ImpatientProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        # Whoever says that it forwards for another could name anyone.
+        proxy_headers=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    return uvicorn.Server(config)
+
+
+class _ImpatientProtocol(H11Protocol):
+    """HTTP for clients that send a request's first lines at once; the others are hung up on."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        # Idle is h11's word for a client that has not sent all the lines before a body. One that has its answer, such
+        # as that its body is too large, may send the rest for a while, or it would not get to read the answer.
+        is_answered = self.cycle is not None and self.cycle.response_complete
+        if self.conn.their_state is not h11.IDLE and not is_answered:
+            self._forget()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _forget(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

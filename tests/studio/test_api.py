@@ -1,0 +1,304 @@
+"""The API as programs meet it: every answer is as described, and nothing that is asked breaks it."""
+
+import io
+import json
+import threading
+import wave
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import symusic
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from starlette.testclient import TestClient
+
+from midi_files import END, NOTE, midi
+from ostinato.studio import answers
+from ostinato.studio.api import Api
+from ostinato.studio.bodies import MAX_UPLOAD_BYTES
+from ostinato.studio.models import Models
+from ostinato.studio.openapi import document
+from ostinato.studio.workers import Workers
+from studio_parts import small_models, studio_client
+
+MELODY = {"events": [60, -2, 62, -2, -1, -2], "steps_per_bar": 12}
+
+
+@pytest.fixture(name="models", scope="module")
+def _models(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    return small_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(name="client", scope="module")
+def _client(models: Models) -> Iterator[TestClient]:
+    with studio_client(models) as client:
+        yield client
+
+
+def _described(response: Any) -> Any:
+    """The answer's JSON value, or its bytes, after comparing it with the API's description."""
+    operation = document()["paths"][response.request.url.path][response.request.method.lower()]
+    assert str(response.status_code) in operation["responses"], response.content
+    described = operation["responses"][str(response.status_code)]
+    if "$ref" in described:
+        described = document()["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    content_type = response.headers["content-type"]
+    assert content_type in described["content"]
+    for header in described.get("headers", {}):
+        assert header in response.headers
+    if content_type != "application/json":
+        return response.content
+    schema = described["content"][content_type]["schema"]
+    Draft202012Validator({**schema, "components": document()["components"]}).validate(response.json())
+    return response.json()
+
+
+def test_all_that_there_is_is_described_and_the_other_way_round(models: Models) -> None:
+    served = {
+        (route.path, method.lower())
+        for route in Api(models, Workers()).routes()
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+    described = {(path, method) for path, operations in document()["paths"].items() for method in operations}
+    assert served == described
+
+
+def test_the_models_and_the_limits(client: TestClient) -> None:
+    answer = _described(client.get("/api/models"))
+    assert [(model["name"], model["default"]) for model in answer["models"]] == [("plain", True), ("watchful", False)]
+    assert answer["limits"] == {
+        "max_steps": 1024,
+        "max_bars": 32,
+        "max_variations": 8,
+        "max_upload_bytes": MAX_UPLOAD_BYTES,
+    }
+
+
+def test_the_description_is_served(client: TestClient) -> None:
+    assert _described(client.get("/api/openapi.json")) == document()
+
+
+@pytest.mark.parametrize("model", [None, "plain", "watchful"])
+@pytest.mark.parametrize("primer", [None, MELODY])
+@pytest.mark.parametrize("explain", [True, False])
+def test_melodies(client: TestClient, model: str | None, primer: Any, explain: bool) -> None:
+    asked = {"num_steps": 20, "model": model, "primer": primer, "variations": 2, "seed": 7, "explain": explain}
+    answer = _described(client.post("/api/generate", json=asked))
+    assert answer["model"] == (model or "plain")
+    assert [len(each["events"]) for each in answer["variations"]] == [20, 20]
+    again = _described(client.post("/api/generate", json=asked))
+    assert again["variations"] == answer["variations"]
+    # From a step on, and further: the answer is a primer.
+    begun = {"events": answer["variations"][1]["events"][:15], "steps_per_bar": answer["steps_per_bar"]}
+    if max(begun["events"]) >= 0:
+        (further,) = _described(client.post("/api/generate", json={**asked, "primer": begun, "variations": 1}))[
+            "variations"
+        ]
+        assert (further["events"][:15], further["primer_steps"]) == (begun["events"], 15)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"num_steps": 8, "model": "other"}, "no model is called 'other'; there are plain, watchful"),
+        ({"num_steps": 8, "key": "H sharp"}, ""),
+        ({"num_steps": 8, "min_note": 70, "max_note": 60}, ""),
+        ({"num_steps": 8, "variations": 9}, "variations must be an integer of 1 to 8, not 9"),
+        ({"num_steps": 1025}, "num_steps must be an integer of 1 to 1024, not 1025"),
+    ],
+)
+def test_what_cannot_be_made_is_refused_in_a_sentence(client: TestClient, asked: Any, error: str) -> None:
+    response = client.post("/api/generate", json=asked)
+    assert response.status_code == 400
+    refusal = _described(response)["error"]
+    assert refusal.startswith(error)
+    assert "\n" not in refusal
+    assert "Traceback" not in refusal
+
+
+def test_a_primer_of_each_track(client: TestClient) -> None:
+    data = midi(f"00 ff 03 05 46 6c 75 74 65 {NOTE} {END}", f"{NOTE} {END}")
+    expected = {"events": [60, -2, -2, -2], "steps_per_bar": 16, "qpm": 120.0, "num_notes": 1, "length": 4}
+    for said in ("audio/midi", "application/octet-stream"):
+        answer = _described(client.post("/api/primer?filename=a.mid", content=data, headers={"Content-Type": said}))
+        assert answer == {"tracks": [{"track": 0, "name": "Flute", **expected}, {"track": 1, "name": "", **expected}]}
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "name"),
+    [
+        ({}, "", "the file"),
+        ({}, "?filename=My%20song.mid", "My song.mid"),
+        ({"filename": "song.mid"}, "", "song.mid"),
+        ({}, "?filename=a%0a%1bb%00", "ab"),
+        ({}, "?filename=" + "x" * 200, "x" * 100),
+    ],
+)
+def test_a_bad_file_is_refused_by_its_name(client: TestClient, headers: dict[str, str], query: str, name: str) -> None:
+    response = client.post(f"/api/primer{query}", content=b"RIFF", headers={"Content-Type": "audio/midi", **headers})
+    assert response.status_code == 400
+    assert _described(response)["error"].startswith(f"{name}: ")
+
+
+def test_too_large_a_file_is_refused(client: TestClient) -> None:
+    response = client.post("/api/primer", content=bytes(MAX_UPLOAD_BYTES + 1), headers={"Content-Type": "audio/midi"})
+    assert response.status_code == 413
+    _described(response)
+
+
+def test_one_melody_is_a_midi_file(client: TestClient) -> None:
+    response = client.post("/api/midi", json={"melodies": [MELODY], "qpm": 90, "names": ["Größe"]})
+    score: Any = symusic.Score.from_midi(_described(response))
+    assert [note.pitch for note in score.tracks[0].notes] == [60, 62]
+    assert score.tempos[0].qpm == pytest.approx(90, abs=0.001)
+    kind, _, name = response.headers["content-disposition"].partition("; filename*=UTF-8''")
+    assert (kind, unquote(name)) == ("attachment", "Größe.mid")
+
+
+def test_several_melodies_are_an_archive(client: TestClient) -> None:
+    response = client.post("/api/midi", json={"melodies": [MELODY, {"events": [70]}], "names": ["a", "a"]})
+    with zipfile.ZipFile(io.BytesIO(_described(response))) as archive:
+        assert archive.namelist() == ["a.mid", "a-2.mid"]
+        scores: list[Any] = [symusic.Score.from_midi(archive.read(name)) for name in archive.namelist()]
+    assert [score.tracks[0].notes[0].pitch for score in scores] == [60, 70]
+
+
+def test_a_melody_is_a_sound(client: TestClient) -> None:
+    response = client.post("/api/wav", json={**MELODY, "qpm": 240})
+    with wave.open(io.BytesIO(_described(response))) as sound:
+        assert sound.getnframes() / sound.getframerate() > 6 / 16
+
+
+def test_more_than_can_be_done_is_refused_and_the_rest_goes_on(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> dict[str, Any]:
+        begun.set()
+        assert go_on.wait(10)
+        return {}
+
+    monkeypatch.setattr(answers, "generate", slow)
+    with studio_client(models, Workers(threads=1, queue=0)) as client, ThreadPoolExecutor(1) as others:
+        first = others.submit(client.post, "/api/generate", json={"num_steps": 4})
+        assert begun.wait(10)
+        refused = client.post("/api/generate", json={"num_steps": 4})
+        assert refused.status_code == 503
+        assert _described(refused) == {"error": "too much is being done at once; ask again in a second"}
+        assert refused.headers["retry-after"] == "1"
+        assert client.get("/api/models").status_code == 200
+        go_on.set()
+        assert first.result().status_code == 200
+
+
+def test_a_wrong_type_and_wrong_json_are_refused(client: TestClient) -> None:
+    assert _described(client.post("/api/generate", content=b"{}"))["error"].startswith("the Content-Type must be")
+    for body in (b"", b"{", b"[]", b'{"num_steps":NaN}', b'{"num_steps":1,"num_steps":2}', b"\xff", b"[" * 9999):
+        response = client.post("/api/generate", content=body, headers={"Content-Type": "application/json"})
+        assert response.status_code == 400
+        _described(response)
+
+
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        2,
+        16,
+        60,
+        127,
+        128,
+        1024,
+        2**53,
+        10**30,
+        0.5,
+        -0.0,
+        1e300,
+        "",
+        "C",
+        "x" * 101,
+        [],
+        {},
+    ]
+)
+EVENTS = st.lists(st.integers(-2, 127), min_size=1, max_size=8)
+MELODY_SENT = st.fixed_dictionaries({"events": EVENTS}, optional={"steps_per_bar": st.integers(1, 64)})
+MAKE = st.fixed_dictionaries(
+    {"num_steps": st.integers(1, 12)},
+    optional={
+        "model": st.sampled_from(["plain", "watchful", None]),
+        "primer": MELODY_SENT | st.none(),
+        "steps_per_bar": st.integers(1, 64),
+        "variations": st.integers(1, 3),
+        "temperature": st.floats(0.1, 2),
+        "top_k": st.integers(0, 4),
+        "top_p": st.floats(0, 1, exclude_min=True),
+        "key": st.sampled_from(["C", "A minor", "F# major", "b dorian"]) | st.text(max_size=5),
+        "min_note": st.integers(0, 70),
+        "max_note": st.integers(50, 127),
+        "seed": st.integers(0, 2**53 - 1),
+        "explain": st.booleans(),
+    },
+)
+WRITE_MIDI = st.fixed_dictionaries(
+    {"melodies": st.lists(MELODY_SENT, max_size=3)},
+    optional={"qpm": st.floats(20, 400), "names": st.lists(st.text(min_size=1, max_size=5), max_size=3)},
+)
+WRITE_WAV = st.fixed_dictionaries({"events": EVENTS, "qpm": st.floats(300, 400)})
+ASKED = st.one_of(
+    st.tuples(st.just("/api/generate"), MAKE),
+    st.tuples(st.just("/api/midi"), WRITE_MIDI),
+    st.tuples(st.just("/api/wav"), WRITE_WAV),
+)
+
+
+@st.composite
+def nearly_right(draw: st.DrawFn) -> tuple[str, Any]:
+    """A path and a body: a good request, of which some values may have become odd ones."""
+    path, body = draw(ASKED)
+    for _ in range(draw(st.integers(0, 2))):
+        holder: Any = body
+        while True:
+            places = sorted(holder) if isinstance(holder, dict) else list(range(len(holder)))
+            if not places:
+                break
+            place = draw(st.sampled_from(places))
+            if isinstance(holder[place], (dict, list)) and draw(st.booleans()):
+                holder = holder[place]
+                continue
+            holder[place] = draw(ODD)
+            break
+    return path, draw(st.sampled_from([body] * 19 + [[body]]))
+
+
+@settings(deadline=None, max_examples=200)
+@given(asked=nearly_right())
+def test_whatever_json_is_asked_is_answered_or_refused(client: TestClient, asked: tuple[str, Any]) -> None:
+    path, body = asked
+    response = client.post(path, content=json.dumps(body).encode(), headers={"Content-Type": "application/json"})
+    assert response.status_code in (200, 400), response.content
+    _described(response)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    path=st.sampled_from(sorted(document()["paths"])),
+    method=st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS"]),
+    said=st.sampled_from(["application/json", "audio/midi", "text/plain", ""]),
+    body=st.binary(max_size=80) | st.just(midi(f"{NOTE} {END}")),
+)
+def test_whatever_bytes_are_sent_are_answered_or_refused(
+    client: TestClient, path: str, method: str, said: str, body: bytes
+) -> None:
+    response = client.request(method, path, content=body, headers={"Content-Type": said})
+    assert response.status_code < 500
+    if response.status_code >= 400 and method != "HEAD":
+        assert list(response.json()) == ["error"]
