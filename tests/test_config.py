@@ -30,6 +30,7 @@ def test_the_presets_are_magentas(
     assert (hparams.decay_steps, hparams.decay_rate, hparams.residual_connections) == (1000, 0.97, False)
     # What Magenta does not have is off.
     assert (hparams.warmup_steps, hparams.lr_schedule, hparams.weight_decay) == (0, "staircase", 0.0)
+    assert hparams.weight_averaging == 0.0
 
 
 def test_an_unknown_preset_names_the_known_ones() -> None:
@@ -101,6 +102,7 @@ def test_unreadable_hparams_say_how_to_write_them(text: str, message: str) -> No
         ({"warmup_steps": 0.5}, "warmup_steps must be an integer, not 0.5"),
         ({"lr_schedule": "linear"}, "lr_schedule must be one of staircase, cosine, not 'linear'"),
         ({"weight_decay": -0.1}, "weight_decay must be at least 0, not -0.1"),
+        ({"weight_averaging": 1.0}, "weight_averaging must be at least 0 and below 1, not 1.0"),
         ({"residual_connections": 1}, "residual_connections must be True or False"),
     ],
 )
@@ -141,7 +143,7 @@ def test_settings_survive_json(name: str) -> None:
 
 def test_settings_from_before_an_hparam_was_there_have_its_default() -> None:
     settings = preset("lookback_rnn").to_json()
-    for later in ("warmup_steps", "lr_schedule", "weight_decay"):
+    for later in ("warmup_steps", "lr_schedule", "weight_decay", "weight_averaging"):
         del settings["hparams"][later]
     assert Config.from_json(settings) == preset("lookback_rnn")
 

@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import re
@@ -8,12 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tiny_examples
 from ostinato.bundle import checkpoints, load_bundle
 from ostinato.cli.main import main
+from ostinato.cli.train import LiveLine
 from ostinato.config import preset
 from ostinato.formats.tfrecord import write_records
 
@@ -295,3 +298,105 @@ def test_a_file_size_limit_leaves_the_earlier_checkpoint(records: Path, tmp_path
     assert "checkpoint-00000003.safetensors: the checkpoint cannot be saved" in finished.stderr
     assert "checkpoint-00000002.safetensors is safe" in finished.stderr
     assert main(flags(run_dir, records, "--num_training_steps=3")) == 0
+
+
+def test_training_with_held_out_melodies_and_samples(
+    records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held_out = tiny_examples.write(tmp_path / "eval.tfrecord", CONFIG, tiny_examples.melodies(3, seed=1))
+    run_dir = tmp_path / "run"
+    more = [f"--eval_file={held_out}", "--eval_every=2", "--patience=1", "--sample_every=2"]
+    arguments = [*new_run(run_dir, records, "--num_training_steps=4", *more), "--hparams=" + HPARAMS]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    for step in (0, 2, 4):
+        assert f"step {step}: eval loss" in out
+    best = load_bundle(run_dir / "best")
+    assert f"{run_dir / 'best'}: the best, eval loss {best.provenance['held_out']['loss']:.4f} at step 4" in out
+    names = [f"step-{step:08d}_{number}.mid" for step in (2, 4) for number in (1, 2, 3, 4)]
+    assert sorted(path.name for path in (run_dir / "samples").iterdir()) == names
+    assert (run_dir / "samples" / names[0]).read_bytes().startswith(b"MThd")
+    # A learning rate that ruins the model.
+    ruined = [argument for argument in arguments if not argument.startswith(("--hparams", "--run_dir", "--num"))]
+    ruined += [f"--run_dir={tmp_path / 'ruined'}", f"--hparams={HPARAMS.replace('0.01', '50')}"]
+    for end in ("no better for long at step 2", "has got no better for long at step 2; a larger --patience"):
+        assert main(ruined) == 0
+        assert end in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (["--patience=2"], "--patience=2 is for --eval_file, which is missing"),
+        (["--eval", "--eval_file=x"], "leave --eval_file out"),
+        (["--lookback_distances=bars", "--init_from=x"], "--lookback_distances are the model's own with --init_from"),
+        (["--sample_every=-1"], "--sample_every=-1: must be at least 0"),
+    ],
+)
+def test_flags_that_contradict_each_other(
+    wrong: list[str], message: str, records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(new_run(tmp_path / "run", records, *wrong)) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_other_lookback_distances(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = preset("lookback_rnn").with_lookback_distances("1,2,4 bars")
+    records = tiny_examples.write(tmp_path / "bars.tfrecord", config, tiny_examples.melodies(4))
+    hparams = ["--hparams=batch_size=3,rnn_layer_sizes=[6]", "--seed=2"]
+    arguments = [*flags(tmp_path / "run", records), "--config=lookback_rnn", *hparams]
+    bars = [*arguments, "--lookback_distances=1,2,4 bars"]
+    assert main([*bars, "--num_training_steps=1"]) == 0
+    assert load_bundle(tmp_path / "run").config.encoding == config.encoding
+    assert main([*bars, "--num_training_steps=2"]) == 0
+    assert main([*flags(tmp_path / "run", records), "--num_training_steps=3"]) == 0
+    assert main([*arguments, "--lookback_distances=1,2 bars", "--num_training_steps=4"]) == 2
+    assert "encoding" in capsys.readouterr().err
+    assert main([*flags(tmp_path / "new", records), "--lookback_distances=bars"]) == 2
+    assert "--lookback_distances=bars is for --config, which is missing" in capsys.readouterr().err
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def _summary(step: int) -> Any:
+    from ostinato.training.metrics import Metrics
+    from ostinato.training.summaries import Summary
+
+    return Summary(step, 0.01, Metrics(1.25, 0.5, 0.5, 0.5, 0.5, 100), 1.0, 10.0, 5000.0, 0.0)
+
+
+def test_the_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with LiveLine(num_training_steps=20, begun=5) as line:
+        line.on_evaluation(5, _summary(5).metrics)
+        line.on_step(10, _summary(10))
+    shown = screen.getvalue()
+    assert "step 5: eval loss 1.2500" in shown
+    assert "learning rate" not in shown
+    last = shown.rstrip().splitlines()[-1].split("\r")[-1]
+    assert " 50%|" in last
+    assert "step 10, loss 1.2500, eval loss 1.2500, 5,000 events/s" in last
+
+
+def test_a_quiet_line_says_nothing_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with LiveLine(num_training_steps=20, quiet=True) as line:
+        line.on_evaluation(0, _summary(0).metrics)
+        line.on_step(10, _summary(10))
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("max_seconds", [0.0, 600.0])
+def test_the_line_of_a_training_whose_last_step_is_unknown(monkeypatch: pytest.MonkeyPatch, max_seconds: float) -> None:
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with LiveLine(max_seconds=max_seconds) as line:
+        line.on_step(1, None)
+        line.on_step(2, _summary(2))
+    assert "step 2, loss 1.2500, 5,000 events/s" in screen.getvalue()
+    assert ("%|" in screen.getvalue()) == (max_seconds > 0)

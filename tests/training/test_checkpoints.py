@@ -61,6 +61,36 @@ def test_nothing_is_lost() -> None:
             np.testing.assert_array_equal(old[name], new[name])
 
 
+def test_weights_and_their_average_stand_side_by_side() -> None:
+    averaging = CONFIG.with_hparams({"weight_averaging": 0.9})
+    weights = {name: np.full(shape, 2, np.float32) for name, shape in array_shapes(CONFIG).items()}
+    data = checkpoint(config=averaging, weights=weights).to_bytes()
+    after = Checkpoint.from_bytes(data, "memory")
+    assert after.weights is not None
+    for name, array in checkpoint().arrays.items():
+        np.testing.assert_array_equal(after.arrays[name], array)
+        np.testing.assert_array_equal(after.weights[name], weights[name])
+    # What is played is the average.
+    bundle, extra = decode_bundle(data, "memory")
+    np.testing.assert_array_equal(bundle.arrays["output.bias"], checkpoint().arrays["output.bias"])
+    np.testing.assert_array_equal(extra["training.weight.output.bias"], weights["output.bias"])
+    for wrong in (checkpoint(config=averaging), checkpoint(weights=weights)):
+        with pytest.raises(FormatError, match="without the state of its training"):
+            Checkpoint.from_bytes(wrong.to_bytes(), "memory")
+
+
+def test_a_checkpoint_from_before_averaging_was_there_is_read() -> None:
+    settings = CONFIG.to_json()
+    del settings["hparams"]["weight_averaging"]
+    data = checkpoint().to_bytes()
+    size = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:size])
+    header["__metadata__"]["ostinato.config"] = json.dumps(settings)
+    older = json.dumps(header).encode()
+    after = Checkpoint.from_bytes(len(older).to_bytes(8, "little") + older + data[size:], "memory")
+    assert (after.config, after.weights) == (CONFIG, None)
+
+
 def test_generation_reads_a_checkpoint_as_a_bundle() -> None:
     bundle, extra = decode_bundle(checkpoint().to_bytes(), "memory")
     assert bundle.provenance == {"loss": 0.5, "step": 7, "epoch": 2, "batch": 5, "seed": 2**32 - 1}
@@ -104,7 +134,7 @@ def test_a_file_that_is_cut_off_is_an_error(size: int) -> None:
 
 def test_the_newest_are_kept(tmp_path: Path) -> None:
     for step in (1, 2, 10, 9):
-        save_checkpoint(tmp_path, checkpoint(step), keep=3)
+        save_checkpoint(train_folder(tmp_path), checkpoint(step), keep=3)
     assert steps(tmp_path) == [2, 9, 10]
     assert latest_checkpoint(tmp_path) == tmp_path / "train" / "checkpoint-00000010.safetensors"
     found = stored_run(tmp_path)
@@ -115,27 +145,27 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
 def test_a_run_that_made_no_step_has_nothing_to_go_on_from(tmp_path: Path) -> None:
     assert stored_run(tmp_path) is None
     assert latest_checkpoint(tmp_path) is None
-    save_checkpoint(tmp_path, checkpoint(0), keep=3)
+    save_checkpoint(train_folder(tmp_path), checkpoint(0), keep=3)
     assert stored_run(tmp_path) is None
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_checkpoint(tmp_path, checkpoint(1), keep=1)
+    save_checkpoint(train_folder(tmp_path), checkpoint(1), keep=1)
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OstinatoError, match=r"checkpoint-00000002.*No space left.*checkpoint-00000001.* is safe"):
-        save_checkpoint(tmp_path, checkpoint(2), keep=1)
+        save_checkpoint(train_folder(tmp_path), checkpoint(2), keep=1)
     monkeypatch.undo()
     assert [path.name for path in train_folder(tmp_path).iterdir()] == ["checkpoint-00000001.safetensors"]
     assert read_checkpoint(train_folder(tmp_path) / "checkpoint-00000001.safetensors").step == 1
 
 
 def test_a_damaged_newest_checkpoint_says_what_to_do(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, checkpoint(1), keep=3)
-    newest = save_checkpoint(tmp_path, checkpoint(2), keep=3)
+    save_checkpoint(train_folder(tmp_path), checkpoint(1), keep=3)
+    newest = save_checkpoint(train_folder(tmp_path), checkpoint(2), keep=3)
     newest.write_bytes(newest.read_bytes()[:-1])
     with pytest.raises(FormatError, match=r"checkpoint-00000002.*delete this file to go on from the checkpoint before"):
         stored_run(tmp_path)

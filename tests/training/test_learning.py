@@ -91,6 +91,27 @@ def test_gradients_are_clipped_by_their_global_norm(tmp_path: Path) -> None:
     assert np.sqrt(sum(np.square(gradient).sum() for gradient in gradients)) == pytest.approx(0.01, rel=1e-3)
 
 
+def test_the_average_of_weights_forgets_them_step_by_step(tmp_path: Path) -> None:
+    # After three steps at 0.5: (w_3 + w_2 / 2 + w_1 / 4) / 1.75. What it began from counts nothing.
+    examples = tiny_examples.examples(tmp_path, CONFIG, 4)
+    batch = next(training_batches(examples, batch_size=4, seed=0, start=Position()))
+    start = fresh(CONFIG.with_hparams({"weight_averaging": 0.5}))
+    learner, plain = Learner(start, CPU, Processes()), Learner(fresh(), CPU, Processes())
+    before = learner.network.arrays()
+    assert all(np.array_equal(before[name], array) for name, array in start.arrays.items())
+    made = []
+    for _ in range(3):
+        learner.learn(batch)
+        plain.learn(batch)
+        made.append(learner.checkpoint({}))
+    for name, alone in plain.checkpoint({}).arrays.items():
+        w_1, w_2, w_3 = (after.weights[name] for after in made if after.weights is not None)
+        np.testing.assert_array_equal(w_3, alone, err_msg="training itself is as without")
+        np.testing.assert_array_equal(made[0].arrays[name], w_1)
+        np.testing.assert_allclose(made[2].arrays[name], (w_3 + w_2 / 2 + w_1 / 4) / 1.75, rtol=1e-5, atol=1e-7)
+        np.testing.assert_array_equal(learner.network.arrays()[name], made[2].arrays[name])
+
+
 def test_a_checkpoint_is_a_copy(tmp_path: Path) -> None:
     examples = tiny_examples.examples(tmp_path, CONFIG, 4)
     batch = next(training_batches(examples, batch_size=4, seed=0, start=Position()))

@@ -13,15 +13,17 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 
 import tiny_examples
-from ostinato.bundle import checkpoint_path, checkpoints, load_bundle, save_bundle
+from ostinato.bundle import Bundle, checkpoint_path, checkpoints, load_bundle, save_bundle
 from ostinato.config import Config, preset
 from ostinato.errors import DataError, FormatError, OstinatoError, SettingsError
 from ostinato.formats.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tfrecord import write_records
+from ostinato.music.melody import Melody
 from ostinato.training.batches import Position
 from ostinato.training.checkpoints import (
     Checkpoint,
     Origin,
+    best_folder,
     latest_checkpoint,
     only_job,
     read_checkpoint,
@@ -30,6 +32,7 @@ from ostinato.training.checkpoints import (
 from ostinato.training.evaluate import evaluate
 from ostinato.training.examples import Examples, load_examples
 from ostinato.training.loop import TrainReport, TrainSettings, train
+from ostinato.training.metrics import Metrics
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.summaries import Summary
 
@@ -62,7 +65,12 @@ def newest(run_dir: Path) -> Checkpoint:
 def same(one: Checkpoint, other: Checkpoint) -> bool:
     return (one.step, one.position, one.seed) == (other.step, other.position, other.seed) and all(
         mine.keys() == its.keys() and all(np.array_equal(mine[name], its[name]) for name in mine)
-        for mine, its in ((one.arrays, other.arrays), (one.means, other.means), (one.squares, other.squares))
+        for mine, its in (
+            (one.arrays, other.arrays),
+            (one.means, other.means),
+            (one.squares, other.squares),
+            (one.weights or {}, other.weights or {}),
+        )
     )
 
 
@@ -88,7 +96,10 @@ def test_at_first_the_network_guesses(examples: Examples, tmp_path: Path) -> Non
     assert report.last.metrics.loss == pytest.approx(math.log(40), abs=0.3)
 
 
-@pytest.mark.parametrize("config", [LOOKBACK, ATTENTION], ids=["lookback", "attention"])
+AVERAGING = LOOKBACK.with_hparams({"weight_averaging": 0.8})
+
+
+@pytest.mark.parametrize("config", [LOOKBACK, ATTENTION, AVERAGING], ids=["lookback", "attention", "averaging"])
 def test_a_resumed_run_is_the_uninterrupted_one_bit_for_bit(config: Config, tmp_path: Path) -> None:
     # With dropout, over the ends of epochs (3 batches each).
     examples = tiny_examples.examples(tmp_path, config, 11)
@@ -242,6 +253,109 @@ def test_what_a_killed_job_wrote_too_far_is_written_over(examples: Examples, tmp
     assert [event.step for event in scalars.Scalars("loss")] == [1, 2, 3, 4]
 
 
+def held_out_run(
+    run_dir: Path, examples: Examples, held_out: Examples, config: Config = LOOKBACK, **settings: Any
+) -> tuple[TrainReport, dict[int, float]]:
+    """Train with held-out melodies; what the evaluations found, by step."""
+    losses: dict[int, float] = {}
+
+    def on_evaluation(step: int, metrics: Metrics) -> None:
+        losses[step] = metrics.loss
+
+    arguments = {"device": "cpu", "seed": 3, **settings}
+    report = train(
+        run_dir, examples, config, TrainSettings(**arguments), held_out=held_out, on_evaluation=on_evaluation
+    )
+    return report, losses
+
+
+def stored_best(run_dir: Path) -> Checkpoint:
+    ((_, path),) = checkpoints(best_folder(run_dir))
+    return read_checkpoint(path)
+
+
+@pytest.mark.parametrize("config", [LOOKBACK, AVERAGING], ids=["plain", "averaging"])
+def test_the_model_that_did_best_on_held_out_melodies_is_kept(
+    config: Config, examples: Examples, tmp_path: Path
+) -> None:
+    held_out = tiny_examples.examples(tmp_path, config, 5, seed=1)
+    run_dir = tmp_path / "run"
+    report, losses = held_out_run(run_dir, examples, held_out, config, num_training_steps=7, eval_every=2)
+    assert list(losses) == [0, 2, 4, 6, 7]
+    assert report.best is not None
+    assert losses[report.best.step] == min(losses.values())
+    assert report.best.loss == round(min(losses.values()), 4)
+    best = stored_best(run_dir)
+    assert best.step == report.best.step
+    assert best.history["held_out"] == {"loss": report.best.loss, "step": best.step, "data": held_out.told()}
+    network = MelodyNetwork(config)
+    network.load_arrays(load_bundle(best_folder(run_dir)).arrays)
+    assert evaluate(network, held_out).loss == losses[best.step]
+    scalars = EventAccumulator(str(run_dir / "eval")).Reload()
+    assert [event.step for event in scalars.Scalars("loss")] == list(losses)
+    # Evaluation changes nothing in the training.
+    learn(tmp_path / "without", examples, 7, config)
+    assert same(newest(run_dir), newest(tmp_path / "without"))
+
+
+def test_training_ends_when_the_model_gets_no_better(tmp_path: Path, examples: Examples) -> None:
+    # A model that learns its few melodies by heart does worse and worse on others.
+    config = LOOKBACK.with_hparams({"rnn_layer_sizes": (48,), "dropout_keep_prob": 1.0, "initial_learning_rate": 0.03})
+    held_out = tiny_examples.examples(tmp_path, config, 5, seed=1)
+    settings = {"num_training_steps": 400, "eval_every": 3, "patience": 3}
+    report, losses = held_out_run(tmp_path / "run", examples, held_out, config, **settings)
+    assert (report.converged, report.stopped) == (True, False)
+    assert report.best is not None
+    assert report.step == report.best.step + 9 == max(losses)
+    # The same command once more finds nothing to do.
+    again, losses = held_out_run(tmp_path / "run", examples, held_out, config, **settings)
+    assert (again.step, again.converged, losses) == (report.step, True, {})
+    # In parts it ends where it does as a whole.
+    for steps in (3, report.step - 6, 400):
+        parts, _ = held_out_run(
+            tmp_path / "parts", examples, held_out, config, **{**settings, "num_training_steps": steps}
+        )
+    assert (parts.step, parts.best) == (report.step, report.best)
+    assert same(newest(tmp_path / "parts"), newest(tmp_path / "run"))
+
+
+def test_the_best_on_other_melodies_is_no_measure(
+    tmp_path: Path, examples: Examples, caplog: pytest.LogCaptureFixture
+) -> None:
+    held_out_run(tmp_path / "run", examples, tiny_examples.examples(tmp_path, LOOKBACK, 5), num_training_steps=2)
+    other = tiny_examples.examples(tmp_path, LOOKBACK, 4)
+    report, losses = held_out_run(tmp_path / "run", examples, other, num_training_steps=4)
+    assert "measured on other held-out data" in caplog.text
+    assert list(losses) == [2, 4]
+    assert report.best is not None
+    assert report.best.loss == round(min(losses.values()), 4)
+
+
+def test_time_ends_the_training_with_an_evaluation(tmp_path: Path, examples: Examples) -> None:
+    held_out = tiny_examples.examples(tmp_path, LOOKBACK, 5, seed=1)
+    report, losses = held_out_run(tmp_path / "run", examples, held_out, max_seconds=0.3)
+    assert (report.stopped, report.converged) == (False, False)
+    assert 0.3 <= report.seconds < 5
+    assert list(losses)[-1] == report.step > 0
+
+
+def test_sample_melodies_are_shown(tmp_path: Path, examples: Examples) -> None:
+    steps = []
+
+    def sample(bundle: Bundle) -> list[Melody]:
+        steps.append(bundle.provenance["step"])
+        assert bundle.provenance["seed"] == 3
+        return [Melody([60, 62])]
+
+    settings = TrainSettings(num_training_steps=5, sample_every=2, device="cpu", seed=3)
+    train(tmp_path / "run", examples, LOOKBACK, settings, sample=sample)
+    assert steps == [2, 4]
+    shown = EventAccumulator(str(train_folder(tmp_path / "run"))).Reload().Images("samples/1")
+    assert [image.step for image in shown] == [2, 4]
+    learn(tmp_path / "without", examples, 5)
+    assert same(newest(tmp_path / "run"), newest(tmp_path / "without"))
+
+
 def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(tmp_path: Path) -> None:
     good = [
         serialize_sequence_example(Example(*LOOKBACK.encoding.encode(melody))) for melody in tiny_examples.melodies(2)
@@ -271,6 +385,10 @@ def test_skipping_all_steps_is_an_error(examples: Examples, tmp_path: Path) -> N
         {"num_checkpoints": 0},
         {"seed": -1},
         {"seed": 1 << 63},
+        {"max_seconds": -1},
+        {"eval_every": 0},
+        {"patience": -1},
+        {"sample_every": -1},
     ],
 )
 def test_settings_that_cannot_be(wrong: dict[str, Any]) -> None:
@@ -288,7 +406,7 @@ def test_two_processes_follow_one(tmp_path: Path) -> None:
         *("train", "--config=lookback_rnn", f"--run_dir={tmp_path / 'two'}", "--device=cpu", "--seed=3"),
         f"--sequence_example_file={examples.files[0]}",
         "--hparams=batch_size=3,rnn_layer_sizes=[8],initial_learning_rate=0.01,dropout_keep_prob=1.0",
-        *("--num_training_steps=20", "--summary_frequency=1"),
+        *("--num_training_steps=20", "--summary_frequency=1", f"--eval_file={examples.files[0]}", "--eval_every=10"),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
         try:
@@ -301,5 +419,6 @@ def test_two_processes_follow_one(tmp_path: Path) -> None:
         for run in ("one", "two")
     }
     assert len(losses["two"]) == 20
+    assert [output.count(f"step {step}: eval loss") for step in (0, 10, 20)] == [1, 1, 1]
     np.testing.assert_allclose(losses["two"], losses["one"], atol=1e-4)
     assert learn(tmp_path / "two", examples, 21, config).step == 21

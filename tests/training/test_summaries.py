@@ -8,7 +8,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.tensorboard import SummaryWriter
 
 from ostinato.errors import OstinatoError
-from ostinato.training.summaries import Stretch, write_scalars
+from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
+from ostinato.training.summaries import Stretch, piano_roll, write_melodies, write_scalars
 
 
 def test_a_stretch_is_a_mean_over_its_steps() -> None:
@@ -45,3 +46,32 @@ def test_what_is_no_number_is_left_out_of_tensorboard(tmp_path: Path) -> None:
     events = EventAccumulator(str(tmp_path)).Reload()
     assert events.Tags()["scalars"] == ["loss"]
     assert [(event.step, event.value) for event in events.Scalars("loss")] == [(3, np.float32(0.5))]
+
+
+def test_a_melody_as_a_picture() -> None:
+    # Two bars of 2 steps; C4, rest, E4 held on. 6 pixels a step and a semitone, two semitones of margin.
+    picture = piano_roll(Melody([60, NOTE_OFF, 64, NO_EVENT], steps_per_bar=2))
+    assert picture.shape == (9 * 6, 4 * 6, 3)
+    paper, bar = picture[0, 1].tolist(), picture[0, 0].tolist()
+    blue = picture[6 * 6 + 1, 3].tolist()
+    assert len({tuple(paper), tuple(bar), tuple(blue)}) == 3
+    assert picture[0, 12].tolist() == bar
+    row_of_e, row_of_c = 2 * 6 + 3, 6 * 6 + 3
+    steps_of_e = [picture[row_of_e, 6 * step + 3].tolist() == blue for step in range(4)]
+    steps_of_c = [picture[row_of_c, 6 * step + 3].tolist() == blue for step in range(4)]
+    assert (steps_of_e, steps_of_c) == ([False, False, True, True], [True, False, False, False])
+
+
+def test_a_melody_without_notes_is_a_picture_too() -> None:
+    assert piano_roll(Melody([NO_EVENT] * 3)).shape == (5 * 6, 3 * 6, 3)
+
+
+def test_tensorboard_shows_sample_melodies(tmp_path: Path) -> None:
+    with SummaryWriter(str(tmp_path)) as writer:
+        write_melodies(writer, [Melody([60, NO_EVENT]), Melody([62, NOTE_OFF])], 7)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert events.Tags()["images"] == ["samples/1", "samples/2"]
+    image = events.Images("samples/2")[0]
+    assert (image.step, image.width, image.height) == (7, 12, 30)
+    text = events.Tensors("samples/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert [line[:4] for line in text.splitlines()] == ["    ", "    "]

@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         extraction,
         eval_ratio=args.eval_ratio,
         seed=args.seed,
-        transpositions=_transpositions(args.transpose),
+        transpositions=transpositions_of(args.transpose),
         dedupe=args.dedupe,
     )
     training_file, eval_file = _outputs(args)
@@ -178,7 +178,12 @@ def _build(
         )
 
 
-def _transpositions(text: str | None) -> tuple[int, ...]:
+def transpositions_of(text: str | None) -> tuple[int, ...]:
+    """The semitones that --transpose names.
+
+    Raises:
+        SettingsError: if they are not written as LOW..HIGH.
+    """
     if text is None:
         return (0,)
     limits = re.fullmatch(r"([+-]?\d{1,3})(?:\.\.([+-]?\d{1,3}))?", text.strip())

@@ -4,14 +4,17 @@ import argparse
 import contextlib
 import importlib.util
 import logging
+import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
@@ -19,10 +22,15 @@ from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
+    from ostinato.bundle import Bundle
+    from ostinato.music.melody import Melody
+    from ostinato.training.loop import TrainReport
     from ostinato.training.metrics import Metrics
     from ostinato.training.summaries import Summary
 
 SUMMARY = "train a model on examples, or with --eval evaluate it beside its training"
+
+_NUM_SAMPLES, _SAMPLE_STEPS = 4, 128  # sample melodies of 8 bars
 
 _logger = logging.getLogger(__name__)
 
@@ -31,6 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument(
         "--config", metavar="NAME", help=f"the model: {', '.join(PRESETS)}; a run that has begun knows its own"
+    )
+    parser.add_argument(
+        "--lookback_distances",
+        metavar="LIST",
+        help="what its encoding looks back to instead, as `ostinato dataset` was told",
     )
     parser.add_argument(
         "--run_dir", required=True, metavar="FOLDER", help="the run: FOLDER/train and FOLDER/eval are written"
@@ -62,6 +75,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--checkpoint_seconds", type=float, default=60, metavar="SECONDS", help="between two checkpoints"
     )
     parser.add_argument("--num_checkpoints", type=int, default=3, metavar="N", help="how many checkpoints to keep")
+    parser.add_argument(
+        "--eval_file",
+        metavar="FILES",
+        help="examples to evaluate on in the course of the training; FOLDER/best keeps the checkpoint that does best",
+    )
+    parser.add_argument(
+        "--eval_every", type=int, default=100, metavar="N", help="steps between two evaluations on --eval_file"
+    )
+    parser.add_argument(
+        "--patience",
+        type=int,
+        default=0,
+        metavar="N",
+        help="end the training after N evaluations on --eval_file that were no better than the best; 0: never",
+    )
+    parser.add_argument(
+        "--sample_every",
+        type=int,
+        default=0,
+        metavar="N",
+        help="steps between two sets of sample melodies, as MIDI in FOLDER/samples and as pictures in TensorBoard; "
+        "0: none",
+    )
     parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
     parser.add_argument(
         "--seed", type=int, metavar="N", help="decides all that is random; a new one each run if absent"
@@ -74,12 +110,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    require_pytorch()
+    if args.lookback_distances is not None and args.config is None:
+        raise SettingsError(f"--lookback_distances={args.lookback_distances} is for --config, which is missing")
+    if args.eval:
+        if args.eval_file is not None:
+            raise SettingsError("--eval evaluates on --sequence_example_file; leave --eval_file out")
+        return _evaluate(args)
+    if args.patience and args.eval_file is None:
+        raise SettingsError(f"--patience={args.patience} is for --eval_file, which is missing")
+    return _train(args)
+
+
+def require_pytorch() -> None:
+    """Make PyTorch ready to be loaded.
+
+    Raises:
+        MissingExtraError: if it is not installed.
+    """
     if any(importlib.util.find_spec(name) is None for name in ("torch", "tensorboard")):
         raise MissingExtraError("training", "train")
     # PyTorch's threads would spin while they wait for each other, some milliseconds in each operation as soon as
     # another program wants a core: a step then takes three times as long. Asleep, they lose nothing.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    return _evaluate(args) if args.eval else _train(args)
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -97,11 +150,16 @@ def _train(args: argparse.Namespace) -> int:
         num_checkpoints=args.num_checkpoints,
         device=args.device,
         seed=args.seed,
+        eval_every=args.eval_every,
+        patience=args.patience,
+        sample_every=args.sample_every,
     )
     stored = stored_run(args.run_dir)
     hparams = parse_hparams(args.hparams)
     origin = None
     if args.init_from is not None:
+        if args.lookback_distances is not None:
+            raise SettingsError("--lookback_distances are the model's own with --init_from; leave them out")
         origin = Origin(args.init_from, load_bundle(args.init_from, config=args.config, hparams=hparams))
     if stored is not None:
         config = _as_asked(stored.config, args)
@@ -110,42 +168,68 @@ def _train(args: argparse.Namespace) -> int:
     elif args.config is None:
         raise SettingsError(f"--config is missing: a new run needs one of {', '.join(PRESETS)}, or --init_from")
     else:
-        config = preset(args.config).with_hparams(hparams)
+        config = _preset(args).with_hparams(hparams)
     processes = Processes.from_environment()
     processes.share_cores()
     device = pick_device(args.device, processes)
     examples = load_examples(args.sequence_example_file, config, skip_corrupt=args.skip_corrupt)
-    begun = 0 if stored is None else stored.step
-    bar = progress(total=args.num_training_steps or None, unit="steps", initial=begun)
-
-    def on_step(step: int, summary: "Summary | None") -> None:
-        bar.update(step - bar.n)
-        if summary is not None:
-            bar.write(_line(summary), file=sys.stdout)
-            sys.stdout.flush()
-
+    held_out = None
+    if args.eval_file is not None:
+        held_out = load_examples(args.eval_file, config, skip_corrupt=args.skip_corrupt)
+    line = LiveLine(num_training_steps=args.num_training_steps, begun=0 if stored is None else stored.step)
     # A signal before all processes are there ends this one; after that it asks for a stop.
-    with bar, processes.joined(device), _stopped_by_signals(patient=processes.count > 1) as signals:
+    with line, processes.joined(device), stopped_by_signals(patient=processes.count > 1) as signals:
         report = train(
             args.run_dir,
             examples,
             config,
             settings,
+            held_out=held_out,
             origin=origin,
             processes=processes,
             stop=signals.stop,
-            on_step=on_step,
+            on_step=line.on_step,
+            on_evaluation=line.on_evaluation,
+            sample=_sampler(Path(args.run_dir) / "samples"),
         )
     if processes.rank == 0:
-        if report.step == report.first_step and not report.stopped:
-            print(f"{args.run_dir}: has made {report.step} steps; ask for more with --num_training_steps")
-        else:
-            print(
-                f"{args.run_dir}: {'stopped' if report.stopped else 'trained'} at step {report.step}, "
-                f"{report.step - report.first_step} steps in {report.seconds:.0f} s; "
-                f"{report.share_waited:.1%} of the time was spent waiting for data"
-            )
+        _tell_end(report, args)
     return signals.exit_code
+
+
+def _tell_end(report: "TrainReport", args: argparse.Namespace) -> None:
+    if report.step == report.first_step and report.converged:
+        print(f"{args.run_dir}: has got no better for long at step {report.step}; a larger --patience goes on")
+    elif report.step == report.first_step and not report.stopped:
+        print(f"{args.run_dir}: has made {report.step} steps; ask for more with --num_training_steps")
+    else:
+        ended = "stopped" if report.stopped else "no better for long" if report.converged else "trained"
+        print(
+            f"{args.run_dir}: {ended} at step {report.step}, "
+            f"{report.step - report.first_step} steps in {report.seconds:.0f} s; "
+            f"{report.share_waited:.1%} of the time was spent waiting for data"
+        )
+    if report.best is not None:
+        folder = Path(args.run_dir) / "best"
+        print(f"{folder}: the best, eval loss {report.best.loss:.4f} at step {report.best.step}")
+
+
+def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
+    """What plays a model in the course of its training, always by the run's seed, and writes MIDI files."""
+
+    def sample(bundle: "Bundle") -> "list[Melody]":
+        from ostinato.formats.midi import note_sequence_to_midi
+        from ostinato.generation.generator import Model
+
+        seed, step = bundle.provenance["seed"], bundle.provenance["step"]
+        melodies = Model(bundle).generate(_SAMPLE_STEPS, num_outputs=_NUM_SAMPLES, seed=seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, melody in enumerate(melodies, start=1):
+            path = folder / f"step-{step:08d}_{number}.mid"
+            path.write_bytes(note_sequence_to_midi(melody.to_note_sequence()))
+        return melodies
+
+    return sample
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -157,21 +241,16 @@ def _evaluate(args: argparse.Namespace) -> int:
     # First what can be told before there is a checkpoint.
     device = pick_device(args.device, Processes())
     parse_hparams(args.hparams)
-    asked = None if args.config is None else preset(args.config)
+    asked = None if args.config is None else _preset(args)
     if asked is None:
         require_records(args.sequence_example_file, skip_corrupt=args.skip_corrupt)
     else:
         examples = load_examples(args.sequence_example_file, asked, skip_corrupt=args.skip_corrupt)
 
     def on_evaluation(step: int, metrics: "Metrics") -> None:
-        print(
-            f"step {step}: eval loss {metrics.loss:.4f}, perplexity {metrics.perplexity:.3f}, "
-            f"accuracy {metrics.accuracy:.4f}, event accuracy {metrics.event_accuracy:.4f}, "
-            f"no-event accuracy {metrics.no_event_accuracy:.4f}, loss per step {metrics.loss:.4f}",
-            flush=True,
-        )
+        print(_evaluation_line(step, metrics), flush=True)
 
-    with _stopped_by_signals(patient=False) as signals:
+    with stopped_by_signals(patient=False) as signals:
         _logger.info("%s: waiting for checkpoints; Ctrl-C ends this", args.run_dir)
         stored = wait_for_run(args.run_dir, signals.stop)
         if stored is not None:
@@ -190,15 +269,86 @@ def _evaluate(args: argparse.Namespace) -> int:
     return signals.exit_code
 
 
+def _preset(args: argparse.Namespace) -> Config:
+    """The preset that --config names, with the lookback distances that are asked for."""
+    config = preset(args.config)
+    return config if args.lookback_distances is None else config.with_lookback_distances(args.lookback_distances)
+
+
 def _as_asked(stored: Config, args: argparse.Namespace) -> Config:
     """The stored config, if --config and --hparams say nothing else."""
     from ostinato.training.checkpoints import require_same
 
     asked = stored.with_hparams(parse_hparams(args.hparams))
     if args.config not in (None, stored.name):
-        asked = preset(args.config)
+        asked = _preset(args)
+    elif args.lookback_distances is not None:
+        asked = asked.with_lookback_distances(args.lookback_distances)
     require_same(stored, asked, args.run_dir)
     return stored
+
+
+class LiveLine:
+    """How a training goes: on a terminal a line that is kept up to date, else a line for each summary.
+
+    Evaluations have a line each in both. Use it as a context manager.
+    """
+
+    def __init__(
+        self, *, num_training_steps: int = 0, max_seconds: float = 0, begun: int = 0, quiet: bool = False
+    ) -> None:
+        """Begin the line.
+
+        Args:
+            num_training_steps: after which the training ends; 0 if it is not known.
+            max_seconds: the time after which it ends; without both there is no time to go.
+            begun: steps made before.
+            quiet: nothing but the line on a terminal.
+        """
+        self._quiet = quiet
+        self._by_time = max_seconds > 0 and num_training_steps == 0
+        self._on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
+        total = math.ceil(max_seconds) if self._by_time else num_training_steps or None
+        bar_format = "{elapsed}{postfix}" if total is None else "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
+        self._bar = progress(total=total, unit="steps", initial=0 if self._by_time else begun, bar_format=bar_format)
+        self._began = time.monotonic()
+        self._summary = self._eval_loss = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+
+    def on_step(self, step: int, summary: "Summary | None") -> None:
+        """Tell of a step."""
+        if summary is not None:
+            self._summary = (
+                f", loss {summary.metrics.loss:.4f}{self._eval_loss}, {summary.events_per_second:,.0f} events/s"
+            )
+            if not self._on_terminal and not self._quiet:
+                self._write(_line(summary))
+        self._bar.set_postfix_str(f"step {step}{self._summary}", refresh=False)
+        made = min(time.monotonic() - self._began, self._bar.total) if self._by_time else step
+        self._bar.update(made - self._bar.n)
+
+    def on_evaluation(self, step: int, metrics: "Metrics") -> None:
+        """Tell of an evaluation."""
+        self._eval_loss = f", eval loss {metrics.loss:.4f}"
+        if not self._quiet:
+            self._write(_evaluation_line(step, metrics))
+
+    def _write(self, text: str) -> None:
+        self._bar.write(text, file=sys.stdout)
+        sys.stdout.flush()
+
+
+def _evaluation_line(step: int, metrics: "Metrics") -> str:
+    return (
+        f"step {step}: eval loss {metrics.loss:.4f}, perplexity {metrics.perplexity:.3f}, "
+        f"accuracy {metrics.accuracy:.4f}, event accuracy {metrics.event_accuracy:.4f}, "
+        f"no-event accuracy {metrics.no_event_accuracy:.4f}, loss per step {metrics.loss:.4f}"
+    )
 
 
 def _line(summary: "Summary") -> str:
@@ -211,21 +361,21 @@ def _line(summary: "Summary") -> str:
 
 
 @dataclass(slots=True)
-class _Signals:
-    """What came while the work went on."""
+class Signals:
+    """What came while the work went on: whether a stop was asked for, and the exit code that says so."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     exit_code: int = 0
 
 
 @contextlib.contextmanager
-def _stopped_by_signals(*, patient: bool) -> Iterator[_Signals]:
+def stopped_by_signals(*, patient: bool) -> Iterator[Signals]:
     """For the time of a block, let Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C ends it at once.
 
     Args:
         patient: pass over any second signal: torchrun sends its own after the terminal's.
     """
-    signals = _Signals()
+    signals = Signals()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         if signals.stop.is_set() and number == signal.SIGINT and not patient:

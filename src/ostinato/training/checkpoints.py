@@ -7,6 +7,10 @@ with these arrays more, by the names of the arrays they belong to:
 |-------------------------|-------------------------------------------------|
 | training.mean.{array}   | Adam's running mean of the gradient             |
 | training.square.{array} | Adam's running mean of the squared gradient     |
+| training.weight.{array} | the weight itself, where the run averages them  |
+
+A run that averages its weights (hparam weight_averaging) has the averages as
+the bundle's arrays, for these are what is played and evaluated.
 
 and with the rest in the provenance: step, epoch and batch (both counted from 0,
 the next one to come), seed, data files and number of melodies, seconds trained,
@@ -16,7 +20,8 @@ its own training, in words. Every random number of a run comes from
 its seed and the step, so the seed is the state of all generators.
 
 `run_dir/train/` holds the checkpoints, `settings.json` to read by eye, and
-`lock`, which a job holds while it runs.
+`lock`, which a job holds while it runs. `run_dir/best/` holds the checkpoint
+that did best on held-out melodies, where there are some.
 """
 
 import contextlib
@@ -51,6 +56,7 @@ from ostinato.training.batches import Position
 
 _MEAN = f"{TRAINING_PREFIX}mean."
 _SQUARE = f"{TRAINING_PREFIX}square."
+_WEIGHT = f"{TRAINING_PREFIX}weight."
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +65,14 @@ class Checkpoint:
 
     Attributes:
         config: the model's settings.
-        arrays: its arrays, by the names of `ostinato.bundle`.
+        arrays: what is played, by the names of `ostinato.bundle`.
         means: Adam's running means of the gradients, by the same names.
         squares: Adam's running means of the squared gradients, by the same names.
         step: steps made.
         position: where the training data goes on.
         seed: decides all that is random, with the step.
         history: JSON values that tell how the run went; nothing depends on them.
+        weights: what training goes on from, by the same names, where `arrays` is the average; None where that is them.
     """
 
     config: Config
@@ -76,16 +83,17 @@ class Checkpoint:
     position: Position
     seed: int
     history: Mapping[str, Any] = field(default_factory=dict)
+    weights: Mapping[str, NDArray[np.float32]] | None = None
 
     def to_bytes(self) -> bytes:
         """The checkpoint as a file."""
         place = {"step": self.step, "epoch": self.position.epoch, "batch": self.position.batch, "seed": self.seed}
-        moments = {
+        state = {
             prefix + name: array
-            for prefix, arrays in ((_MEAN, self.means), (_SQUARE, self.squares))
+            for prefix, arrays in ((_MEAN, self.means), (_SQUARE, self.squares), (_WEIGHT, self.weights or {}))
             for name, array in arrays.items()
         }
-        return encode_bundle(Bundle(self.config, self.arrays, {**self.history, **place}), moments)
+        return encode_bundle(Bundle(self.config, self.arrays, {**self.history, **place}), state)
 
     @staticmethod
     def from_bytes(data: bytes, source: str) -> "Checkpoint":
@@ -102,16 +110,21 @@ class Checkpoint:
         history = dict(bundle.provenance) if isinstance(bundle.provenance, dict) else {}
         place = [history.pop(name, None) for name in ("step", "epoch", "batch", "seed")]
         shapes = array_shapes(bundle.config)
-        if extra.keys() != {prefix + name for prefix in (_MEAN, _SQUARE) for name in shapes} or not all(
+        kinds = (_MEAN, _SQUARE, _WEIGHT) if bundle.config.hparams.weight_averaging else (_MEAN, _SQUARE)
+        if extra.keys() != {kind + name for kind in kinds for name in shapes} or not all(
             isinstance(value, int) and value >= 0 for value in place
         ):
             raise FormatError(f"{source}: a model without the state of its training; no run can go on from it")
-        means, squares = ({name: extra[prefix + name] for name in shapes} for prefix in (_MEAN, _SQUARE))
-        for moments in (means, squares):
-            if any(moments[name].shape != shapes[name] or moments[name].dtype != np.float32 for name in shapes):
-                raise FormatError(f"{source}: the optimizer's arrays are of another shape or type than the model's")
+        state = [{name: extra[kind + name] for name in shapes} for kind in kinds]
+        for arrays in state:
+            if any(arrays[name].shape != shapes[name] or arrays[name].dtype != np.float32 for name in shapes):
+                raise FormatError(f"{source}: the arrays of its training are of another shape or type than the model's")
+        means, squares, *weights = state
         step, epoch, batch, seed = place
-        return Checkpoint(bundle.config, bundle.arrays, means, squares, step, Position(epoch, batch), seed, history)
+        position = Position(epoch, batch)
+        return Checkpoint(
+            bundle.config, bundle.arrays, means, squares, step, position, seed, history, weights[0] if weights else None
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,6 +153,11 @@ class Origin:
 def train_folder(run_dir: str | os.PathLike[str]) -> Path:
     """Where the training job of a run writes."""
     return Path(run_dir) / "train"
+
+
+def best_folder(run_dir: str | os.PathLike[str]) -> Path:
+    """Where the checkpoint of a run stands that did best on held-out melodies."""
+    return Path(run_dir) / "best"
 
 
 def latest_checkpoint(run_dir: str | os.PathLike[str]) -> Path | None:
@@ -172,11 +190,11 @@ def stored_run(run_dir: str | os.PathLike[str]) -> Checkpoint | None:
     return checkpoint if checkpoint is not None and checkpoint.step > 0 else None
 
 
-def save_checkpoint(run_dir: str | os.PathLike[str], checkpoint: Checkpoint, keep: int) -> Path:
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
     """Write a checkpoint, whole or not at all, and delete all but the newest.
 
     Args:
-        run_dir: the run.
+        folder: of a run, `train_folder` or `best_folder`.
         checkpoint: what to write.
         keep: how many to keep, at least 1.
 
@@ -186,7 +204,6 @@ def save_checkpoint(run_dir: str | os.PathLike[str], checkpoint: Checkpoint, kee
     Raises:
         OstinatoError: if it cannot be written; those before it are as they were.
     """
-    folder = train_folder(run_dir)
     path = checkpoint_path(folder, checkpoint.step)
     before = [earlier for _, earlier in checkpoints(folder) if earlier != path]
     try:
@@ -268,7 +285,7 @@ def only_job(run_dir: str | os.PathLike[str]) -> Iterator[None]:
                 f"{os.fspath(run_dir)}: another training job is at work in this run_dir; "
                 "stop it first, or choose another --run_dir"
             )
-        for half_written in folder.glob(".*.tmp"):
+        for half_written in (*folder.glob(".*.tmp"), *best_folder(run_dir).glob(".*.tmp")):
             half_written.unlink(missing_ok=True)
         yield
 

@@ -125,7 +125,8 @@ def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -
     paths = expand_paths(pattern)
     smallest = np.min_scalar_type(config.encoding.num_classes - 1)
     size = config.encoding.input_size
-    inputs, labels, right = [], [], []
+    inputs, right = [], []
+    labels: list[NDArray[np.unsignedinteger]] = []
     for source, example in _read(paths, skip_corrupt=skip_corrupt):
         _check(example, config, source)
         if len(labels) == 0:

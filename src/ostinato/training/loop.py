@@ -8,9 +8,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from ostinato.bundle import Bundle
 from ostinato.config import Config
 from ostinato.errors import DataError, SettingsError
+from ostinato.music.melody import Melody
 from ostinato.training.batches import Position, Prefetched, training_batches
 from ostinato.training.checkpoints import (
     Checkpoint,
@@ -32,12 +32,13 @@ from ostinato.training.checkpoints import (
     train_folder,
     write_settings,
 )
+from ostinato.training.early_stopping import Best, EarlyStopping
 from ostinato.training.examples import Examples
 from ostinato.training.learning import Learner, out_of_memory_explained, pick_device
-from ostinato.training.metrics import no_event_class
+from ostinato.training.metrics import Metrics, no_event_class
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.processes import Processes
-from ostinato.training.summaries import Stretch, Summary, write_scalars
+from ostinato.training.summaries import Stretch, Summary, write_melodies, write_scalars
 
 _logger = logging.getLogger(__name__)
 
@@ -55,6 +56,10 @@ class TrainSettings:
         num_checkpoints: how many checkpoints to keep.
         device: "auto", "cpu", "cuda" or "mps".
         seed: decides all that is random; None for a new one each run. A run keeps its own.
+        max_seconds: how long a call of `train` may train; 0 is without end.
+        eval_every: steps from one evaluation on held-out melodies to the next, where there are some.
+        patience: how many evaluations in a row may be no better than the best before training ends; 0 is any number.
+        sample_every: steps from one set of sample melodies to the next; 0 is never.
     """
 
     num_training_steps: int = 0
@@ -63,6 +68,10 @@ class TrainSettings:
     num_checkpoints: int = 3
     device: str = "auto"
     seed: int | None = None
+    max_seconds: float = 0
+    eval_every: int = 100
+    patience: int = 0
+    sample_every: int = 0
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -71,6 +80,10 @@ class TrainSettings:
             ("checkpoint_seconds", 0),
             ("num_checkpoints", 1),
             ("seed", 0),
+            ("max_seconds", 0),
+            ("eval_every", 1),
+            ("patience", 0),
+            ("sample_every", 0),
         ):
             value = getattr(self, name)
             if value is not None and not value >= least:
@@ -90,6 +103,8 @@ class TrainReport:
         last: the last summary, if there was one.
         seconds: how long it trained.
         share_waited: share of that time that the step waited for data.
+        best: the best evaluation on held-out melodies, whose checkpoint `run_dir/best` holds; None without any.
+        converged: it ended because the model got no better on them.
     """
 
     first_step: int
@@ -98,6 +113,8 @@ class TrainReport:
     last: Summary | None
     seconds: float
     share_waited: float
+    best: Best | None = None
+    converged: bool = False
 
 
 def train(
@@ -106,10 +123,13 @@ def train(
     config: Config,
     settings: TrainSettings,
     *,
+    held_out: Examples | None = None,
     origin: Origin | None = None,
     processes: Processes | None = None,
     stop: threading.Event | None = None,
     on_step: Callable[[int, Summary | None], None] | None = None,
+    on_evaluation: Callable[[int, Metrics], None] | None = None,
+    sample: Callable[[Bundle], Sequence[Melody]] | None = None,
 ) -> TrainReport:
     """Train a model, or go on with the training of one.
 
@@ -117,15 +137,23 @@ def train(
     run that was stopped, or killed, goes on from its newest checkpoint and ends,
     on the CPU, bit for bit where it would have without that.
 
+    With held-out melodies the model is evaluated as it begins, every
+    `eval_every` steps and at the end; `run_dir/best` keeps the checkpoint that
+    did best, and `patience` ends the training once it gets no better.
+
     Args:
         run_dir: the run's folder.
         examples: what to learn from.
         config: the model; where the run has begun, it must be the stored one.
         settings: how long, how fast, where.
+        held_out: melodies that the model does not learn from, to evaluate it on.
         origin: the model to begin from; random values if None. Where the run has begun, it must be the same one.
         processes: this process among those of the job, joined; alone if None.
         stop: ends the training after the running step, with a checkpoint, once it is set.
         on_step: called after each step, in process 0, with its number, and with a summary where one was made.
+        on_evaluation: called after each evaluation, in process 0, with the step.
+        sample: called every `sample_every` steps, in process 0, with the model as it is; the melodies that it makes are
+            shown in TensorBoard.
 
     Raises:
         SettingsError: if the config, the seed or the origin contradict the run's, or there is no such device.
@@ -135,11 +163,12 @@ def train(
     """
     processes = processes or Processes()
     device = pick_device(settings.device, processes)
-    if examples.lengths.max() <= config.hparams.skip_first_n_losses:
-        raise DataError(
-            f"hparam skip_first_n_losses is {config.hparams.skip_first_n_losses}, but the longest example has "
-            f"{examples.lengths.max()} steps: none would count"
-        )
+    for some in (examples, held_out):
+        if some is not None and some.lengths.max() <= config.hparams.skip_first_n_losses:
+            raise DataError(
+                f"hparam skip_first_n_losses is {config.hparams.skip_first_n_losses}, but the longest example has "
+                f"{some.lengths.max()} steps: none would count"
+            )
     with contextlib.ExitStack() as block:
         block.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
         start = None
@@ -152,15 +181,26 @@ def train(
         assert start is not None
         if 0 < settings.num_training_steps <= start.step:
             return TrainReport(start.step, start.step, False, None, 0.0, 0.0)
-        writer = None
+        writer = watch = None
         if processes.rank == 0:
             _greet(run_dir, start, examples, settings, device, processes)
             # What a killed job wrote after its last checkpoint is about to be written again.
             writer = SummaryWriter(str(train_folder(run_dir)), purge_step=start.step + 1)
             block.callback(writer.close)
+            if held_out is not None:
+                watch = EarlyStopping(
+                    run_dir,
+                    held_out,
+                    first_step=start.step,
+                    eval_every=settings.eval_every,
+                    patience=settings.patience,
+                )
+                block.callback(watch.close)
         with out_of_memory_explained(config.hparams, device):
-            job = _Job(run_dir, examples, settings, Learner(start, device, processes), start, processes, writer)
-            return job.run(stop or threading.Event(), on_step)
+            learner = Learner(start, device, processes)
+            job = _Job(run_dir, examples, settings, learner, start, processes, writer, watch)
+            callbacks = _Callbacks(on_step, on_evaluation, sample)
+            return job.run(stop or threading.Event(), callbacks)
 
 
 def _start(
@@ -184,8 +224,9 @@ def _start(
     else:
         arrays, history = dict(Bundle(config, origin.bundle.arrays).arrays), {"init_from": origin.told()}
     zeros = {name: np.zeros_like(array) for name, array in arrays.items()}
-    start = Checkpoint(config, arrays, zeros, zeros, step=0, position=Position(), seed=seed, history=history)
-    save_checkpoint(run_dir, start, settings.num_checkpoints)
+    weights = arrays if config.hparams.weight_averaging else None
+    start = Checkpoint(config, arrays, zeros, zeros, 0, Position(), seed, history, weights)
+    save_checkpoint(train_folder(run_dir), start, settings.num_checkpoints)
     return start
 
 
@@ -198,7 +239,7 @@ def _greet(
     processes: Processes,
 ) -> None:
     """Say what is about to happen, and write it beside the run."""
-    data = _data(examples)
+    data = examples.told()
     what = {**asdict(settings), "seed": start.seed, "device": str(device), "num_processes": processes.count}
     origin = start.history.get("init_from")
     write_settings(run_dir, {"config": start.config.to_json(), "init_from": origin, "training": what, "data": data})
@@ -215,12 +256,13 @@ def _greet(
         _logger.warning(f"the data differ from those this run was trained on before: {before}, now {data}")
 
 
-def _data(examples: Examples) -> dict[str, Any]:
-    return {
-        "files": [Path(file).name for file in examples.files],
-        "num_melodies": len(examples),
-        "num_steps": int(examples.lengths.sum()),
-    }
+@dataclass(frozen=True, slots=True)
+class _Callbacks:
+    """Whom a job tells how it goes; see `train`."""
+
+    on_step: Callable[[int, Summary | None], None] | None
+    on_evaluation: Callable[[int, Metrics], None] | None
+    sample: Callable[[Bundle], Sequence[Melody]] | None
 
 
 class _Job:
@@ -235,18 +277,19 @@ class _Job:
         start: Checkpoint,
         processes: Processes,
         writer: SummaryWriter | None,
+        watch: EarlyStopping | None,
     ) -> None:
         self._run_dir, self._examples, self._settings = run_dir, examples, settings
-        self._learner, self._start, self._processes, self._writer = learner, start, processes, writer
+        self._learner, self._start, self._processes = learner, start, processes
+        self._writer, self._watch = writer, watch
         self._no_event = no_event_class(start.config.encoding)
         self._num_classes = start.config.encoding.num_classes
         self._last: Summary | None = None
+        self._began = time.perf_counter()
 
-    def run(self, stop: threading.Event, on_step: Callable[[int, Summary | None], None] | None) -> TrainReport:
+    def run(self, stop: threading.Event, callbacks: _Callbacks) -> TrainReport:
         learner, settings, hparams = self._learner, self._settings, self._start.config.hparams
-        began = saved = time.perf_counter()
-        saved_step = learner.step
-        stopped = False
+        saved, saved_step = self._began, learner.step
         order = training_batches(
             self._examples,
             batch_size=hparams.batch_size,
@@ -257,35 +300,57 @@ class _Job:
             num_processes=self._processes.count,
         )
         with Prefetched(order) as batches:
+            if self._watch is not None and self._watch.best is None:
+                self._evaluate(callbacks)
             stretch, waited = Stretch(self._num_classes), 0.0
-            while not self._done() and not (stopped := self._processes.in_any(stop.is_set())):
+            while not self._done() and not self._processes.in_any(stop.is_set() or self._timed_out() or self._over()):
                 rate = learner.next_learning_rate
                 batch = next(batches)
                 stretch.add(learner.step + 1, batch.records, *learner.learn(batch))
-                now = time.perf_counter()
-                save = now - saved >= settings.checkpoint_seconds
+                save = time.perf_counter() - saved >= settings.checkpoint_seconds
                 summarize = learner.step % settings.summary_frequency == 0 or self._done()
+                evaluate = self._watch is not None and learner.step % settings.eval_every == 0
                 # Reading waits for the device, and lets it run dry; on the CPU nothing is lost.
-                if save or summarize or learner.device.type == "cpu":
+                if save or summarize or evaluate or learner.device.type == "cpu":
                     stretch.read()
                 summary = None
                 if summarize:
                     summary = self._summarize(stretch, rate, batches.seconds_waited - waited)
                     stretch, waited = Stretch(self._num_classes), batches.seconds_waited
+                if evaluate:
+                    self._evaluate(callbacks)
+                if settings.sample_every and learner.step % settings.sample_every == 0:
+                    self._sample(callbacks)
                 if save:
-                    self._save(now - began)
+                    self._save()
                     saved, saved_step = time.perf_counter(), learner.step
-                if on_step is not None and self._processes.rank == 0:
-                    on_step(learner.step, summary)
+                if callbacks.on_step is not None and self._processes.rank == 0:
+                    callbacks.on_step(learner.step, summary)
             stretch.read()
-            seconds = time.perf_counter() - began
+            stopped = not (self._done() or self._timed_out() or self._over())
             if learner.step > saved_step:
-                self._save(seconds)
+                self._save()
+            # Who asks for a stop does not wait for an evaluation.
+            if self._watch is not None and not stopped and learner.step != self._watch.last_step:
+                self._evaluate(callbacks)
+            seconds = self._seconds()
             share_waited = batches.seconds_waited / seconds
-        return TrainReport(self._start.step, learner.step, stopped, self._last, seconds, share_waited)
+        best = None if self._watch is None else self._watch.best
+        return TrainReport(
+            self._start.step, learner.step, stopped, self._last, seconds, share_waited, best, converged=self._over()
+        )
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._began
 
     def _done(self) -> bool:
         return 0 < self._settings.num_training_steps <= self._learner.step
+
+    def _timed_out(self) -> bool:
+        return 0 < self._settings.max_seconds <= self._seconds()
+
+    def _over(self) -> bool:
+        return self._watch is not None and self._watch.is_over(self._learner.step)
 
     def _summarize(self, stretch: Stretch, rate: float, seconds_waited: float) -> Summary:
         totals = self._processes.summed(torch.from_numpy(stretch.totals)).numpy()
@@ -295,21 +360,39 @@ class _Job:
         self._last = summary
         return summary
 
-    def _save(self, seconds: float) -> None:
+    def _evaluate(self, callbacks: _Callbacks) -> None:
+        assert self._watch is not None
+        metrics = self._watch.evaluate(self._learner, self._history())
+        if callbacks.on_evaluation is not None:
+            callbacks.on_evaluation(self._learner.step, metrics)
+
+    def _sample(self, callbacks: _Callbacks) -> None:
+        if callbacks.sample is None or self._writer is None:
+            return
+        provenance = {**self._history(), "step": self._learner.step, "seed": self._start.seed}
+        bundle = Bundle(self._start.config, self._learner.network.arrays(), provenance)
+        write_melodies(self._writer, callbacks.sample(bundle), self._learner.step)
+
+    def _save(self) -> None:
         if self._processes.rank != 0:
             return
+        checkpoint = self._learner.checkpoint(self._history())
+        path = save_checkpoint(train_folder(self._run_dir), checkpoint, self._settings.num_checkpoints)
+        _logger.debug("saved %s", path)
+        if self._writer is not None:
+            self._writer.flush()
+
+    def _history(self) -> dict[str, Any]:
+        """What a checkpoint is to tell of the run so far."""
         before = self._start.history.get("seconds")
         history: dict[str, Any] = {
             **self._start.history,
             "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-            "seconds": round(seconds + (before if isinstance(before, int | float) else 0), 1),
-            "data": _data(self._examples),
+            "seconds": round(self._seconds() + (before if isinstance(before, int | float) else 0), 1),
+            "data": self._examples.told(),
         }
         if self._last is not None:
             metrics = asdict(self._last.metrics)
             # JSON has no NaN, the accuracy over no steps.
             history["metrics"] = {name: value for name, value in metrics.items() if not math.isnan(value)}
-        path = save_checkpoint(self._run_dir, self._learner.checkpoint(history), self._settings.num_checkpoints)
-        _logger.debug("saved %s", path)
-        if self._writer is not None:
-            self._writer.flush()
+        return history

@@ -1,4 +1,4 @@
-"""What is told of training: a few numbers for each stretch of steps, and TensorBoard files."""
+"""What is told of training: a few numbers for each stretch of steps, sample melodies, and TensorBoard files."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,13 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from ostinato.errors import OstinatoError
+from ostinato.music.melody import Melody
+from ostinato.music.render import note_spans, text_roll
 from ostinato.training.metrics import Metrics, metrics_of
+
+_STEP_WIDTH, _ROW_HEIGHT = 6, 6  # pixels of a 16th note and of a semitone
+_MARGIN = 2  # semitones above the highest note and below the lowest
+_PAPER, _BARS, _NOTES, _ONSETS = (251, 250, 247), (201, 195, 182), (42, 111, 151), (22, 64, 89)  # red, green, blue
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,7 @@ class Summary:
         learning_rate: of that step.
         metrics: means over the stretch, with dropout.
         gradient_norm: mean global norm before clipping.
-        steps_per_second: over the stretch, checkpoints included.
+        steps_per_second: over the stretch, checkpoints and evaluations included.
         events_per_second: real steps of melodies, padding not counted.
         share_waited: share of the time that the step waited for data.
     """
@@ -112,3 +118,31 @@ def write_scalars(writer: SummaryWriter, values: Mapping[str, float], step: int)
     for tag, value in values.items():
         if not np.isnan(value):
             writer.add_scalar(tag, value, step)
+
+
+def write_melodies(writer: SummaryWriter, melodies: Sequence[Melody], step: int) -> None:
+    """Write sample melodies for TensorBoard: each as a picture, and all as text."""
+    for number, melody in enumerate(melodies, start=1):
+        writer.add_image(f"samples/{number}", piano_roll(melody), step, dataformats="HWC")
+    # Markdown shows lines that are indented as they are.
+    writer.add_text("samples", "\n".join(f"    {text_roll(melody)}" for melody in melodies), step)
+
+
+def piano_roll(melody: Melody) -> NDArray[np.uint8]:
+    """A melody as a picture: time from left to right, pitch from bottom to top, a line at each bar.
+
+    Returns:
+        Red, green and blue, [height, width, 3]; 6 pixels a step and a semitone.
+    """
+    spans = note_spans(melody)
+    highest = max((pitch for pitch, _, _ in spans), default=0) + _MARGIN
+    lowest = min((pitch for pitch, _, _ in spans), default=0) - _MARGIN
+    picture = np.empty(((highest - lowest + 1) * _ROW_HEIGHT, len(melody) * _STEP_WIDTH, 3), np.uint8)
+    picture[:] = _PAPER
+    first_bar = -melody.start_step % melody.steps_per_bar
+    picture[:, first_bar * _STEP_WIDTH :: melody.steps_per_bar * _STEP_WIDTH] = _BARS
+    for pitch, start, end in spans:
+        rows = slice((highest - pitch) * _ROW_HEIGHT, (highest - pitch + 1) * _ROW_HEIGHT)
+        picture[rows, start * _STEP_WIDTH : end * _STEP_WIDTH] = _NOTES
+        picture[rows, start * _STEP_WIDTH : start * _STEP_WIDTH + 2] = _ONSETS  # so that repeated notes are told apart
+    return picture

@@ -1,0 +1,387 @@
+"""`ostinato learn`: from a folder of tunes to a model that makes such tunes, in one command."""
+
+import argparse
+import contextlib
+import datetime as dt
+import logging
+import math
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ostinato.bundle import Bundle, load_bundle, save_bundle
+from ostinato.cli.dataset import transpositions_of
+from ostinato.cli.flags import add_boolean
+from ostinato.cli.progress import progress
+from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
+from ostinato.config import preset
+from ostinato.dataset.build import DatasetSettings, build_dataset
+from ostinato.dataset.convert import NothingConvertedError, Skipped, convert_folder
+from ostinato.errors import DataError, SettingsError
+from ostinato.formats.atomic import atomic_writer
+from ostinato.formats.tfrecord import read_records
+from ostinato.music.extract import ExtractionSettings
+from ostinato.music.render import time_signature_of
+from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
+from ostinato.training.road import (
+    FEW_MELODIES,
+    MANY_MELODIES,
+    Recipe,
+    Tunes,
+    eval_ratio_for,
+    melodies_of,
+    read_tunes,
+    recipe_for,
+)
+
+if TYPE_CHECKING:
+    from ostinato.music.melody import Melody
+    from ostinato.training.loop import TrainReport
+
+SUMMARY = "train a model on your own tunes: from a folder of music files to a bundle, in minutes"
+
+_SCRATCH = "scratch"
+_MINUTES = 10.0
+_NUM_MELODIES, _NUM_BARS = 10, 8  # of those that it makes at the end
+_ALL_KEYS = tuple(range(-5, 7))
+_NAMED = 10  # files that were skipped, the first that are named; all are counted
+# In the work_dir.
+_NOTES, _TRAINING, _HELD_OUT, _RUN = "notes.tfrecord", "training.tfrecord", "held_out.tfrecord", "run"
+
+_logger = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's flags."""
+    defaults = ExtractionSettings()
+    parser.add_argument("folder", metavar="FOLDER", help="MIDI, MusicXML or ABC files, in folders within it too")
+    parser.add_argument("--output", required=True, metavar="FILE", help="the bundle to write, such as my.mag")
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        metavar="MODEL",
+        help="begin from this model: one that comes with Ostinato, a bundle, a checkpoint or a run_dir; or from "
+        f"{_SCRATCH}. If absent, from {BEST_MODEL}, or with {MANY_MELODIES} melodies or more from {_SCRATCH}",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        metavar="N",
+        help=f"how long to train at most; {_MINUTES:g} if absent, without end if --num_training_steps is given",
+    )
+    parser.add_argument("--num_training_steps", type=int, default=0, metavar="N", help="or after how many steps to end")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides all that is random, the split too")
+    parser.add_argument("--work_dir", metavar="FOLDER", help="keep what is made on the way here: records and the run")
+    parser.add_argument("--html", metavar="FILE", help="the page to write; beside the bundle if absent")
+    parser.add_argument(
+        "--transpose",
+        metavar="LOW..HIGH",
+        help="learn each melody in each of these transpositions, in semitones; if absent, in "
+        f"{_ALL_KEYS[0]}..{_ALL_KEYS[-1]}, or as it is if the model moves all melodies to one key",
+    )
+    parser.add_argument(
+        "--min_bars", type=int, default=defaults.min_bars, metavar="N", help="leave out melodies of fewer bars"
+    )
+    parser.add_argument(
+        "--min_unique_pitches",
+        type=int,
+        default=defaults.min_unique_pitches,
+        metavar="N",
+        help="leave out melodies with fewer different pitch classes",
+    )
+    add_boolean(
+        parser,
+        "--ignore_polyphonic_notes",
+        default=defaults.ignore_polyphonic_notes,
+        help="where several notes start at once keep the highest, instead of leaving the track there",
+    )
+    parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
+    parser.add_argument("--force", action="store_true", help="overwrite a bundle that is there")
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """The model to begin from: its name or path as it is told, and the model."""
+
+    name: str
+    path: Path
+    bundle: Bundle
+
+
+def run(args: argparse.Namespace) -> int:
+    """Go all the way, and say at each stage what was done."""
+    require_pytorch()
+    began = time.monotonic()
+    output, seconds = _checked_output(args), _seconds(args)
+    asked = None if args.transpose is None else transpositions_of(args.transpose)
+    extraction = ExtractionSettings(
+        min_bars=args.min_bars,
+        min_unique_pitches=args.min_unique_pitches,
+        ignore_polyphonic_notes=args.ignore_polyphonic_notes,
+    )
+    origin = None if args.origin in (None, _SCRATCH) else _origin(args.origin)
+    with _work_folder(args.work_dir) as work:
+        num_files = _convert(args.folder, work / _NOTES)
+        tunes = _read_tunes(args.folder, work / _NOTES, extraction)
+        if args.origin is None:
+            origin = _chosen_origin(tunes)
+        config = preset(BEST_MODEL) if origin is None else origin.bundle.config
+        settings = DatasetSettings(
+            config.encoding,
+            extraction,
+            eval_ratio=eval_ratio_for(tunes, args.seed),
+            seed=args.seed,
+            transpositions=asked or ((0,) if config.encoding.transpose_to_key is not None else _ALL_KEYS),
+            dedupe=True,
+        )
+        training, held_out = _split(work, settings)
+        recipe = recipe_for(config, tunes.num_melodies - len(held_out), from_model=origin is not None)
+        report, exit_code = _train(args, recipe, origin, work / _RUN, seconds)
+        best = load_bundle(work / _RUN / "best")
+    before = None if origin is None else _figures(origin.bundle, held_out)
+    after = _figures(best, held_out)
+    _tell_figures(before, after, report)
+    name, num_steps = Path(args.folder).resolve().name, sum(map(len, training))
+    data = {"files": [name], "num_files": num_files, "num_melodies": len(training), "num_steps": num_steps}
+    card = {
+        "data": f"{num_files} files of {name}: {len(training)} melodies of {num_steps} steps to learn from, "
+        f"{len(held_out)} of {sum(map(len, held_out))} steps held out",
+        "split": f"by piece, the hash of its id with seed {args.seed}",
+        "began_from": "random values" if origin is None else origin.name,
+        "settings": best.config.to_json()["hparams"],
+        "steps": report.step,
+        "best_step": best.provenance["step"],
+        "training_seconds": round(report.seconds, 1),
+        "wall_seconds": round(time.monotonic() - began, 1),
+        "seed": args.seed,
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "held_out": {"validation": after} | ({} if before is None else {"before": before}),
+    }
+    saved = save_bundle(
+        Bundle(best.config, best.arrays, {**best.provenance, "data": data, "card": card}),
+        output,
+        f"Learned from {name}; {after['bits_per_step']:.3f} bits a 16th step on held-out tunes",
+    )
+    print(f"{output}: the model; ostinato bundle show {shlex.quote(str(output))} tells all about it")
+    _play(saved, tunes.steps_per_bar, output, args)
+    return exit_code
+
+
+def _checked_output(args: argparse.Namespace) -> Path:
+    """Where the bundle goes, once it is clear that it can."""
+    output = Path(args.output)
+    if output.is_dir():
+        raise SettingsError(f"--output={output} is a folder; name a file in it, such as {output / 'my.mag'}")
+    if output.exists() and not args.force:
+        raise SettingsError(
+            f"{output}: there is such a file already; choose another name, or overwrite it with --force"
+        )
+    output.parent.mkdir(parents=True, exist_ok=True)
+    return output
+
+
+def _seconds(args: argparse.Namespace) -> float:
+    """How long to train at most; 0 is without end."""
+    for name, least in (("num_training_steps", 0), ("seed", 0)):
+        if getattr(args, name) < least:
+            raise SettingsError(f"--{name}={getattr(args, name)}: must be at least {least}")
+    if args.minutes is None:
+        return 0.0 if args.num_training_steps else 60 * _MINUTES
+    if not 0 < args.minutes < math.inf:
+        raise SettingsError(f"--minutes={args.minutes:g}: must be above 0")
+    return float(60 * args.minutes)
+
+
+def _origin(name: str) -> _Origin:
+    """The model that --from names."""
+    path = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
+    try:
+        return _Origin(name, path, load_bundle(path))
+    except DataError as error:
+        raise DataError(
+            f"--from={name}: {error}; models that come with Ostinato are {', '.join(SHIPPED_MODELS)}"
+        ) from None
+
+
+def _chosen_origin(tunes: Tunes) -> _Origin | None:
+    """The model to begin from where none is named: what few tunes can't teach, it knows already."""
+    if tunes.num_melodies >= MANY_MELODIES:
+        print(f"Learning from {_SCRATCH}: {tunes.num_melodies} melodies teach a new model enough (--from=MODEL)")
+        return None
+    origin = _origin(BEST_MODEL)
+    print(f"Beginning from {BEST_MODEL}, which comes with Ostinato and has learned other tunes (--from={_SCRATCH})")
+    if tunes.num_melodies < FEW_MELODIES:
+        print(
+            f"With fewer than {FEW_MELODIES} melodies the model is changed with care: in small steps, and no longer "
+            "than it helps with those held out. More tunes would teach it more"
+        )
+    return origin
+
+
+@contextlib.contextmanager
+def _work_folder(chosen: str | None) -> Iterator[Path]:
+    """A new folder for what is made on the way."""
+    if chosen is None:
+        with tempfile.TemporaryDirectory(prefix="ostinato-learn-") as temporary:
+            yield Path(temporary)
+        return
+    folder = Path(chosen)
+    if (folder / _RUN).exists():
+        raise SettingsError(f"--work_dir={folder}: there is a run in it already; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+
+
+def _convert(folder: str, output: Path) -> int:
+    """Read the music files; returns how many could be."""
+    bar: Any = None
+
+    def show(done: int, total: int) -> None:
+        nonlocal bar  # made when the workers run already: it starts a thread, which forks badly
+        if bar is None:
+            bar = progress(total=total, unit="files")
+        bar.update(done - bar.n)
+
+    try:
+        report = convert_folder(folder, output, recursive=True, progress=show if sys.stderr.isatty() else None)
+    except NothingConvertedError as error:
+        _tell_skipped(error.report.skipped)
+        raise
+    finally:
+        if bar is not None:
+            bar.close()
+    print(f"{folder}: read {report.converted} of {report.files} music files")
+    _tell_skipped(report.skipped)
+    return report.converted
+
+
+def _tell_skipped(skipped: Sequence[Skipped]) -> None:
+    for one in skipped[:_NAMED]:
+        _logger.warning("  skipped %s: %s", one.filename, one.reason)
+    if len(skipped) > _NAMED:
+        _logger.warning("  and %d more; ostinato convert names them all", len(skipped) - _NAMED)
+
+
+def _read_tunes(folder: str, notes: Path, extraction: ExtractionSettings) -> Tunes:
+    try:
+        tunes = read_tunes(read_records(notes), extraction)
+    except DataError as error:
+        raise DataError(f"{folder}: {error}") from None
+    print(f"Found {tunes.num_melodies} melodies in {len(tunes.pieces)} of {tunes.num_sequences} pieces")
+    if tunes.left_out:
+        print("Left out:", *tunes.left_out, sep="\n  ")
+    return tunes
+
+
+def _split(work: Path, settings: DatasetSettings) -> "tuple[list[Melody], list[Melody]]":
+    """Write the records to learn from and those held out; returns the melodies in them."""
+    build_dataset(read_records(work / _NOTES), work / _TRAINING, work / _HELD_OUT, settings)
+    training, held_out = melodies_of(work / _TRAINING), melodies_of(work / _HELD_OUT)
+    if not held_out:  # melodies that differ in their pieces, and are one in the model's range
+        raise DataError("the pieces held out hold no melody of their own; choose another --seed")
+    transposed = f" in {len(settings.transpositions)} transpositions" if len(settings.transpositions) > 1 else ""
+    print(
+        f"{len(training)} melodies{transposed} to learn from; {len(held_out)}, of pieces apart, held out to measure on"
+    )
+    return training, held_out
+
+
+def _train(
+    args: argparse.Namespace, recipe: Recipe, origin: _Origin | None, run_dir: Path, seconds: float
+) -> "tuple[TrainReport, int]":
+    """Train until time or steps are over, it gets no better, or Ctrl-C; returns how it went, and the exit code."""
+    from ostinato.training import checkpoints
+    from ostinato.training.examples import load_examples
+    from ostinato.training.loop import TrainSettings, train
+
+    settings = TrainSettings(
+        num_training_steps=args.num_training_steps,
+        device=args.device,
+        seed=args.seed,
+        max_seconds=seconds,
+        eval_every=recipe.eval_every,
+        patience=recipe.patience,
+    )
+    limits = [f"{seconds / 60:g} min"] if seconds else []
+    limits += [f"{args.num_training_steps} steps"] if args.num_training_steps else []
+    print(f"Training for at most {' or '.join(limits)}; Ctrl-C ends it and keeps the best so far", flush=True)
+    line = LiveLine(num_training_steps=args.num_training_steps, max_seconds=seconds, quiet=True)
+    with line, stopped_by_signals(patient=False) as signals:
+        report = train(
+            run_dir,
+            load_examples(str(run_dir.with_name(_TRAINING)), recipe.config),
+            recipe.config,
+            settings,
+            held_out=load_examples(str(run_dir.with_name(_HELD_OUT)), recipe.config),
+            origin=None if origin is None else checkpoints.Origin(origin.path, origin.bundle),
+            stop=signals.stop,
+            on_step=line.on_step,
+            on_evaluation=line.on_evaluation,
+        )
+    return report, signals.exit_code
+
+
+def _figures(bundle: Bundle, melodies: "Sequence[Melody]") -> dict[str, Any]:
+    """How well a model predicts melodies, for its card."""
+    from ostinato.evaluation.likelihood import event_scores
+
+    scores = event_scores([bundle], melodies)
+    return {
+        "bits_per_step": round(float(scores.bits.mean()), 4),
+        "accuracy": round(float(scores.hits.mean()), 4),
+        "num_melodies": len(melodies),
+        "num_steps": len(scores.bits),
+    }
+
+
+def _tell_figures(before: dict[str, Any] | None, after: dict[str, Any], report: "TrainReport") -> None:
+    assert report.best is not None
+    ended = "stopped" if report.stopped else "no better for long" if report.converged else "done"
+    print(f"{ended} at step {report.step} after {report.seconds:.0f} s; the best was step {report.best.step}")
+    if before is not None and report.best.step == 0:
+        print("No step made it better on the held-out melodies: the model stays as it was")
+    was = "" if before is None else f", {before['bits_per_step']:.3f} before"
+    print(
+        f"On the held-out melodies: {after['bits_per_step']:.3f} bits a 16th step{was} (fewer is better); "
+        f"{after['accuracy']:.0%} of the events are what it held likeliest"
+    )
+
+
+def _play(bundle: Bundle, steps_per_bar: int, output: Path, args: argparse.Namespace) -> None:
+    """Make melodies in the metre of most tunes, as MIDI files and as a page."""
+    from ostinato.formats.midi import note_sequence_to_midi
+    from ostinato.generation.generator import Model
+    from ostinato.pages.melodies import melodies_page
+
+    melodies = Model(bundle).generate(
+        _NUM_BARS * steps_per_bar, num_outputs=_NUM_MELODIES, seed=args.seed, steps_per_bar=steps_per_bar
+    )
+    folder = output.with_name(f"{output.stem}_melodies")
+    folder.mkdir(exist_ok=True)
+    for number, melody in enumerate(melodies, start=1):
+        with atomic_writer(folder / f"{number:02}.mid", sync=False) as file:
+            file.write(note_sequence_to_midi(melody.to_note_sequence()))
+    print(f"{folder}: {len(melodies)} melodies that it made")
+    meter = "{}/{}".format(*time_signature_of(steps_per_bar))
+    command = shlex.join(
+        [
+            *("ostinato", "generate", f"--bundle_file={output}", f"--num_bars={_NUM_BARS}", f"--meter={meter}"),
+            *(f"--num_outputs={_NUM_MELODIES}", f"--seed={args.seed}"),
+        ]
+    )
+    page = Path(args.html or output.with_suffix(".html"))
+    name = Path(args.folder).resolve().name
+    text = melodies_page(
+        melodies,
+        title=f"Learned from {name}",
+        command=command,
+        note=str(bundle.provenance["description"]),
+    )
+    with atomic_writer(page) as file:
+        file.write(text.encode())
+    print(f"{page}: a page to see and hear them\nMore of them: {command}")

@@ -1,0 +1,54 @@
+/** The studio's server: see /api/openapi.json. */
+
+/** What the server, or the lack of one, says in one sentence for the person at the page. */
+export class ApiError extends Error {}
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("The studio does not answer. Is “ostinato studio” still running in the terminal?");
+  }
+  if (response.ok) return response;
+  const answer = await response.json().catch(() => ({}));
+  throw new ApiError(answer.error ?? `The studio answered with status ${response.status}.`);
+}
+
+function post(path, body, signal) {
+  return request(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+    signal,
+  });
+}
+
+export async function fetchModels() {
+  return (await request("/api/models")).json();
+}
+
+export async function generate(wishes, signal) {
+  return (await post("/api/generate", wishes, signal)).json();
+}
+
+/** The melodies in a MIDI file, one or more for every track that has any. */
+export async function readMidi(file) {
+  const path = `/api/primer?filename=${encodeURIComponent(file.name)}`;
+  const options = { method: "POST", headers: { "Content-Type": "audio/midi" }, body: file };
+  return (await (await request(path, options)).json()).tracks;
+}
+
+/** A MIDI file of one melody, a zip of several. */
+export async function midiOf(melodies, qpm, names) {
+  return (await post("/api/midi", { melodies: melodies.map(forServer), qpm, names })).blob();
+}
+
+export async function wavOf(melody, qpm) {
+  return (await post("/api/wav", { ...forServer(melody), qpm })).blob();
+}
+
+function forServer({ events, stepsPerBar }) {
+  return { events, steps_per_bar: stepsPerBar };
+}

@@ -1,0 +1,133 @@
+/** One melody that was made: its roll, why it is so, and what can be done with it. */
+
+import { button, html, icon, press } from "./elements.js";
+import { METERS, notesOf } from "./melody.js";
+import { SmallRoll } from "./small-roll.js";
+import { WhyPanel, explainAloud } from "./why.js";
+
+/** What is dragged from a card to the roll. */
+export const DRAGGED = "application/x-ostinato-melody";
+
+export class Card {
+  /**
+   * @param variation see variation.js.
+   * @param name its heading.
+   * @param range of the pitches that are shown.
+   * @param details more about it, for the heading's line.
+   * @param actions what its buttons do: play(card, from), use, midi, wav, and where they make sense star, proceed,
+   *   change(variation, step), remove; `link(variation)` gives a MIDI file's address for dragging it out.
+   */
+  constructor(variation, { name, range, details = "", isStarred = false, actions }) {
+    Object.assign(this, { variation, name, actions });
+    const change = actions.change ? (step) => step > 0 && actions.change(variation, step) : null;
+    this.why = actions.change ? new WhyPanel(variation, change) : null;
+    this.roll = new SmallRoll(variation, {
+      name,
+      range,
+      describe: (step) => explainAloud(variation, step),
+      onlook: (step) => this.why?.show(variation, step),
+      onchange: change,
+      onplay: (step) => actions.play(this, step),
+    });
+    this.player = button({
+      icon: "play",
+      label: `Play ${name}`,
+      className: "is-round",
+      onclick: () => actions.play(this, this.roll.step ?? 0),
+    });
+    const heading = html("h3", {}, name);
+    const head = html(
+      "div",
+      { class: "card-head", draggable: "true" },
+      this.player,
+      html("div", { class: "card-name" }, heading, html("p", {}, details)),
+      ...this.#corner(isStarred),
+    );
+    this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
+    if (this.why) this.element.append(this.why.element);
+    this.element.append(this.#tools());
+    this.#makeDraggable(head);
+    const steps = variation.events.length;
+    this.track = {
+      notes: notesOf(variation.events),
+      steps,
+      meter: variation.meter,
+      onstep: (step) => this.roll.showPlayhead(step),
+      onstop: () => this.showPlaying(false),
+    };
+  }
+
+  showPlaying(isPlaying) {
+    this.element.classList.toggle("is-playing", isPlaying);
+    this.player.replaceChildren(icon(isPlaying ? "stop" : "play"));
+    const label = `${isPlaying ? "Stop" : "Play"} ${this.name}`;
+    this.player.setAttribute("aria-label", label);
+    this.player.title = label;
+    if (!isPlaying) this.roll.showPlayhead(null);
+  }
+
+  showStarred(isStarred) {
+    if (this.star) press(this.star, isStarred);
+  }
+
+  #corner(isStarred) {
+    const { actions, variation, name } = this;
+    const grip = html("span", { class: "grip", title: "Drag onto your melody, or out of the browser" }, icon("grip"));
+    if (actions.remove) {
+      return [grip, button({ icon: "clear", label: `Remove ${name}`, onclick: () => actions.remove(variation) })];
+    }
+    this.star = button({
+      icon: "star",
+      label: `Keep ${name} as a favourite`,
+      className: "is-star",
+      "aria-pressed": String(isStarred),
+      onclick: () => actions.star(variation),
+    });
+    return [grip, this.star];
+  }
+
+  #tools() {
+    const { actions, variation, name } = this;
+    const tool = (picture, text, action, hint) =>
+      button({
+        icon: picture,
+        text,
+        "aria-label": `${text}: ${name}`,
+        title: hint,
+        className: "is-quiet",
+        onclick: () => action(variation),
+      });
+    return html(
+      "div",
+      { class: "card-tools" },
+      tool("up", "Use as melody", actions.use, "Put it on the roll above"),
+      ...(actions.proceed ? [tool("more", "Continue", actions.proceed, "Add as many bars again as chosen above")] : []),
+      tool("down", "MIDI", actions.midi, "Download it as a MIDI file"),
+      tool("down", "WAV", actions.wav, "Download its sound"),
+    );
+  }
+
+  /** Onto the roll as events; out of the browser, where it knows how, as a MIDI file. */
+  #makeDraggable(head) {
+    const { actions, variation } = this;
+    let link = null;
+    head.addEventListener("pointerdown", () => {
+      link ??= actions.link?.(variation);
+      link?.then((found) => (this.address = found));
+    });
+    head.addEventListener("dragstart", (event) => {
+      const { events, stepsPerBar, meter } = variation;
+      event.dataTransfer.effectAllowed = "copy";
+      event.dataTransfer.setData(DRAGGED, JSON.stringify({ events, stepsPerBar, meter }));
+      if (this.address)
+        event.dataTransfer.setData("DownloadURL", `audio/midi:${this.address.name}:${this.address.url}`);
+    });
+  }
+}
+
+/** "10 bars". */
+export function lengthOf(variation) {
+  const bars = variation.events.length / METERS[variation.meter].stepsPerBar;
+  const whole = Math.round(10 * bars) / 10;
+  return whole === 1 ? "1 bar" : `${whole} bars`;
+}

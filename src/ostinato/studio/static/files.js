@@ -1,0 +1,73 @@
+/** Files in and out: dropping a MIDI file anywhere, choosing a track, downloads. */
+
+import { html } from "./elements.js";
+
+/** Save bytes under a name. */
+export function download(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = html("a", { href: url, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+/** The bytes as an address that can be dragged out of the browser. */
+export function dataUrl(blob) {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(blob);
+  });
+}
+
+/** Call onfile(file) for a file dropped anywhere on the page, or chosen by the button. */
+export function listenForFiles(onfile) {
+  const veil = document.getElementById("drop");
+  const chooser = document.getElementById("file");
+  const hasFile = (event) => event.dataTransfer?.types.includes("Files");
+  let depth = 0; // dragenter and dragleave come for every element on the way
+  document.addEventListener("dragenter", (event) => {
+    if (hasFile(event) && (depth += 1)) veil.hidden = false;
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (hasFile(event) && (depth -= 1) <= 0) veil.hidden = true;
+  });
+  document.addEventListener("dragover", (event) => hasFile(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    depth = 0;
+    veil.hidden = true;
+    if (!hasFile(event)) return;
+    event.preventDefault();
+    if (event.dataTransfer.files[0]) onfile(event.dataTransfer.files[0]);
+  });
+  document.getElementById("open").addEventListener("click", () => chooser.click());
+  chooser.addEventListener("change", () => {
+    if (chooser.files[0]) onfile(chooser.files[0]);
+    chooser.value = "";
+  });
+}
+
+/** Which of several tracks is meant: one of them, or null. */
+export function chooseTrack(tracks) {
+  const dialog = document.getElementById("tracks");
+  return new Promise((resolve) => {
+    let chosen = null;
+    document
+      .getElementById("track-list")
+      .replaceChildren(
+        ...tracks.map((track) =>
+          html(
+            "button",
+            { type: "button", class: "button track", onclick: () => ((chosen = track), dialog.close()) },
+            html("b", {}, track.name || `Track ${track.track + 1}`),
+            html("span", {}, track.num_notes === 1 ? "1 note" : `${track.num_notes} notes`),
+          ),
+        ),
+      );
+    document.getElementById("tracks-cancel").onclick = () => dialog.close();
+    dialog.addEventListener("close", () => resolve(chosen), { once: true });
+    dialog.showModal();
+  });
+}

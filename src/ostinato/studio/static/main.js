@@ -1,0 +1,398 @@
+/** The studio's page: what its parts tell each other. */
+
+import * as api from "./api.js";
+import { Asking } from "./asking.js";
+import { DRAGGED } from "./card.js";
+import { isPressed, press } from "./elements.js";
+import { firstMelody, keepMelody } from "./first-melody.js";
+import { Favourites } from "./favourites.js";
+import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
+import { History } from "./history.js";
+import { isTyping } from "./keyboard.js";
+import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
+import { complain, hide, say, tell } from "./messages.js";
+import { Player } from "./player.js";
+import { Recording } from "./recording.js";
+import { Results } from "./results.js";
+import { PianoRoll } from "./roll.js";
+import { variationsOf } from "./variation.js";
+import { VOICES } from "./voices.js";
+import { Wishes } from "./wishes.js";
+
+const part = (id) => document.getElementById(id);
+const limits = { max_steps: 1024, max_bars: 32, max_variations: 8 };
+const player = new Player();
+const asking = new Asking(part("generate"));
+
+// ---- what is shown, and its past
+
+const history = new History({ notes: [], meter: "4/4", results: null }, show);
+
+function show({ notes, meter, results }) {
+  roll.show(notes, meter);
+  showMeter(meter);
+  resultList.show(results);
+  hide(); // what was said of an earlier state
+  part("undo").disabled = !history.canUndo;
+  part("redo").disabled = !history.canRedo;
+  part("play").disabled = part("clear").disabled = notes.length === 0;
+  keepMelody({ notes, meter, qpm: player.qpm });
+}
+
+function showMeter(meter) {
+  const select = part("meter");
+  if (![...select.options].some((option) => option.value === meter)) select.append(new Option(meter, meter));
+  select.value = meter;
+}
+
+function undo() {
+  player.stop();
+  const what = history.undo();
+  tell(what ? `Undone: ${what}.` : "There is nothing to undo.");
+}
+
+function redo() {
+  player.stop();
+  const what = history.redo();
+  tell(what ? `Done again: ${what}.` : "There is nothing to do again.");
+}
+
+// ---- the melody
+
+const roll = new PianoRoll(part("roll"), {
+  maxSteps: limits.max_steps,
+  say,
+  onhear: (pitch) => player.hint(pitch),
+  onkey: (pitch, isDown) => (isDown ? recording.press(pitch) : recording.release(pitch)),
+  onedit: (notes, what) => history.commit({ notes }, what),
+});
+
+const recording = new Recording(player, {
+  settings: () => ({ meter: history.present.meter, longest: limits.max_steps / 2 }),
+  onnotes: (notes) => roll.show(notes, history.present.meter),
+  onend: (notes) => {
+    if (notes.length) {
+      history.commit({ notes }, "the recording");
+      roll.picture.centre();
+      tell(notes.length === 1 ? "Recorded 1 note." : `Recorded ${notes.length} notes.`);
+    } else {
+      show(history.present);
+      tell("No note was played, so your melody is as it was.");
+    }
+  },
+  tell,
+  complain,
+});
+
+const melodyTrack = () => ({
+  notes: history.present.notes,
+  steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
+  meter: history.present.meter,
+  onstep: (step) => roll.picture.showPlayhead(step),
+  onstop: () => showMelodyPlaying(false),
+});
+let playedMelody = null;
+
+function showMelodyPlaying(isPlaying) {
+  part("play")
+    .querySelector("use")
+    .setAttribute("href", isPlaying ? "#icon-stop" : "#icon-play");
+  part("play").querySelector("span").textContent = isPlaying ? "Stop" : "Play your melody";
+  if (!isPlaying) roll.picture.showPlayhead(null);
+}
+
+async function playMelody() {
+  if (playedMelody && player.isPlaying(playedMelody)) return player.stop();
+  playedMelody = melodyTrack();
+  await player.play(playedMelody);
+  showMelodyPlaying(true);
+}
+
+function stepsPerBar() {
+  return METERS[history.present.meter].stepsPerBar;
+}
+
+/** Put a melody on the roll. */
+function useMelody({ events, meter }, what) {
+  player.stop();
+  history.commit({ notes: notesOf(events), meter }, what);
+  roll.picture.centre();
+  part("melody-title").scrollIntoView({ block: "nearest" });
+  tell(`Your melody is now ${what}.`, { onundo: undo });
+}
+
+async function openFile(file) {
+  try {
+    if (file.size > limits.max_upload_bytes) {
+      throw new api.ApiError(
+        `${file.name} is larger than ${Math.floor(limits.max_upload_bytes / 1000)} kB. Choose a smaller file.`,
+      );
+    }
+    const tracks = await api.readMidi(file);
+    const track = tracks.length === 1 ? tracks[0] : await chooseTrack(tracks);
+    if (!track) return;
+    const meter = meterOf(track.steps_per_bar, history.present.meter);
+    setTempo(Math.round(track.qpm));
+    const isCut = track.length > track.events.length;
+    const bars = barsOf(track.events.length, track.steps_per_bar);
+    useMelody({ events: track.events, meter }, isCut ? `the first ${bars} bars of ${file.name}` : file.name);
+  } catch (error) {
+    report(error);
+  }
+}
+
+function setTempo(qpm) {
+  const input = part("tempo");
+  const kept = Math.min(Math.max(qpm || 120, Number(input.min)), Number(input.max));
+  player.qpm = kept;
+  input.value = kept;
+}
+
+// ---- asking the model
+
+const wishes = new Wishes(followModel);
+
+function followModel(model) {
+  if (model) roll.setRange(model.min_pitch, model.max_pitch);
+}
+
+/** How long the whole becomes: the new bars come after the bar that was begun, within the server's bounds. */
+function wholeLength(begun, bar) {
+  const wanted = (barsOf(begun, bar) + wishes.bars) * bar;
+  return Math.min(wanted, begun + limits.max_bars * bar, limits.max_steps);
+}
+
+async function generate() {
+  const clicked = performance.now();
+  const { notes, meter } = history.present;
+  const bar = stepsPerBar();
+  const primer = notes.length ? { events: eventsOf(notes), steps_per_bar: bar } : null;
+  const begun = primer?.events.length ?? 0;
+  try {
+    if (begun >= limits.max_steps) throw new RangeError("Your melody leaves no room to go on. Please shorten it.");
+    const request = { ...wishes.read(), primer, steps_per_bar: bar, num_steps: wholeLength(begun, bar) };
+    const answer = await asking.ask(request);
+    if (!answer) return;
+    player.stop();
+    const variations = variationsOf(answer, meter);
+    const results = { model: answer.model, seed: answer.seed, variations };
+    history.commit({ results }, "these variations");
+    wishes.showSeed(answer.seed);
+    afterDrawing(() => tellTime(performance.now() - clicked, variations.length));
+    // What was made should be seen.
+    const { top } = resultList.section.getBoundingClientRect();
+    if (top > innerHeight * 0.7) resultList.section.scrollIntoView({ block: "start", behavior: motion() });
+  } catch (error) {
+    report(error);
+  }
+}
+
+function tellTime(milliseconds, count) {
+  const results = resultList.section;
+  results.dataset.milliseconds = milliseconds.toFixed(1);
+  part("figures").textContent += ` · ${Math.round(milliseconds)} ms`;
+  say(count === 1 ? "One variation is ready." : `${count} variations are ready.`);
+}
+
+/** Another rest for one variation, from a step on; or the same and more. */
+async function renew(variation, step, length, what) {
+  const place = history.present.results.variations.indexOf(variation);
+  try {
+    const request = {
+      ...wishes.read(),
+      variations: 1,
+      primer: { events: variation.events.slice(0, step), steps_per_bar: variation.stepsPerBar },
+      steps_per_bar: variation.stepsPerBar,
+      num_steps: length,
+    };
+    const answer = await asking.ask(request);
+    if (!answer) return;
+    const { results } = history.present;
+    if (results?.variations[place] !== variation) return; // it has gone since
+    player.stop();
+    const [renewed] = variationsOf(answer, variation.meter, { variation, step });
+    const variations = results.variations.with(place, renewed);
+    history.commit({ results: { ...results, seed: answer.seed, variations } }, what);
+    wishes.showSeed(answer.seed);
+    const { roll: changed } = resultList.cards[place];
+    changed.pin(step);
+    changed.element.focus({ preventScroll: true });
+    tell(`Variation ${place + 1}: ${what}.`, { onundo: undo });
+  } catch (error) {
+    report(error);
+  }
+}
+
+function change(variation, step) {
+  if (!variation.events.slice(0, step).some((event) => event >= 0)) {
+    return complain("Choose a later step: what is kept must hold a note.");
+  }
+  return renew(variation, step, variation.events.length, "the rest is new");
+}
+
+function proceed(variation) {
+  const length = variation.events.length;
+  if (length >= limits.max_steps) return complain("This variation is as long as one can be.");
+  return renew(variation, length, wholeLength(length, variation.stepsPerBar), "it goes on");
+}
+
+function report(error) {
+  if (error instanceof api.ApiError || error instanceof RangeError) complain(error.message);
+  else {
+    complain("Something went wrong on this page. Reload it; your melody and favourites are kept.");
+    console.error(error);
+  }
+}
+
+// ---- what can be done with a result
+
+const fileName = (number) => `ostinato-${history.present.results?.seed ?? "melody"}-${number}`;
+
+function nameOf(variation) {
+  const place = history.present.results?.variations.indexOf(variation) ?? -1;
+  if (place >= 0) return fileName(place + 1);
+  return `ostinato-${(variation.name ?? "melody").toLowerCase().replaceAll(" ", "-")}`;
+}
+
+async function save(blob, name) {
+  try {
+    download(await blob, name);
+    tell(`Saved ${name}.`);
+  } catch (error) {
+    report(error);
+  }
+}
+
+const actions = {
+  play: async (card, from) => {
+    if (player.isPlaying(card.track)) return player.stop();
+    if (card.variation.qpm) setTempo(card.variation.qpm);
+    await player.play(card.track, from);
+    card.showPlaying(true);
+  },
+  use: (variation) =>
+    useMelody(variation, variation.name ?? `variation ${1 + history.present.results.variations.indexOf(variation)}`),
+  midi: (variation) =>
+    save(api.midiOf([variation], variation.qpm ?? player.qpm, [nameOf(variation)]), `${nameOf(variation)}.mid`),
+  wav: (variation) => save(api.wavOf(variation, variation.qpm ?? player.qpm), `${nameOf(variation)}.wav`),
+  link: async (variation) => {
+    const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [nameOf(variation)]).catch(() => null);
+    return blob && { name: `${nameOf(variation)}.mid`, url: await dataUrl(blob) };
+  },
+};
+
+const favourites = new Favourites(actions);
+
+function star(variation) {
+  if (favourites.has(variation)) {
+    favourites.remove(variation);
+    return tell("Taken out of your favourites.");
+  }
+  const { model, seed } = history.present.results;
+  if (favourites.add(variation, { model, seed, qpm: player.qpm })) return tell("Kept as a favourite.");
+  return complain("The browser keeps nothing for this page, so the favourite goes when you leave.");
+}
+
+const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favourites.has(variation));
+favourites.onchange = () => resultList.showStars();
+
+function downloadAll() {
+  const { variations, seed } = history.present.results;
+  const names = variations.map((_, i) => fileName(i + 1));
+  save(api.midiOf(variations, player.qpm, names), `ostinato-${seed}.zip`);
+}
+
+// ---- controls
+
+function motion() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+}
+
+/** After the browser has drawn what was changed just now. */
+function afterDrawing(then) {
+  requestAnimationFrame(() => setTimeout(then));
+}
+
+function toggle(id, apply) {
+  part(id).addEventListener("click", () => {
+    press(part(id), !isPressed(part(id)));
+    apply(isPressed(part(id)));
+  });
+}
+
+function listen() {
+  part("wishes").addEventListener("submit", (event) => {
+    event.preventDefault();
+    generate();
+  });
+  part("play").addEventListener("click", playMelody);
+  part("undo").addEventListener("click", undo);
+  part("redo").addEventListener("click", redo);
+  part("clear").addEventListener("click", () => {
+    player.stop();
+    history.commit({ notes: [] }, "clearing the melody");
+    tell("Cleared. An empty melody lets the model begin by itself.", { onundo: undo });
+  });
+  part("download-all").addEventListener("click", downloadAll);
+  part("tempo").addEventListener("change", () => setTempo(part("tempo").valueAsNumber));
+  part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value }, "the change of meter"));
+  part("voice").addEventListener("change", () => (player.voice = part("voice").value));
+  toggle("loop", (isOn) => (player.loop = isOn));
+  toggle("metronome", (isOn) => (player.metronome = isOn));
+  toggle("erase", (isOn) => {
+    roll.isErasing = isOn;
+    part("roll").classList.toggle("is-erasing", isOn);
+  });
+  listenForFiles(openFile);
+  const place = part("roll");
+  const isMelody = (event) => event.dataTransfer?.types.includes(DRAGGED);
+  place.addEventListener("dragover", (event) => {
+    if (!isMelody(event)) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+    place.classList.add("is-target");
+  });
+  place.addEventListener("dragleave", () => place.classList.remove("is-target"));
+  place.addEventListener("drop", (event) => {
+    place.classList.remove("is-target");
+    if (!isMelody(event)) return;
+    event.preventDefault();
+    useMelody(JSON.parse(event.dataTransfer.getData(DRAGGED)), "what you dropped");
+  });
+  document.addEventListener("keydown", (event) => {
+    const hasControl = event.ctrlKey || event.metaKey;
+    const key = event.key.toLowerCase();
+    if (key === "escape" && !recording.isOn) player.stop();
+    else if (hasControl && key === "enter") generate();
+    else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
+    else if (hasControl && key === "y" && !isTyping(event.target)) redo();
+    else if (key === " " && event.target === document.body) playMelody();
+    else return;
+    if (key !== "escape") event.preventDefault();
+  });
+}
+
+async function begin() {
+  part("meter").append(...Object.keys(METERS).map((name) => new Option(name, name)));
+  part("voice").append(...Object.keys(VOICES).map((name) => new Option(name, name)));
+  const { notes, meter, qpm } = firstMelody();
+  setTempo(qpm);
+  Object.assign(history.present, { notes, meter });
+  show(history.present);
+  favourites.show();
+  listen();
+  try {
+    const found = await api.fetchModels();
+    Object.assign(limits, found.limits);
+    roll.maxSteps = limits.max_steps;
+    wishes.setUp(found);
+    followModel(wishes.model);
+    roll.picture.centre();
+    part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
+    document.documentElement.dataset.ready = "true";
+  } catch (error) {
+    report(error);
+  }
+}
+
+begin();

@@ -1,0 +1,65 @@
+/**
+ * One result: {events, stepsPerBar, meter, primerSteps, explained}. `explained` has, for every step that was drawn,
+ * {event, probability, repeatSteps, candidates, attention}; steps that were given have none.
+ */
+
+import { NOTE_OFF } from "./melody.js";
+
+/** How a step came about; the legend, the colours and the patterns go by these names. */
+export const KINDS = {
+  given: "your melody",
+  fresh: "new",
+  bar: "repeats one bar ago",
+  bars: "repeats two bars ago",
+  far: "repeats from elsewhere",
+};
+
+/** The server's variations; the steps before `before.step` keep what was known of them. */
+export function variationsOf(answer, meter, before = null) {
+  return answer.variations.map((one) => {
+    const explained = [];
+    if (before) for (let step = 0; step < before.step; step += 1) explained[step] = before.variation.explained[step];
+    (one.steps ?? []).forEach((drawn, row) => {
+      explained[drawn.step] = {
+        event: drawn.event,
+        probability: drawn.probability,
+        repeatSteps: drawn.repeat_steps,
+        candidates: drawn.candidates,
+        attention: one.attention?.[row] ?? null,
+      };
+    });
+    return {
+      events: one.events,
+      stepsPerBar: answer.steps_per_bar,
+      meter,
+      primerSteps: before ? Math.min(before.variation.primerSteps, before.step) : one.primer_steps,
+      explained,
+    };
+  });
+}
+
+export function kindOf(variation, step) {
+  if (step < variation.primerSteps) return "given";
+  const repeat = variation.explained[step]?.repeatSteps;
+  if (!repeat) return "fresh";
+  if (repeat === variation.stepsPerBar) return "bar";
+  return repeat === 2 * variation.stepsPerBar ? "bars" : "far";
+}
+
+/** The note that the model itself held least likely: a place worth a look. Null where nothing was drawn. */
+export function boldestStep({ explained }) {
+  let boldest = null;
+  explained.forEach((drawn, step) => {
+    if (drawn?.event >= 0 && !(explained[boldest]?.probability <= drawn.probability)) boldest = step;
+  });
+  return boldest;
+}
+
+/** Whether a note goes on into this step. */
+export function isSoundingBefore(events, step) {
+  for (let before = step - 1; before >= 0; before -= 1) {
+    if (events[before] >= 0) return true;
+    if (events[before] === NOTE_OFF) return false;
+  }
+  return false;
+}

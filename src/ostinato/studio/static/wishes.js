@@ -1,0 +1,121 @@
+/** What is asked of the model: the form below the roll. */
+
+import { html, isPressed, press } from "./elements.js";
+
+const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
+const MODES = [
+  "major",
+  "minor",
+  "dorian",
+  "phrygian",
+  "lydian",
+  "mixolydian",
+  "locrian",
+  "harmonic minor",
+  "melodic minor",
+  "major pentatonic",
+  "minor pentatonic",
+  "blues",
+  "major blues",
+];
+const MOST_SEED = 2 ** 53 - 1;
+
+const field = (id) => document.getElementById(id);
+
+export class Wishes {
+  models = [];
+
+  /** `onmodel(model)` is called when another model is chosen. */
+  constructor(onmodel) {
+    const tonic = field("tonic");
+    tonic.append(new Option("Any key", ""), ...TONICS.map((name) => new Option(pretty(name), name)));
+    field("mode").append(...MODES.map((name) => new Option(name, name)));
+    tonic.addEventListener("change", () => (field("mode").disabled = !tonic.value));
+    const [slider, number] = [field("temperature-slider"), field("temperature")];
+    slider.addEventListener("input", () => (number.value = slider.value));
+    number.addEventListener("input", () => (slider.value = number.value));
+    const lock = field("seed-lock");
+    lock.addEventListener("click", () => press(lock, !isPressed(lock)));
+    // Who writes a seed means it.
+    field("seed").addEventListener("input", () => press(lock, field("seed").value.trim() !== ""));
+    field("model").addEventListener("change", () => {
+      this.#showModel();
+      onmodel(this.model);
+    });
+  }
+
+  /** Fill the form with what the server has. */
+  setUp({ models, limits }) {
+    this.models = models;
+    field("model").replaceChildren(
+      ...models.map((model) => html("option", { value: model.name, selected: model.default }, model.name)),
+    );
+    field("bars").max = limits.max_bars;
+    field("variations").max = limits.max_variations;
+    this.#showModel();
+  }
+
+  get model() {
+    return this.models.find((model) => model.name === field("model").value) ?? null;
+  }
+
+  get bars() {
+    return numberIn("bars");
+  }
+
+  /** The part of a request that the form decides; a sentence is thrown where a field is wrong. */
+  read() {
+    const tonic = field("tonic").value;
+    const wishes = {
+      model: field("model").value || null,
+      variations: checked("variations", "the number of variations"),
+      temperature: checked("temperature", "the temperature"),
+      top_k: checked("top-k", "top-k"),
+      top_p: checked("top-p", "top-p"),
+      key: tonic ? `${tonic} ${field("mode").value}` : null,
+      seed: isPressed(field("seed-lock")) ? seedIn(field("seed")) : null,
+    };
+    checked("bars", "the number of new bars");
+    return wishes;
+  }
+
+  /** The seed of what came back; it is used again only if it is locked. */
+  showSeed(seed) {
+    field("seed").value = seed;
+  }
+
+  #showModel() {
+    field("model-note").textContent = this.model?.description ?? "";
+  }
+}
+
+function numberIn(id) {
+  return Number(field(id).value);
+}
+
+function checked(id, name) {
+  const input = field(id);
+  const value = input.valueAsNumber;
+  const isWhole = input.step === "1";
+  const isRight = value >= Number(input.min) && value <= Number(input.max) && (!isWhole || Number.isInteger(value));
+  input.setAttribute("aria-invalid", String(!isRight));
+  if (isRight) return value;
+  input.closest("details")?.setAttribute("open", "");
+  input.focus();
+  throw new RangeError(
+    `Please make ${name} ${isWhole ? "a whole number" : "a number"} from ${input.min} to ${input.max}.`,
+  );
+}
+
+function seedIn(input) {
+  const text = input.value.trim();
+  if (text === "") return null;
+  const seed = Number(text);
+  if (/^\d+$/.test(text) && seed <= MOST_SEED) return seed;
+  input.focus();
+  throw new RangeError(`Please make the seed a whole number from 0 to ${MOST_SEED}, or leave it empty.`);
+}
+
+function pretty(name) {
+  return name.replace("#", "♯").replace("b", "♭");
+}

@@ -1,0 +1,75 @@
+"""A server of the studio in a process of its own, and a browser that visits it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("playwright", reason="pip install 'ostinato[test]' brings it")
+
+from playwright.sync_api import Browser, sync_playwright
+
+from studio_page import CHROMIUM, NARROW, WIDE, StudioPage, visit
+
+
+# Not longer than a module: the browser's event loop must not run while other tests start their own.
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    """Where a studio is served."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "ostinato", "studio", "--port=0", "--noopen"],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        try:
+            line = server.stdout.readline()
+            found = re.search(r"http://\S+/", line)
+            assert found, f"the studio says {line!r}"
+            yield found[0]
+        finally:
+            server.terminate()
+            server.wait(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium without a window."""
+    if CHROMIUM is None:
+        assert not os.environ.get("OSTINATO_WHOLE_INSTALL"), "install Chromium: apt-get install chromium"
+        pytest.skip("there is no Chromium here")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def wide(browser: Browser, url: str) -> Iterator[StudioPage]:
+    """A visit with a mouse and a window of 1280 pixels; it ends without complaints of the browser's."""
+    context, studio = visit(browser, url, WIDE)
+    yield studio
+    context.close()
+    assert studio.complaints == []
+
+
+@pytest.fixture(params=[WIDE, NARROW])
+def studio(request: pytest.FixtureRequest, browser: Browser, url: str) -> Iterator[StudioPage]:
+    """The same, and one with a finger on a screen of 390 pixels."""
+    context, studio = visit(browser, url, request.param)
+    yield studio
+    context.close()
+    assert studio.complaints == []
+
+
+@pytest.fixture
+def touched(browser: Browser, url: str) -> Iterator[StudioPage]:
+    """A visit with a finger alone."""
+    context, studio = visit(browser, url, NARROW)
+    yield studio
+    context.close()
+    assert studio.complaints == []

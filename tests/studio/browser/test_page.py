@@ -1,0 +1,443 @@
+"""The studio's page as people use it, at a desk and on a phone, in a real browser."""
+
+import json
+import logging
+import zipfile
+from base64 import b64decode
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright")
+
+import symusic
+from playwright.sync_api import Position, expect
+
+from midi_files import END, NOTE, midi
+from ostinato.formats.midi import note_sequence_to_midi
+from ostinato.music.melody import Melody
+from studio_page import StudioPage
+
+EXAMPLE_NOTES = 12  # of the melody that the page opens with
+EXAMPLE_STEPS = 32
+C4, E4, G4 = 60, 64, 67
+
+
+def drop_file(studio: StudioPage, name: str, data: bytes) -> None:
+    """Let a file fall on the page."""
+    studio.page.evaluate(
+        """([name, bytes]) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File([new Uint8Array(bytes)], name));
+            for (const type of ["dragenter", "dragover", "drop"])
+                document.body.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+        }""",
+        [name, list(data)],
+    )
+
+
+def midi_of(events: list[int]) -> bytes:
+    return note_sequence_to_midi(Melody(events).to_note_sequence(qpm=96))
+
+
+def pitches(data: bytes) -> list[int]:
+    """Of the notes in a MIDI file, as another program reads it."""
+    score: Any = symusic.Score.from_midi(data)
+    return [note.pitch for note in score.tracks[0].notes]
+
+
+def pitches_of(events: list[int]) -> list[int]:
+    return [event for event in events if event >= 0]
+
+
+def test_the_first_visit_shows_a_melody_and_one_thing_to_press(studio: StudioPage) -> None:
+    page = studio.page
+    expect(page.locator(".roll-notes .note")).to_have_count(EXAMPLE_NOTES)
+    expect(page.locator("#invitation")).to_be_visible()
+    expect(page.locator(".button.is-main")).to_have_count(1)
+    expect(page.locator(".button.is-main")).to_be_in_viewport()
+    expect(page.locator("#results")).to_be_hidden()
+
+
+def test_a_drawn_melody_becomes_four_that_can_be_had_again(studio: StudioPage) -> None:
+    page = studio.page
+    page.get_by_role("button", name="Clear the melody").click()
+    for step, pitch in ((0, C4), (4, E4), (8, G4)):
+        studio.press_cell(step, pitch)
+    expect(page.locator(".roll-notes .note")).to_have_count(3)
+    drawn = [C4, -2, -2, -2, E4, -2, -2, -2, G4, -2, -2, -2]
+    assert studio.primer() == drawn
+
+    first = studio.generate(New_bars="4", Seed="7")
+    assert studio.asked_for()["primer"] == {"events": drawn, "steps_per_bar": 16}
+    assert studio.asked_for()["num_steps"] == 16 + 4 * 16
+    assert studio.rolls() == 4
+    assert len({tuple(each["events"]) for each in first["variations"]}) > 1
+    assert all(each["events"][:12] == drawn for each in first["variations"])
+    for number, each in enumerate(first["variations"]):
+        notes = sum(event >= 0 for event in each["events"])
+        expect(page.locator("#cards .small-roll").nth(number).locator("rect.note")).to_have_count(notes)
+    again = studio.generate()
+    assert studio.asked_for()["seed"] == 7
+    assert again["variations"] == first["variations"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
+
+    page.get_by_role("button", name="Keep this seed").click()  # let it go
+    other = studio.generate()
+    assert studio.asked_for()["seed"] is None
+    assert page.get_by_label("Seed", exact=True).input_value() == str(other["seed"])
+
+
+def test_four_variations_of_eight_bars_come_at_once(wide: StudioPage) -> None:
+    times = []
+    for _ in range(4):
+        wide.generate(New_bars="6")  # eight with the two bars of the example
+        wide.page.wait_for_selector("#results[data-milliseconds]")
+        times.append(float(wide.page.locator("#results").get_attribute("data-milliseconds") or "nan"))
+        wide.page.evaluate("delete document.getElementById('results').dataset.milliseconds")
+    logging.getLogger(__name__).info("from click to four variations of 8 bars: %s ms", times)
+    assert min(times) < 1000
+
+
+def test_what_is_played_sounds_and_moves_the_cursor(studio: StudioPage) -> None:
+    page = studio.page
+    studio.generate(New_bars="4")
+    page.get_by_role("button", name="Play Variation 2").click()
+    playhead = page.locator("#cards .playhead").nth(1)
+    expect(playhead).to_be_visible()
+    page.wait_for_function("() => contexts.length === 1 && contexts[0].state === 'running'")
+    before = playhead.evaluate("line => new DOMMatrix(getComputedStyle(line).transform).e")
+    page.wait_for_function(
+        """before => {
+            const line = document.querySelectorAll("#cards .playhead")[1];
+            return new DOMMatrix(getComputedStyle(line).transform).e > before + 4;
+        }""",
+        arg=before,
+    )
+    page.get_by_role("button", name="Stop Variation 2").click()
+    expect(playhead).to_be_hidden()
+    page.get_by_role("button", name="Play your melody").click()
+    expect(page.locator(".roll .playhead")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".roll .playhead")).to_be_hidden()
+
+
+def test_a_melody_is_played_to_its_end_and_in_a_loop_for_ever(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_role("spinbutton", name="Tempo").fill("400")  # two bars last 1.2 s
+    page.get_by_role("spinbutton", name="Tempo").press("Enter")
+    page.get_by_role("button", name="Metronome").click()
+    page.get_by_role("button", name="Loop").click()
+    page.get_by_role("button", name="Play your melody").click()
+    page.wait_for_function("() => contexts[0]?.currentTime > 1.7")
+    expect(page.locator(".roll .playhead")).to_be_visible()
+    page.get_by_role("button", name="Loop").click()
+    expect(page.locator(".roll .playhead")).to_be_hidden()
+
+
+def test_downloads_are_what_they_say(studio: StudioPage) -> None:
+    answer = studio.generate(New_bars="2")
+    events = [each["events"] for each in answer["variations"]]
+    assert pitches(studio.saved("MIDI: Variation 3").read_bytes()) == pitches_of(events[2])
+    with zipfile.ZipFile(studio.saved("All as zip")) as archive:
+        assert archive.namelist() == [f"ostinato-{answer['seed']}-{number}.mid" for number in (1, 2, 3, 4)]
+        for name, melody in zip(archive.namelist(), events, strict=True):
+            assert pitches(archive.read(name)) == pitches_of(melody)
+    assert studio.saved("WAV: Variation 1").read_bytes()[:4] == b"RIFF"
+
+
+def test_a_click_on_a_step_keeps_the_start_and_changes_the_rest(studio: StudioPage) -> None:
+    page = studio.page
+    before = studio.generate(New_bars="6", Temperature="1.5")["variations"][1]["events"]
+    roll = page.get_by_role("slider", name="Variation 2, step by step")
+    box = roll.bounding_box()
+    assert box is not None
+    # On a narrow screen the roll is wider than its place, and scrolls.
+    steps_in_view = box["width"] / roll.locator("svg").evaluate("picture => picture.clientWidth") * len(before)
+    wanted = int(steps_in_view * 0.7)
+    place: Position = {"x": (wanted + 0.5) * box["width"] / steps_in_view, "y": 50}
+    if studio.is_touched:
+        roll.tap(position=place)
+    else:
+        roll.click(position=place)
+    step = int(roll.get_attribute("aria-valuenow") or "")
+    assert step == wanted
+    card = page.get_by_role("article", name="Variation 2")
+    expect(card.get_by_role("list")).to_be_visible()
+    answer = studio.answer_to(card.get_by_role("button", name="Change from here").click)
+    (renewed,) = answer["variations"]
+    assert studio.asked_for()["primer"]["events"] == before[:step]
+    assert renewed["events"][:step] == before[:step]
+    assert renewed["events"][step:] != before[step:]
+    assert len(renewed["events"]) == len(before)
+    expect(roll.locator("rect.note")).to_have_count(sum(event >= 0 for event in renewed["events"]))
+
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    expect(roll.locator("rect.note")).to_have_count(sum(event >= 0 for event in before))
+    page.get_by_role("button", name="Redo", exact=True).click()
+    expect(roll.locator("rect.note")).to_have_count(sum(event >= 0 for event in renewed["events"]))
+
+
+def test_shift_click_changes_at_once_and_continue_adds(wide: StudioPage) -> None:
+    before = wide.generate(New_bars="2")["variations"][0]["events"]
+    roll = wide.page.get_by_role("slider", name="Variation 1, step by step")
+    box = roll.bounding_box()
+    assert box is not None
+    wide.answer_to(lambda: roll.click(position={"x": box["width"] * 48.5 / 64, "y": 50}, modifiers=["Shift"]))
+    assert wide.asked_for()["primer"]["events"] == before[:48]
+    more = wide.answer_to(wide.page.get_by_role("button", name="Continue: Variation 1").click)
+    assert wide.asked_for()["num_steps"] == 64 + 32
+    assert len(more["variations"][0]["events"]) == 96
+    expect(wide.page.get_by_role("article", name="Variation 1").get_by_text("6 bars")).to_be_visible()
+
+
+def test_every_step_tells_why_it_is_there(wide: StudioPage) -> None:
+    page = wide.page
+    answer = wide.generate(New_bars="4")
+    step = next(each for each in answer["variations"][0]["steps"] if each["event"] >= 0 and each["step"] >= 34)
+    roll = page.get_by_role("slider", name="Variation 1, step by step")
+    box = roll.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + (step["step"] + 0.5) * box["width"] / 96, box["y"] + 60)
+    card = page.get_by_role("article", name="Variation 1")
+    shown = {0: "<1 %", 100: ">99 %"}.get(round(100 * step["probability"]), f"{round(100 * step['probability'])} %")
+    expect(card.locator(".why-sentence")).to_contain_text(f"{shown} likely")
+    expect(card.get_by_role("listitem")).to_have_count(min(len(step["candidates"]), 5))
+    page.mouse.move(0, 0)
+    expect(card.locator(".why-sentence")).to_contain_text("Boldest step: ")
+
+
+def test_the_attention_shows_where_it_looked(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_label("Model").select_option("attention_rnn")
+    answer = wide.generate(New_bars="4")
+    roll = page.get_by_role("slider", name="Variation 1, step by step")
+    roll.focus()
+    roll.press("End")
+    memory = len(answer["variations"][0]["attention"][-1])
+    expect(roll.locator(".heat-cell")).to_have_count(memory)
+
+
+def test_repeats_wear_the_colours_of_the_legend(wide: StudioPage) -> None:
+    """Whatever the model does: the answer of the server is changed on its way."""
+    page = wide.page
+    distances = {32: 16, 36: 32, 40: 24, 44: None}
+    events = [C4, -2, -2, -2] * 12
+    steps = [
+        {"step": s, "event": events[s], "probability": 0.5, "repeat_steps": distances.get(s), "candidates": [[C4, 0.5]]}
+        for s in range(32, 48)
+    ]
+    made = {"events": events, "primer_steps": 32, "log_likelihood": -1.0, "steps": steps, "attention": None}
+    answer = {"model": "m", "seed": 1, "steps_per_bar": 16, "milliseconds": 1, "variations": [made]}
+    page.route("**/api/generate", lambda route: route.fulfill(json=answer))
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.locator("#cards .small-roll")).to_have_count(1)
+    classes = page.locator("#cards rect.note").evaluate_all("notes => notes.map((note) => note.getAttribute('class'))")
+    assert classes == ["note is-given"] * 8 + ["note is-bar is-boldest", "note is-bars", "note is-far", "note is-fresh"]
+    assert page.locator("#legend li:visible").all_inner_texts() == [
+        "your melody",
+        "new",
+        "repeats one bar ago",
+        "repeats two bars ago",
+        "repeats from elsewhere",
+    ]
+    fills = page.locator("#cards rect.note").evaluate_all("notes => notes.map((note) => note.getAttribute('fill'))")
+    assert len(Counter(fills)) == 5
+
+
+def test_a_bad_file_is_refused_in_words(studio: StudioPage) -> None:
+    before = studio.primer()
+    drop_file(studio, "holiday.mid", b"this is no music")
+    message = studio.page.locator("#message-text")
+    expect(message).to_be_visible()
+    expect(message).to_contain_text("MIDI")
+    expect(studio.page.get_by_role("alert")).to_have_text(message.inner_text())
+    assert studio.primer() == before
+    studio.complaints.clear()  # the browser's own word on the refusal
+
+
+def test_a_midi_file_becomes_the_melody(studio: StudioPage, tmp_path: Path) -> None:
+    events = [C4, -2, -2, -2, E4, -2, G4, -2] * 2
+    drop_file(studio, "tune.mid", midi_of(events))
+    expect(studio.page.locator("#message-text")).to_have_text("Your melody is now tune.mid.")
+    assert studio.primer() == events
+    assert studio.page.get_by_role("spinbutton", name="Tempo").input_value() == "96"
+
+    path = tmp_path / "other.mid"
+    path.write_bytes(midi_of([G4, -2, -2, -2]))
+    studio.page.locator("#file").set_input_files(path)
+    expect(studio.page.locator("#message-text")).to_have_text("Your melody is now other.mid.")
+    assert studio.primer() == [G4, -2, -2, -2]
+
+
+def test_of_several_tracks_one_is_chosen(wide: StudioPage) -> None:
+    named = "00 ff 03 04 42 61 73 73"  # a track called Bass
+    other = NOTE.replace("00 90 3c", "00 91 43").replace("80 3c", "81 43")  # G on the second channel
+    drop_file(wide, "two.mid", midi(f"{NOTE} {END}", f"{named} {other} {END}"))
+    dialog = wide.page.get_by_role("dialog", name="Which track?")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Bass").click()
+    expect(dialog).to_be_hidden()
+    assert wide.primer()[0] == G4
+
+
+def test_favourites_are_there_after_a_reload(studio: StudioPage) -> None:
+    page = studio.page
+    answer = studio.generate(New_bars="2")
+    page.get_by_role("button", name="Keep Variation 3 as a favourite").click()
+    expect(page.get_by_role("article", name="Favourite 1")).to_be_visible()
+    studio.open()
+    favourite = page.get_by_role("article", name="Favourite 1")
+    expect(favourite).to_contain_text(f"seed {answer['seed']}")
+    favourite.get_by_role("button", name="Play Favourite 1").click()
+    expect(favourite.locator(".playhead")).to_be_visible()
+    favourite.get_by_role("button", name="Use as melody: Favourite 1").click()
+    kept = answer["variations"][2]["events"]
+    assert pitches_of(studio.primer()) == pitches_of(kept)
+    favourite.get_by_role("button", name="Remove Favourite 1").click()
+    expect(favourite).to_have_count(0)
+    assert page.evaluate("JSON.parse(localStorage.getItem('ostinato.favourites.1'))") == []
+
+
+def test_a_storage_full_of_rubbish_is_passed_over(wide: StudioPage) -> None:
+    for rubbish in ("{", json.dumps([{"events": "la la"}, 3, None]), json.dumps({"events": []})):
+        wide.page.evaluate("text => localStorage.setItem('ostinato.favourites.1', text)", rubbish)
+        wide.page.evaluate("text => localStorage.setItem('ostinato.melody.1', text)", rubbish)
+        wide.open()
+        expect(wide.page.locator(".roll-notes .note")).to_have_count(EXAMPLE_NOTES)
+
+
+def test_notes_are_drawn_moved_stretched_and_erased_with_a_mouse(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_role("button", name="Clear the melody").click()
+    wide.drag((2, C4), (5, C4))
+    assert wide.primer() == [-2, -2, C4, -2, -2, -2]
+    wide.drag((3, C4), (5, E4))  # held in its middle: moved
+    assert wide.primer() == [-2, -2, -2, -2, E4, -2, -2, -2]
+    x, y = wide.cell(7, E4)
+    width = float(page.locator(".roll-board").get_attribute("data-step-width") or "nan")
+    page.mouse.move(x + width / 2 - 3, y)
+    page.mouse.down()
+    page.mouse.move(x - 2 * width, y)
+    page.mouse.up()
+    assert wide.primer() == [-2, -2, -2, -2, E4, -2]
+    wide.press_cell(8, G4)
+    x, y = wide.cell(4, E4)
+    page.mouse.click(x, y, button="right")
+    assert wide.primer() == [-2, -2, -2, -2, -2, -2, -2, -2, G4, -2]
+    page.get_by_role("button", name="Eraser").click()
+    wide.press_cell(8, G4)
+    assert wide.primer() == []
+    for _ in range(7):
+        page.keyboard.press("Control+z")
+    expect(page.locator(".roll-notes .note")).to_have_count(EXAMPLE_NOTES)
+
+
+def test_a_finger_moves_a_note(touched: StudioPage) -> None:
+    studio = touched
+    before = studio.primer()
+    client = studio.page.context.new_cdp_session(studio.page)
+    x, y = studio.cell(0, E4)
+    row = studio.page.locator(".roll-board").evaluate("board => board.querySelector('svg').clientHeight / 36")
+    client.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x - 6, "y": y}]})
+    for part in (1, 2, 3):
+        point = {"x": x - 6, "y": y + part * row}
+        client.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [point]})
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    assert studio.primer() == [E4 - 3, *before[1:]]
+
+
+def test_keys_are_recorded_on_the_grid(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#recording")).to_be_visible()
+    page.keyboard.down("KeyA")
+    page.wait_for_timeout(250)
+    page.keyboard.up("KeyA")
+    page.keyboard.down("KeyD")
+    page.wait_for_timeout(150)
+    page.keyboard.up("KeyD")
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#message-text")).to_have_text("Recorded 2 notes.")
+    assert pitches_of(wide.primer()) == [C4, E4]
+    assert wide.primer()[0] == C4
+    page.keyboard.press("KeyA")  # no longer a piano
+    assert pitches_of(wide.primer()) == [C4, E4]
+
+
+def test_a_midi_keyboard_is_asked_for_by_a_click_and_recorded(wide: StudioPage) -> None:
+    """The keyboard is a stand-in, for the browser of a test has none."""
+    page = wide.page
+    page.evaluate(
+        """() => {
+            window.keys = { name: "Grand 88" };
+            navigator.requestMIDIAccess = async () => ({ inputs: new Map([["1", window.keys]]) });
+        }"""
+    )
+    page.get_by_role("button", name="MIDI keyboard").click()
+    expect(page.locator("#message-text")).to_contain_text("Listening to Grand 88.")
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#recording")).to_be_visible()
+    for status, pitch, velocity in ((0x90, G4, 90), (0x80, G4, 0), (0x93, E4, 1), (0x93, E4, 0), (0xB0, 64, 127)):
+        page.evaluate("data => keys.onmidimessage({ data })", [status, pitch, velocity])
+        page.wait_for_timeout(150)
+    page.get_by_role("button", name="Record").click()
+    assert pitches_of(wide.primer()) == [G4, E4]
+
+
+def test_a_result_is_dragged_onto_the_melody(wide: StudioPage) -> None:
+    answer = wide.generate(New_bars="1")
+    head = wide.page.get_by_role("article", name="Variation 1").locator(".card-name")
+    head.drag_to(wide.page.locator("#roll"))
+    expect(wide.page.locator("#message-text")).to_have_text("Your melody is now what you dropped.")
+    assert pitches_of(wide.primer()) == pitches_of(answer["variations"][0]["events"])
+
+
+def test_a_result_dragged_out_of_the_browser_is_a_midi_file(wide: StudioPage) -> None:
+    answer = wide.generate(New_bars="1")
+    head = wide.page.get_by_role("article", name="Variation 2").locator(".card-head")
+    with wide.page.expect_response("**/api/midi"):
+        head.dispatch_event("pointerdown")
+    wide.page.wait_for_function(
+        """head => {
+            const dataTransfer = new DataTransfer();
+            head.dispatchEvent(new DragEvent("dragstart", { dataTransfer, bubbles: true }));
+            return (window.dragged = dataTransfer.getData("DownloadURL"));
+        }""",
+        arg=head.element_handle(),
+    )
+    kind, name, url = wide.page.evaluate("dragged").split(":", 2)
+    assert (kind, name) == ("audio/midi", f"ostinato-{answer['seed']}-2.mid")
+    data = b64decode(url.removeprefix("data:audio/midi;base64,"))
+    assert pitches(data) == pitches_of(answer["variations"][1]["events"])
+
+
+def test_wishes_that_cannot_be_are_explained(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_label("New bars").fill("99")
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("Please make the number of new bars a whole number from 1 to 32.")
+    expect(page.get_by_label("New bars")).to_be_focused()
+    page.get_by_label("New bars").fill("1")
+    page.get_by_text("More choices").click()
+    page.get_by_label("Key", exact=True).select_option("Eb")
+    page.get_by_label("Mode", exact=True).select_option("dorian")
+    wide.generate()
+    assert wide.asked_for()["key"] == "Eb dorian"
+
+
+def test_meters_reach_the_model(wide: StudioPage) -> None:
+    for meter, steps in (("3/4", 12), ("6/8", 12), ("9/8", 18), ("2/4", 8)):
+        wide.page.get_by_label("Meter").select_option(meter)
+        wide.generate(New_bars="1", Variations="1")
+        assert wide.asked_for()["primer"]["steps_per_bar"] == steps
+        assert wide.asked_for()["num_steps"] == -(-EXAMPLE_STEPS // steps) * steps + steps
+
+
+def test_a_server_that_is_gone_is_told_of(wide: StudioPage) -> None:
+    wide.page.route("**/api/generate", lambda route: route.abort())
+    wide.page.get_by_role("button", name="Generate", exact=True).click()
+    expect(wide.page.get_by_role("alert")).to_contain_text("The studio does not answer.")
+    wide.complaints.clear()  # the browser's own word on it
