@@ -5,7 +5,18 @@ import os
 
 
 def test_nothing_is_left_out_for_want_of_an_install() -> None:
-    extras = ["apache_beam", "httpx2", "jsonschema", "mido", "music21", "numba", "playwright", "rtmidi", "starlette"]
+    extras = [
+        "apache_beam",
+        "axe_playwright_python",
+        "httpx2",
+        "jsonschema",
+        "mido",
+        "music21",
+        "numba",
+        "playwright",
+        "rtmidi",
+        "starlette",
+    ]
     extras += ["symusic", "tensorboard", "tinysoundfont", "torch", "uvicorn"]
     missing = [name for name in extras if importlib.util.find_spec(name) is None]
     assert not missing or not os.environ.get("OSTINATO_WHOLE_INSTALL"), f"pip install 'ostinato[test]' brings {missing}"

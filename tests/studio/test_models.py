@@ -18,9 +18,8 @@ def test_the_cards_tell_what_there_is(tmp_path: Path) -> None:
     assert small_models(tmp_path).cards() == [
         {
             "name": "plain",
-            # 1 nat is 1 / ln 2 = 1.4427 bits.
             "bits_per_step": 1.4427,
-            "description": "a plain model (held-out loss 1.0 at step 3)",
+            "description": "a plain model",
             "attention": False,
             "min_pitch": 48,
             "max_pitch": 83,

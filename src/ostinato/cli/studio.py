@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--port must be 0 to {_MAX_PORT}, not {args.port}")
     given = [path for paths in (args.bundle_file, args.run_dir) for path in paths.split(",") if path]
     models = Models.shipped_and(given)
+    models.model()  # so that the first click waits for no loading
     with listen(args.host, args.port) as bound:
         port = bound.getsockname()[1]
         url = url_of(args.host, port)

@@ -42,8 +42,7 @@ class Models:
             whole = path.resolve()
             paths[_free_name(whole.name if whole.is_dir() else whole.stem, paths)] = path
         default = next(iter(paths), BEST_MODEL)
-        shipped = [name for name in SHIPPED_MODELS if shipped_path(name).is_file()]
-        models = Models({**paths, **{_free_name(name, paths): shipped_path(name) for name in shipped}}, default)
+        models = Models({**paths, **{_free_name(name, paths): shipped_path(name) for name in SHIPPED_MODELS}}, default)
         for name in paths:
             models.bundle(name)
         return models
@@ -116,14 +115,14 @@ def _card(name: str, bundle: Bundle) -> dict[str, Any]:
         "attention": config.hparams.attn_length > 0,
         "min_pitch": config.encoding.min_pitch,
         "max_pitch": config.encoding.max_pitch - 1,
-        "bits_per_step": _bits_per_step(bundle.provenance),
+        "bits_per_step": _bits_per_step(bundle.provenance.get("card")),
     }
 
 
-def _bits_per_step(provenance: Mapping[str, Any]) -> float | None:
-    """The loss on melodies that it did not learn from, which provenance holds in nats."""
-    held_out = provenance.get("held_out")
-    loss = held_out.get("loss") if isinstance(held_out, dict) else None
-    if not isinstance(loss, (int, float)) or not math.isfinite(loss):
+def _bits_per_step(card: Any) -> float | None:
+    """What the model card, which may come from anyone, tells of melodies that the model did not learn from."""
+    try:
+        bits = card["held_out"]["validation"]["bits_per_step"]
+    except (KeyError, TypeError):
         return None
-    return round(loss / math.log(2), 4)
+    return round(float(bits), 4) if type(bits) in (int, float) and math.isfinite(bits) else None
