@@ -73,7 +73,7 @@ def test_every_readme_command_runs_in_its_order(workplace: Path) -> None:
         score: Any = symusic.Score(path)
         notes = [note for track in score.tracks for note in track.notes]
         assert len({note.pitch for note in notes}) > 1, path
-    assert (workplace / "melodies.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert (workplace / "melodies.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
 def _runs_until_interrupted(command: list[str], folder: Path) -> None:
