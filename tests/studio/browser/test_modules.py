@@ -63,6 +63,17 @@ def test_places_and_pitches_in_words(modules: StudioPage) -> None:
     assert run(modules, "melody", "return m.secondsPerStep(120)") == 0.125
 
 
+@pytest.mark.parametrize(
+    ("repeat_steps", "words"),
+    [(12, "one bar ago"), (24, "two bars ago"), (96, "8 bars ago"), (16, "16 sixteenths ago"), ("null", None)],
+)
+def test_repeats_in_words(modules: StudioPage, repeat_steps: int | str, words: str | None) -> None:
+    drawn = f"{{ event: 60, probability: 0.5, repeatSteps: {repeat_steps}, candidates: [] }}"
+    variation = f"{{ events: [60], stepsPerBar: 12, meter: '6/8', primerSteps: 0, explained: [{drawn}] }}"
+    told = "bar 1, beat 1: C4, 50\u00a0% likely" + (f", repeated from {words}" if words else "")
+    assert run(modules, "why", f"return m.explain({variation}, 0)") == told
+
+
 def test_keys_pressed_are_put_on_the_nearest_16th(modules: StudioPage) -> None:
     # At 120, a 16th is 0.125 s; the first key begins.
     program = """

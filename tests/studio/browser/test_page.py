@@ -241,7 +241,7 @@ def test_repeats_wear_the_colours_of_the_legend(wide: StudioPage) -> None:
         "new",
         "repeats one bar ago",
         "repeats two bars ago",
-        "repeats from elsewhere",
+        "repeats an earlier passage",
     ]
     fills = page.locator("#cards rect.note").evaluate_all("notes => notes.map((note) => note.getAttribute('fill'))")
     assert len(Counter(fills)) == 5

@@ -11,7 +11,7 @@ export const KINDS = {
   fresh: "new",
   bar: "repeats one bar ago",
   bars: "repeats two bars ago",
-  far: "repeats from elsewhere",
+  far: "repeats an earlier passage",
 };
 
 /** The server's variations; the steps before `before.step` keep what was known of them. */

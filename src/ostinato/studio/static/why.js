@@ -5,6 +5,7 @@ import { eventName, placeName } from "./melody.js";
 import { boldestStep, isSoundingBefore, kindOf } from "./variation.js";
 
 const CANDIDATES = 5;
+const BAR_COUNTS = ["", "one", "two", "three", "four"];
 
 function percent(probability) {
   const whole = Math.round(100 * probability);
@@ -23,11 +24,11 @@ export function explain(variation, step) {
 }
 
 function repeatWords(variation, step) {
-  const kind = kindOf(variation, step);
-  if (kind === "bar") return ", repeated from one bar ago";
-  if (kind === "bars") return ", repeated from two bars ago";
-  if (kind === "far") return `, repeated from ${variation.explained[step].repeatSteps} sixteenths ago`;
-  return "";
+  if (!["bar", "bars", "far"].includes(kindOf(variation, step))) return "";
+  const { repeatSteps } = variation.explained[step];
+  const bars = repeatSteps / variation.stepsPerBar;
+  if (!Number.isInteger(bars)) return `, repeated from ${repeatSteps} sixteenths ago`;
+  return `, repeated from ${BAR_COUNTS[bars] ?? bars} bar${bars === 1 ? "" : "s"} ago`;
 }
 
 /** The likeliest events, and always the one that was drawn. */
