@@ -158,8 +158,11 @@ def inverse_cdf(probabilities: NDArray[np.float64], uniforms: NDArray[np.float64
         uniforms: [B], of [0, 1).
     """
     cumulative = np.cumsum(probabilities, axis=1)
-    # Taken of the row's own total, so that rounding can lead neither past the last class nor to one of no probability.
-    passed: NDArray[np.intp] = np.count_nonzero(cumulative <= (uniforms * cumulative[:, -1])[:, np.newaxis], axis=1)
+    # Taken of the row's own total, and below it, so that rounding can lead neither past the last class nor to one of
+    # no probability.
+    total = cumulative[:, -1]
+    sought = np.minimum(uniforms * total, np.nextafter(total, 0))
+    passed: NDArray[np.intp] = np.count_nonzero(cumulative <= sought[:, np.newaxis], axis=1)
     return passed
 
 
