@@ -11,7 +11,7 @@ from ostinato.errors import SettingsError
 
 BEST_MODEL = "ostinato"
 """What plays where no model is asked for."""
-SHIPPED_MODELS = ("ostinato", "attention_rnn", "lookback_rnn", "basic_rnn", "mono_rnn")
+SHIPPED_MODELS = ("ostinato", "lookback_rnn", "attention_rnn", "basic_rnn", "mono_rnn")
 """The names, best first."""
 
 _FOLDER = Path(__file__).parent
