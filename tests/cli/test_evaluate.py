@@ -132,7 +132,7 @@ def test_models_that_come_with_ostinato(
     for source, name in ((LOOKBACK, "lookback_rnn"), (ATTENTION, "attention_rnn")):
         save_bundle(load_bundle(source), tmp_path / f"{name}.mag")
     assert evaluate() == 0
-    assert rows(capsys.readouterr().out) == ["attention_rnn", "lookback_rnn"]
+    assert rows(capsys.readouterr().out) == ["lookback_rnn", "attention_rnn"]
     assert evaluate("--config=lookback_rnn") == 0
     assert rows(capsys.readouterr().out) == ["lookback_rnn"]
     assert evaluate("--config=ostinato") == 1
