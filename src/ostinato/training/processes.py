@@ -5,6 +5,7 @@ process 0 writes. Values pass between them as tensors, never pickled.
 """
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,6 +70,9 @@ class Processes:
             # Process 0 evaluates and writes last: one that left before it would take its end of the connection along.
             distributed.barrier()
         finally:
+            # What was trained in parallel refers to itself and to the connection; whatever of it is left at the
+            # program's end would take the connection's threads down with it, and the program too.
+            gc.collect()
             distributed.destroy_process_group()
 
     def broadcast(self, data: bytes | None) -> bytes:
