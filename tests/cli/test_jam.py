@@ -47,10 +47,24 @@ def test_ports_are_listed(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     assert "input ports:\n  none; --input_port=virtual makes one\n" in capsys.readouterr().out
 
 
+def round_as_played(capsys: pytest.CaptureFixture[str], *flags: str) -> list[str]:
+    """What is printed of a round whose call was heard as it was played.
+
+    A 16th is 38 ms long, and a machine with other work may look at its port later than that: then once more.
+    """
+    for _ in range(10):
+        memory_ports.script[:] = CALL
+        memory_ports.sent[:] = []
+        assert main([*PLAY, *QUICK, *flags]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        if lines[1] == "call     | C4:4 r:4 E4:4 r:4 |":
+            break
+    return lines
+
+
 def test_a_round(capsys: pytest.CaptureFixture[str]) -> None:
-    memory_ports.script[:] = CALL
-    assert main([*PLAY, *QUICK, "--seed=5", "--program=3", "--channel=2", "--temperature=0.5"]) == 0
-    first, call, response, last = capsys.readouterr().out.splitlines()
+    flags = ("--seed=5", "--program=3", "--channel=2", "--temperature=0.5")
+    first, call, response, last = round_as_played(capsys, *flags)
     assert first == (
         "attention_rnn hears Keystation 49 and plays on Synth A, 4/4 at 400 quarters a minute; play! Ctrl-C ends"
     )
@@ -63,11 +77,7 @@ def test_a_round(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_seed_plays_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    memory_ports.script[:] = CALL
-    responses = []
-    for seed in (1, 1, 2):
-        assert main([*PLAY, *QUICK, f"--seed={seed}"]) == 0
-        responses.append(capsys.readouterr().out.splitlines()[2])
+    responses = [round_as_played(capsys, f"--seed={seed}")[2] for seed in (1, 1, 2)]
     assert responses[0] == responses[1] != responses[2]
 
 

@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="",
         metavar="EVENTS",
         help='how each begins, as "[60, -2, 64, -1]": a pitch, -2 for no event, -1 for note-off; '
-        "without a primer, with a random note",
+        "without a primer, with a random note of the tonic chord",
     )
     parser.add_argument("--primer_midi", default="", metavar="FILE", help="or as this MIDI file's longest melody")
     parser.add_argument("--primer_track", type=int, metavar="N", help="or as the melody of this track of --primer_midi")
