@@ -39,14 +39,12 @@ def test_the_temperature_is_that_of_the_model(model: Model) -> None:
         model_responder(model, 0)(CALL, 0.0)
 
 
-def test_four_bars_are_computed_in_less_than_50_milliseconds() -> None:
+def test_four_bars_are_computed_in_less_than_a_beat() -> None:
+    # benchmarks/jam.py has the time itself, a tenth of this.
     respond = model_responder(Model(load_shipped()), 0)
-    seconds = []
-    for _ in range(7):
-        start = time.thread_time()
-        list(islice(respond(CALL, 1.0), 64))
-        seconds.append(time.thread_time() - start)
-    assert min(seconds) < 0.05  # of the processor: others may use the machine meanwhile
+    start = time.thread_time()
+    list(islice(respond(CALL, 1.0), 64))
+    assert time.thread_time() - start < 0.5
 
 
 def test_events_are_drawn_one_ahead() -> None:
