@@ -1,46 +1,7 @@
 import pytest
 
 from ostinato.errors import SettingsError
-from ostinato.live.clock import Grid, Metre, MonotonicClock
-
-
-@pytest.mark.parametrize(
-    ("text", "steps_per_bar", "steps_per_beat"),
-    [
-        ("4/4", 16, 4),
-        ("3/4", 12, 4),
-        ("2/2", 16, 8),
-        ("6/8", 12, 6),
-        ("9/8", 18, 6),
-        ("12/8", 24, 6),
-        ("3/8", 6, 2),
-        ("7/8", 14, 2),
-        ("6/4", 24, 4),
-        ("6/16", 6, 3),
-        ("1/1", 16, 16),
-    ],
-)
-def test_metres(text: str, steps_per_bar: int, steps_per_beat: int) -> None:
-    metre = Metre.parse(text)
-    assert (metre.steps_per_bar, metre.steps_per_beat) == (steps_per_bar, steps_per_beat)
-    assert steps_per_bar % steps_per_beat == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("waltz", "the metre must be written as 4/4 or 6/8, not 'waltz'"),
-        ("4", "the metre must be written"),
-        ("-3/4", "the metre must be written"),
-        ("0/4", "the metre must be 1 to 32 notes of 1/1, 1/2, 1/4, 1/8 or 1/16, not 0/4"),
-        ("4/3", "not 4/3"),
-        ("4/32", "not 4/32"),
-        ("33/4", "not 33/4"),
-    ],
-)
-def test_what_is_no_metre(text: str, message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        Metre.parse(text)
+from ostinato.live.clock import Grid, MonotonicClock
 
 
 def test_the_grid() -> None:

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.errors import SettingsError
-from ostinato.live.clock import Metre
 from ostinato.live.loop import play
 from ostinato.live.messages import control_change, note_off, note_on, program_change
 from ostinato.live.session import Session, SessionSettings, State
 from ostinato.live.voices import Voice, Voices
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 from simulated_session import (
     BAR,
     START,
@@ -85,7 +85,7 @@ def test_without_a_click_the_first_note_is_the_first_beat() -> None:
 
 
 def test_clicks_mark_every_beat_and_the_first_of_a_bar() -> None:
-    stage = Stage(settings=with_settings(metronome=True, metre=Metre(3, 4))).play(3.1)
+    stage = Stage(settings=with_settings(metronome=True, meter=Meter(3, 4))).play(3.1)
     assert stage.started(9) == [(0, 76), (0.5, 77), (1, 77), (1.5, 76), (2, 77), (2.5, 77), (3, 76)]
     assert [pitch for _, pitch in stage.ended(9)] == [76, 77, 77, 76, 77, 77, 76]
     assert all(0.02 < end - start < 0.04 for (start, _), (end, _) in zip(stage.started(9), stage.ended(9), strict=True))
@@ -93,7 +93,7 @@ def test_clicks_mark_every_beat_and_the_first_of_a_bar() -> None:
 
 def test_eighths_are_counted_in_threes() -> None:
     # A dotted quarter is 0.75 s, and a bar of 6/8 two of them.
-    stage = Stage(quarters([60]), [72], with_settings(metronome=True, metre=Metre(6, 8), metronome_channel=3)).play(5)
+    stage = Stage(quarters([60]), [72], with_settings(metronome=True, meter=Meter(6, 8), metronome_channel=3)).play(5)
     assert stage.started(3)[:4] == [(0, 76), (0.75, 77), (1.5, 76), (2.25, 77)]
     # The note ends at step 3, the silent bar of 12 at 15; the next beat is step 18, and the response a bar of 12 long.
     assert [call for call, _ in stage.calls] == [Melody([60, -2, -2, -1, -2, -2], 0, 12)]
@@ -259,7 +259,7 @@ _scripts = st.lists(st.tuples(_moments, _keys | _others), max_size=30)
 _settings = st.builds(
     SessionSettings,
     qpm=st.just(400.0),
-    metre=st.sampled_from([Metre(4, 4), Metre(6, 8), Metre(1, 4)]),
+    meter=st.sampled_from([Meter(4, 4), Meter(6, 8), Meter(1, 4)]),
     call_bars=st.none() | st.integers(1, 2),
     response_bars=st.none() | st.integers(1, 2),
     metronome=st.booleans(),

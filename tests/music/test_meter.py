@@ -44,3 +44,26 @@ def test_what_is_no_meter_is_refused(text: str, message: str) -> None:
 @given(st.integers(1, 255), st.sampled_from([1, 2, 4, 8, 16]))
 def test_a_bar_is_as_long_as_its_beats(numerator: int, denominator: int) -> None:
     assert Meter(numerator, denominator).steps_per_bar * denominator == 16 * numerator
+
+
+@pytest.mark.parametrize(
+    ("text", "steps_per_bar", "steps_per_beat"),
+    [
+        ("4/4", 16, 4),
+        ("3/4", 12, 4),
+        ("2/2", 16, 8),
+        ("6/8", 12, 6),
+        ("9/8", 18, 6),
+        ("12/8", 24, 6),
+        ("3/8", 6, 2),
+        ("7/8", 14, 2),
+        ("6/4", 24, 4),
+        ("6/16", 6, 3),
+        ("1/1", 16, 16),
+        ("6/32", 3, 1),
+    ],
+)
+def test_beats(text: str, steps_per_bar: int, steps_per_beat: int) -> None:
+    meter = parse_meter(text)
+    assert (meter.steps_per_bar, meter.steps_per_beat) == (steps_per_bar, steps_per_beat)
+    assert steps_per_bar % steps_per_beat == 0

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ostinato.cli.extraction import add_extraction, extraction_of
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
 from ostinato.cli.runner import add_runner, runner_of
@@ -17,7 +18,6 @@ from ostinato.dataset.build import DatasetSettings, build_dataset
 from ostinato.dataset.statistics import DatasetStatistics
 from ostinato.errors import SettingsError
 from ostinato.formats.tfrecord import expand_paths, read_records, shard_paths, shards_name
-from ostinato.music.extract import ExtractionSettings
 
 SUMMARY = "find the melodies in NoteSequences and write them as training and eval records"
 
@@ -30,7 +30,6 @@ _logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    defaults = ExtractionSettings()
     parser.add_argument("--config", metavar="NAME", help=f"the model to make records for: {', '.join(PRESETS)}")
     parser.add_argument(
         "--lookback_distances",
@@ -55,40 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="share of the NoteSequences that go to eval, 0 to below 1",
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed is another split")
-    add_boolean(
-        parser,
-        "--ignore_polyphonic_notes",
-        default=defaults.ignore_polyphonic_notes,
-        help="where several notes start at once keep the highest, instead of leaving the track there",
-    )
-    parser.add_argument(
-        "--min_bars",
-        type=int,
-        default=defaults.min_bars,
-        metavar="N",
-        help="leave out melodies of fewer bars",
-    )
-    parser.add_argument(
-        "--max_steps",
-        type=int,
-        default=defaults.max_steps,
-        metavar="N",
-        help="cut longer melodies to this many 16th notes",
-    )
-    parser.add_argument(
-        "--min_unique_pitches",
-        type=int,
-        default=defaults.min_unique_pitches,
-        metavar="N",
-        help="leave out melodies with fewer different pitch classes",
-    )
-    parser.add_argument(
-        "--gap_bars",
-        type=float,
-        default=defaults.gap_bars,
-        metavar="N",
-        help="a silence of so many bars ends a melody",
-    )
+    add_extraction(parser)
     parser.add_argument(
         "--transpose",
         metavar="LOW..HIGH",
@@ -115,13 +81,7 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"--config is missing; known are {', '.join(PRESETS)}")
     if args.num_processes is not None and args.num_processes < 1:
         raise SettingsError(f"--num_processes must be at least 1, not {args.num_processes}")
-    extraction = ExtractionSettings(
-        min_bars=args.min_bars,
-        max_steps=args.max_steps,
-        min_unique_pitches=args.min_unique_pitches,
-        gap_bars=args.gap_bars,
-        ignore_polyphonic_notes=args.ignore_polyphonic_notes,
-    )
+    extraction = extraction_of(args)
     config = preset(args.config)
     if args.lookback_distances is not None:
         config = config.with_lookback_distances(args.lookback_distances)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_boolean
+from ostinato.cli.extraction import add_extraction, extraction_of
 from ostinato.cli.progress import progress
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
@@ -30,7 +30,6 @@ _logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    defaults = ExtractionSettings()
     parser.add_argument(
         "--input",
         required=True,
@@ -58,15 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", help="write a page with plots to this file")
     parser.add_argument("--num_resamples", type=int, default=1000, metavar="N", help="resamples for the intervals")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples")
-    parser.add_argument(
-        "--min_bars", type=int, default=defaults.min_bars, metavar="N", help="leave out melodies of fewer bars"
-    )
-    add_boolean(
-        parser,
-        "--ignore_polyphonic_notes",
-        default=defaults.ignore_polyphonic_notes,
-        help="where several notes start at once keep the highest, instead of leaving the track there",
-    )
+    add_extraction(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
     _check(args)
     models = _models(args)
-    settings = ExtractionSettings(min_bars=args.min_bars, ignore_polyphonic_notes=args.ignore_polyphonic_notes)
+    settings = extraction_of(args)
     sources = _read(args.input, settings)
     training = None if args.ngram_training is None else _read(args.ngram_training, settings)
     steps = PredictedSteps.of([melody for _, melody in sources.melodies])

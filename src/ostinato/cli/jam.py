@@ -146,8 +146,8 @@ def _list_ports() -> int:
 
 def _settings(args: argparse.Namespace) -> "SessionSettings":
     """What the flags ask for; channels are counted from 1 there."""
-    from ostinato.live.clock import Metre
     from ostinato.live.session import SessionSettings
+    from ostinato.music.meter import parse_meter
 
     if args.call_bars != "auto" and not args.call_bars.isdecimal():
         raise SettingsError(f"--call_bars must be auto or a number of bars, not {args.call_bars!r}")
@@ -156,7 +156,7 @@ def _settings(args: argparse.Namespace) -> "SessionSettings":
             raise SettingsError(f"--{flag} must be 1 to 16, not {getattr(args, flag)}")
     return SessionSettings(
         qpm=args.qpm,
-        metre=Metre.parse(args.meter),
+        meter=parse_meter(args.meter),
         call_bars=None if args.call_bars == "auto" else int(args.call_bars),
         response_bars=args.response_bars,
         metronome=args.metronome,

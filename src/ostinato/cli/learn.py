@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
-from ostinato.cli.flags import add_boolean
+from ostinato.cli.extraction import add_extraction, extraction_of
 from ostinato.cli.progress import progress
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
@@ -58,7 +58,6 @@ _logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    defaults = ExtractionSettings()
     parser.add_argument("folder", metavar="FOLDER", help="MIDI, MusicXML or ABC files, in folders within it too")
     parser.add_argument("--output", required=True, metavar="FILE", help="the bundle to write, such as my.mag")
     parser.add_argument(
@@ -84,22 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="learn each melody in each of these transpositions, in semitones; if absent, in "
         f"{_ALL_KEYS[0]}..{_ALL_KEYS[-1]}, or as it is if the model moves all melodies to one key",
     )
-    parser.add_argument(
-        "--min_bars", type=int, default=defaults.min_bars, metavar="N", help="leave out melodies of fewer bars"
-    )
-    parser.add_argument(
-        "--min_unique_pitches",
-        type=int,
-        default=defaults.min_unique_pitches,
-        metavar="N",
-        help="leave out melodies with fewer different pitch classes",
-    )
-    add_boolean(
-        parser,
-        "--ignore_polyphonic_notes",
-        default=defaults.ignore_polyphonic_notes,
-        help="where several notes start at once keep the highest, instead of leaving the track there",
-    )
+    add_extraction(parser)
     parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
     parser.add_argument("--force", action="store_true", help="overwrite a bundle that is there")
 
@@ -119,11 +103,7 @@ def run(args: argparse.Namespace) -> int:
     began = time.monotonic()
     output, seconds = _checked_output(args), _seconds(args)
     asked = None if args.transpose is None else transpositions_of(args.transpose)
-    extraction = ExtractionSettings(
-        min_bars=args.min_bars,
-        min_unique_pitches=args.min_unique_pitches,
-        ignore_polyphonic_notes=args.ignore_polyphonic_notes,
-    )
+    extraction = extraction_of(args)
     origin = None if args.origin in (None, _SCRATCH) else _origin(args.origin)
     with _work_folder(args.work_dir) as work:
         num_files = _convert(args.folder, work / _NOTES)

@@ -8,59 +8,8 @@ from typing import Protocol
 from ostinato.errors import SettingsError
 from ostinato.music.melody import STEPS_PER_QUARTER
 
-_STEPS_PER_WHOLE = 4 * STEPS_PER_QUARTER
-_DENOMINATORS = (1, 2, 4, 8, 16)
-_MAX_NUMERATOR = 32
-# Of these many eighths or 16ths three make a beat.
-_COMPOUND_NUMERATORS = (6, 9, 12)
 MIN_QPM = 20.0
 MAX_QPM = 400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Metre:
-    """A time signature, as 4/4.
-
-    Attributes:
-        numerator: 1..32.
-        denominator: 1, 2, 4, 8 or 16, so that a bar is a whole number of 16ths.
-
-    Raises:
-        SettingsError: if it is none of these.
-    """
-
-    numerator: int = 4
-    denominator: int = 4
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.numerator <= _MAX_NUMERATOR or self.denominator not in _DENOMINATORS:
-            raise SettingsError(
-                f"the metre must be 1 to {_MAX_NUMERATOR} notes of 1/1, 1/2, 1/4, 1/8 or 1/16, "
-                f"not {self.numerator}/{self.denominator}"
-            )
-
-    @staticmethod
-    def parse(text: str) -> "Metre":
-        """Read "6/8".
-
-        Raises:
-            SettingsError: if the text is no metre.
-        """
-        numerator, _, denominator = text.partition("/")
-        if not (numerator.strip().isdecimal() and denominator.strip().isdecimal()):
-            raise SettingsError(f"the metre must be written as 4/4 or 6/8, not {text!r}")
-        return Metre(int(numerator), int(denominator))
-
-    @property
-    def steps_per_bar(self) -> int:
-        """The length of a bar in 16ths."""
-        return self.numerator * _STEPS_PER_WHOLE // self.denominator
-
-    @property
-    def steps_per_beat(self) -> int:
-        """The length of a beat in 16ths: of the denominator's note, or of three where they count in threes, as 6/8."""
-        beat = _STEPS_PER_WHOLE // self.denominator
-        return 3 * beat if self.denominator >= 8 and self.numerator in _COMPOUND_NUMERATORS else beat
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The click."""
 
-from ostinato.live.clock import Grid, Metre
+from ostinato.live.clock import Grid
 from ostinato.live.voices import Voice, Voices
+from ostinato.music.meter import Meter
 
 _CLICK_SECONDS = 0.03
 # General MIDI's high and low wood block.
@@ -14,14 +15,14 @@ class Metronome:
 
     Args:
         grid: where the beats are.
-        metre: which of them there are.
+        meter: which of them there are.
         voices: where they sound.
         channel: on which MIDI channel, 0..15.
     """
 
-    def __init__(self, grid: Grid, metre: Metre, voices: Voices, channel: int) -> None:
+    def __init__(self, grid: Grid, meter: Meter, voices: Voices, channel: int) -> None:
         self._grid = grid
-        self._metre = metre
+        self._meter = meter
         self._voices = voices
         self._channel = channel
         self._next_step = 0
@@ -41,10 +42,10 @@ class Metronome:
         clicked = None
         while self._grid.seconds_of(self._next_step) <= seconds:
             clicked = self._next_step
-            self._next_step += self._metre.steps_per_beat
+            self._next_step += self._meter.steps_per_beat
         if clicked is not None:
             if self._sounding is not None:
                 self._voices.end(Voice.METRONOME, self._channel, self._sounding[0])
-            pitch, velocity = _BEAT if clicked % self._metre.steps_per_bar else _DOWNBEAT
+            pitch, velocity = _BEAT if clicked % self._meter.steps_per_bar else _DOWNBEAT
             self._sounding = (pitch, seconds + _CLICK_SECONDS)
             self._voices.start(Voice.METRONOME, self._channel, pitch, velocity)

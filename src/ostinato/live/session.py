@@ -6,11 +6,11 @@ it is, and plays through a `Voices`. Seconds are those of the caller's clock.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from ostinato.errors import SettingsError
-from ostinato.live.clock import Grid, Metre
+from ostinato.live.clock import Grid
 from ostinato.live.listening import MAX_CALL_BARS, Call
 from ostinato.live.messages import (
     CHANNELS,
@@ -26,8 +26,11 @@ from ostinato.live.metronome import Metronome
 from ostinato.live.responder import Respond, Response
 from ostinato.live.voices import Voice, Voices
 from ostinato.music.melody import MIN_PITCH, NOTE_OFF, Melody
+from ostinato.music.meter import Meter
 
 MAX_RESPONSE_BARS = 32
+_MAX_STEPS_PER_BAR = 32 * 16
+_COMMON_TIME = Meter(4, 4)
 _MAX_TEMPERATURE_CONTROL = 119  # those above are changes of mode
 _COLDEST, _HOTTEST = 0.1, 2.0
 # A note is rounded to the nearest 16th: half of one before a line is when all notes before the line are known.
@@ -42,7 +45,7 @@ class SessionSettings:
 
     Attributes:
         qpm: tempo, 20..400 quarter notes a minute.
-        metre: time signature.
+        meter: time signature, of bars of up to 128 quarter notes.
         call_bars: length of every call, 1..16 bars from the bar line of its first note; None lets a bar of silence
             end it.
         response_bars: length of every response, 1..32; None makes it as long as the call, in whole bars.
@@ -61,7 +64,7 @@ class SessionSettings:
     """
 
     qpm: float = 120.0
-    metre: Metre = field(default_factory=Metre)
+    meter: Meter = _COMMON_TIME
     call_bars: int | None = None
     response_bars: int | None = None
     metronome: bool = True
@@ -76,6 +79,11 @@ class SessionSettings:
 
     def __post_init__(self) -> None:
         Grid(0.0, self.qpm)
+        if self.meter.steps_per_bar > _MAX_STEPS_PER_BAR:
+            raise SettingsError(
+                f"the meter {self.meter} has bars of {self.meter.steps_per_bar} 16ths; "
+                f"choose one of at most {_MAX_STEPS_PER_BAR}"
+            )
         _require_within("call_bars", self.call_bars, 1, MAX_CALL_BARS)
         _require_within("response_bars", self.response_bars, 1, MAX_RESPONSE_BARS)
         _require_within("temperature_control", self.temperature_control, 0, _MAX_TEMPERATURE_CONTROL)
@@ -129,9 +137,9 @@ class Session:
         self._tell = tell
         self._grid = Grid(start_seconds, settings.qpm)
         self._metronome = (
-            Metronome(self._grid, settings.metre, voices, settings.metronome_channel) if settings.metronome else None
+            Metronome(self._grid, settings.meter, voices, settings.metronome_channel) if settings.metronome else None
         )
-        self._call = Call(0, settings.metre.steps_per_bar)
+        self._call = Call(0, settings.meter.steps_per_bar)
         self._call_ends = math.inf  # the moment, in seconds
         self._response: Response | None = None
         self._velocity = 0
@@ -204,7 +212,7 @@ class Session:
         if self.state is State.LISTENING:
             if self._metronome is None:
                 self._grid = replace(self._grid, start_seconds=seconds)
-            step, steps_per_bar = self._grid.nearest_step(seconds), self._settings.metre.steps_per_bar
+            step, steps_per_bar = self._grid.nearest_step(seconds), self._settings.meter.steps_per_bar
             self._call = Call(step - step % steps_per_bar, steps_per_bar)
             self.state = State.CALL
         if self.state is State.CALL:
@@ -216,25 +224,25 @@ class Session:
         return response.is_repeated or self._grid.nearest_step(seconds) >= response.end_step
 
     def _set_call_end(self) -> None:
-        bars, steps_per_bar = self._settings.call_bars, self._settings.metre.steps_per_bar
+        bars, steps_per_bar = self._settings.call_bars, self._settings.meter.steps_per_bar
         end = self._call.silent_from + steps_per_bar if bars is None else self._call.first_step + bars * steps_per_bar
         self._call_ends = self._grid.seconds_of(end - _HALF_STEP)
 
     def _begin_response(self) -> None:
         """Ask the model, and have its first note ready for its beat."""
-        metre, settings = self._settings.metre, self._settings
+        meter, settings = self._settings.meter, self._settings
         if settings.call_bars is None:
             sung_until = self._call.silent_from
-            beats = -(-(sung_until + metre.steps_per_bar) // metre.steps_per_beat)
-            start_step = beats * metre.steps_per_beat
+            beats = -(-(sung_until + meter.steps_per_bar) // meter.steps_per_beat)
+            start_step = beats * meter.steps_per_beat
             # The bar of silence is left out, so that the response stands where the melody would have gone on, and
             # the model's bars are those of the clock.
-            call = self._call.melody(start_step - metre.steps_per_bar)
+            call = self._call.melody(start_step - meter.steps_per_bar)
         else:
-            sung_until = start_step = self._call.first_step + settings.call_bars * metre.steps_per_bar
+            sung_until = start_step = self._call.first_step + settings.call_bars * meter.steps_per_bar
             call = self._call.melody(start_step)
-        call_bars = min(-(-(sung_until - self._call.first_step) // metre.steps_per_bar), MAX_CALL_BARS)
-        num_steps = (settings.response_bars or call_bars) * metre.steps_per_bar
+        call_bars = min(-(-(sung_until - self._call.first_step) // meter.steps_per_bar), MAX_CALL_BARS)
+        num_steps = (settings.response_bars or call_bars) * meter.steps_per_bar
         self._response = Response(self._respond(call, self.temperature), start_step, num_steps)
         self._velocity = self._call.velocity
         self.state = State.RESPONSE
@@ -283,4 +291,4 @@ class Session:
 
     def _tell_of(self, response: Response) -> None:
         if self._tell is not None and not response.is_repeated:
-            self._tell(Voice.MODEL, response.melody(self._settings.metre.steps_per_bar))
+            self._tell(Voice.MODEL, response.melody(self._settings.meter.steps_per_bar))

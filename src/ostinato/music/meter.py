@@ -9,6 +9,8 @@ from ostinato.music.melody import STEPS_PER_QUARTER
 _STEPS_PER_WHOLE = 4 * STEPS_PER_QUARTER
 # MIDI files write the numerator in a byte.
 _MAX_NUMERATOR = 255
+# Of so many eighths or 16ths three make a beat.
+_COMPOUND_NUMERATORS = (6, 9, 12)
 MAX_STEPS_PER_BAR = _MAX_NUMERATOR * _STEPS_PER_WHOLE
 """No time signature of a MIDI file has longer bars."""
 
@@ -40,6 +42,15 @@ class Meter:
     def steps_per_bar(self) -> int:
         """Length of a bar in steps of a 16th note: 16 in 4/4, 12 in 3/4 and 6/8."""
         return self.numerator * _STEPS_PER_WHOLE // self.denominator
+
+    @property
+    def steps_per_beat(self) -> int:
+        """Length of a beat in steps: of the denominator's note, or of three where they count in threes, as in 6/8.
+
+        Notes shorter than a step make beats of one step.
+        """
+        beat = max(1, _STEPS_PER_WHOLE // self.denominator)
+        return 3 * beat if self.denominator in (8, 16) and self.numerator in _COMPOUND_NUMERATORS else beat
 
     @property
     def time_signature(self) -> tuple[int, int]:
