@@ -19,7 +19,7 @@ from pathlib import Path
 from machine import machine
 
 from ostinato.dataset.convert import find_files
-from ostinato.formats.tfrecord import read_records, write_records
+from ostinato.formats.tensorflow.tfrecord import read_records, write_records
 
 
 def seconds_of(work: Callable[[], object]) -> float:

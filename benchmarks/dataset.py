@@ -21,8 +21,8 @@ from pathlib import Path
 
 from machine import cores, machine
 
-from ostinato.formats.atomic import atomic_writer
-from ostinato.formats.tfrecord import expand_paths
+from ostinato.files import atomic_writer
+from ostinato.formats.tensorflow.tfrecord import expand_paths
 
 MEGABYTE = 1_000_000
 

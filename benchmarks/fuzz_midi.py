@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from ostinato.dataset.workers import Failure, map_jobs
 from ostinato.errors import FormatError
-from ostinato.formats.midi_records import note_sequence_records
+from ostinato.formats.midi.records import note_sequence_records
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.parallel import Failure, map_jobs
 
 LIMIT_SECONDS = 2.0
 

@@ -4,8 +4,8 @@ import tempfile
 
 import ostinato
 from ostinato.config import preset
-from ostinato.formats.sequence_example import Example, serialize_sequence_example
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.training.examples import load_examples
 from ostinato.training.loop import TrainSettings, train
 

@@ -1,6 +1,6 @@
 """MIDI files written out event by event, and their notes as tuples."""
 
-from ostinato.formats.midi import midi_to_note_sequence
+from ostinato.formats.midi.reader import midi_to_note_sequence
 
 END = "00 ff 2f 00"
 NOTE = "00 90 3c 40 83 60 80 3c 00"  # middle C for 480 ticks

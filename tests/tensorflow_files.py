@@ -8,8 +8,8 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.formats import tensorflow_pb2 as pb
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
+from ostinato.formats.tensorflow import tensorflow_pb2 as pb
 
 TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 

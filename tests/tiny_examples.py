@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ostinato.config import Config
-from ostinato.formats.sequence_example import Example, serialize_sequence_example
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.training.examples import Examples, load_examples
 

@@ -23,10 +23,10 @@ from ostinato.bundle import (
 from ostinato.bundle.files import training_summary
 from ostinato.config import Config, preset
 from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.formats import tensorflow_pb2 as pb
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
-from ostinato.formats.tensorflow_checkpoint import read_checkpoint_v2
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow import tensorflow_pb2 as pb
+from ostinato.formats.tensorflow.checkpoint import read_checkpoint_v2
+from ostinato.formats.tensorflow.tfrecord import write_records
 from tensorflow_files import checkpoint_v1, graph
 
 GOLDEN = golden_files.SMALL.parent

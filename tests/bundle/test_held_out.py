@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from ostinato.bundle.held_out import held_out_loss
-from ostinato.formats import tensorflow_pb2 as pb
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow import tensorflow_pb2 as pb
+from ostinato.formats.tensorflow.tfrecord import write_records
 
 
 def event(step: int, tag: str, value: float) -> bytes:

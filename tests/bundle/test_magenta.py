@@ -10,8 +10,8 @@ from ostinato.bundle import Bundle, array_shapes, load_bundle
 from ostinato.bundle.magenta import attention_length, is_model_variable, read_magenta_bundle, read_network
 from ostinato.config import Config, preset
 from ostinato.errors import FormatError
-from ostinato.formats import tensorflow_pb2 as pb
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
+from ostinato.formats.tensorflow import tensorflow_pb2 as pb
 from tensorflow_files import graph, magenta_bundle, shape_of
 
 GOLDEN = golden_files.SMALL.parent

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import golden_files
 from ostinato.bundle import load_bundle
-from ostinato.formats import tensorflow_pb2 as pb
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow import tensorflow_pb2 as pb
+from ostinato.formats.tensorflow.tfrecord import write_records
 
 GOLDEN = golden_files.SMALL.parent
 

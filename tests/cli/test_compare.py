@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import ostinato
-from ostinato.formats.tfrecord import record_writer
+from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.music.melody import Melody
 
 PITCHES = (60, 62, 64, 65, 67, 69, 71, 72)

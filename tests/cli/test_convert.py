@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.tfrecord import read_records
 
 TUNE = bytes.fromhex("4d546864 00000006 0000 0001 01e0 4d54726b 0000000d 00 90 3c 64 83 60 80 3c 00 00 ff 2f 00")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import golden_files
-from ostinato.formats.sequence_example import parse_sequence_example
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
+from ostinato.formats.tensorflow.tfrecord import read_records
 
 NOTES = golden_files.SMALL / "notesequences.tfrecord"
 

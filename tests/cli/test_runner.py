@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import golden_files
-from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 
 TUNES = golden_files.SMALL / "corpora"
 needs_beam = pytest.mark.skipif(importlib.util.find_spec("apache_beam") is None, reason="apache-beam is not installed")

@@ -18,7 +18,7 @@ from ostinato.bundle import checkpoints, load_bundle
 from ostinato.cli.main import main
 from ostinato.cli.train import LiveLine
 from ostinato.config import preset
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow.tfrecord import write_records
 
 pytest.importorskip("torch")
 

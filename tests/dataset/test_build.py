@@ -13,8 +13,8 @@ from ostinato.dataset.split import is_for_eval
 from ostinato.dataset.statistics import DatasetStatistics
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.sequence_example import parse_sequence_example
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
+from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.melody import Melody
 
 MONO = DatasetSettings(preset("mono_rnn").encoding, eval_ratio=0.0)

@@ -17,9 +17,9 @@ from ostinato.dataset.convert import (
     find_files,
 )
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.midi_events import MAX_FILE_BYTES
+from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.tfrecord import read_records
 
 # One track, one note: middle C for a quarter note.
 TUNE = bytes.fromhex("4d546864 00000006 0000 0001 01e0 4d54726b 0000000d 00 90 3c 64 83 60 80 3c 00 00 ff 2f 00")

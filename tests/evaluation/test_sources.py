@@ -8,8 +8,8 @@ from note_sequences import add, sequence
 from ostinato.dataset.convert import Skipped, convert_folder
 from ostinato.errors import DataError, FormatError
 from ostinato.evaluation.sources import read_melodies
-from ostinato.formats.midi import write_midi
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.midi.reader import write_midi
+from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.extract import ExtractionSettings
 
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71, 72)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ostinato.formats.note_columns import NoteColumns, note_columns, parse_note_sequence
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.tfrecord import read_records
 
 SECONDS = st.sampled_from([0.0, 0.5, 2.0]) | st.floats(allow_nan=False)
 NOTE = st.builds(

@@ -8,7 +8,7 @@ import golden_files
 from note_sequences import add, sequence
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, extract_melodies, find_melodies
 from ostinato.music.melody import Melody
 

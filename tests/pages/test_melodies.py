@@ -4,7 +4,7 @@ import re
 import pytest
 
 from ostinato.errors import SettingsError
-from ostinato.formats.midi import midi_to_note_sequence
+from ostinato.formats.midi.reader import midi_to_note_sequence
 from ostinato.music.melody import Melody
 from ostinato.pages.melodies import melodies_page
 

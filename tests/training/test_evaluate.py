@@ -12,8 +12,8 @@ import tiny_examples
 from ostinato.bundle import checkpoint_path, load_bundle
 from ostinato.config import Config, preset
 from ostinato.errors import SettingsError
-from ostinato.formats.sequence_example import Example, serialize_sequence_example
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.melody import Melody
 from ostinato.training.evaluate import evaluate, evaluate_run, wait_for_run
 from ostinato.training.examples import Examples, load_examples

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 import tiny_examples
 from ostinato.config import PRESETS, preset
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.sequence_example import Example, serialize_sequence_example
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.training.examples import PackedInputs, PlainInputs, load_examples, pack, pad, require_records
 
 BASIC, LOOKBACK = preset("basic_rnn"), preset("lookback_rnn")

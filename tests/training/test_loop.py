@@ -16,8 +16,8 @@ import tiny_examples
 from ostinato.bundle import Bundle, checkpoint_path, checkpoints, load_bundle, save_bundle
 from ostinato.config import Config, preset
 from ostinato.errors import DataError, FormatError, OstinatoError, SettingsError
-from ostinato.formats.sequence_example import Example, serialize_sequence_example
-from ostinato.formats.tfrecord import write_records
+from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.melody import Melody
 from ostinato.training.batches import Position
 from ostinato.training.checkpoints import (

@@ -31,7 +31,7 @@ import ostinato
 from ostinato.bundle.model import FORMAT_VERSION, Bundle, checkpoints, decode_bundle, encode_bundle
 from ostinato.config import preset
 from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.formats.atomic import atomic_writer
+from ostinato.files import atomic_writer
 
 if TYPE_CHECKING:
     from ostinato.bundle.magenta import Network
@@ -100,7 +100,7 @@ def _checkpoint_in(run_dir: Path) -> Path:
         if ours := checkpoints(folder):
             return ours[-1][1]
         if (folder / "checkpoint").is_file():
-            from ostinato.formats.tensorflow_checkpoint import latest_checkpoint
+            from ostinato.formats.tensorflow.checkpoint import latest_checkpoint
 
             prefix = latest_checkpoint(folder)
             if not prefix.is_file() and not Path(f"{prefix}.index").is_file():
@@ -110,7 +110,7 @@ def _checkpoint_in(run_dir: Path) -> Path:
 
 
 def _read_file(path: Path, config: str | None, hparams: Mapping[str, Any]) -> Bundle:
-    from ostinato.formats.sstable import is_table
+    from ostinato.formats.tensorflow.sstable import is_table
 
     source = os.fspath(path)
     size = path.stat().st_size
@@ -162,7 +162,7 @@ def _read_magenta_checkpoint(
 ) -> Bundle:
     """A training checkpoint of Magenta's: of version 1 if `table` holds its bytes, else of version 2."""
     from ostinato.bundle.magenta import config_of_sizes, is_model_variable, read_network
-    from ostinato.formats.tensorflow_checkpoint import read_checkpoint_v1, read_checkpoint_v2
+    from ostinato.formats.tensorflow.checkpoint import read_checkpoint_v1, read_checkpoint_v2
 
     if table is None:
         variables = read_checkpoint_v2(prefix, is_model_variable)

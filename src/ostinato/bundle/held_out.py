@@ -6,8 +6,8 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ostinato.formats.tensorflow_pb2 import Event
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.tensorflow_pb2 import Event
+from ostinato.formats.tensorflow.tfrecord import read_records
 
 
 def held_out_loss(run_dir: str | os.PathLike[str], step: int) -> dict[str, Any] | None:

@@ -34,9 +34,9 @@ from numpy.typing import NDArray
 from ostinato.bundle.model import Bundle
 from ostinato.config import PRESETS, AttentionScope, Config, preset
 from ostinato.errors import FormatError
-from ostinato.formats import tensorflow_pb2 as pb
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
-from ostinato.formats.tensorflow_checkpoint import read_checkpoint_v1
+from ostinato.formats.tensorflow import tensorflow_pb2 as pb
+from ostinato.formats.tensorflow.checkpoint import read_checkpoint_v1
 
 _logger = logging.getLogger(__name__)
 

@@ -107,7 +107,7 @@ def _read(flag: str, path: str, settings: ExtractionSettings) -> "Sources":
 
 def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Sources"]) -> None:
     from ostinato.evaluation.comparison_report import as_json
-    from ostinato.formats.atomic import atomic_writer
+    from ostinato.files import atomic_writer
 
     if args.json is not None:
         found = {"sources": {name: _told(each) for name, each in sources.items()}, **as_json(comparison)}

@@ -34,7 +34,7 @@ def _positive(text: str) -> int:
 def run(args: argparse.Namespace) -> int:
     """Convert, and say what became of each file."""
     from ostinato.dataset.convert import ConvertReport, NothingConvertedError, convert_folder
-    from ostinato.formats.tfrecord import shards_name
+    from ostinato.formats.tensorflow.tfrecord import shards_name
 
     bar: Any = None
 

@@ -17,7 +17,7 @@ from ostinato.config import PRESETS, preset
 from ostinato.dataset.build import DatasetSettings, build_dataset
 from ostinato.dataset.statistics import DatasetStatistics
 from ostinato.errors import SettingsError
-from ostinato.formats.tfrecord import expand_paths, read_records, shard_paths, shards_name
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, shard_paths, shards_name
 
 SUMMARY = "find the melodies in NoteSequences and write them as training and eval records"
 

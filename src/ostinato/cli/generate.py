@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args, primer)
     bundle, name = _model(args)
 
-    from ostinato.formats.midi import note_sequence_to_midi
+    from ostinato.formats.midi.reader import note_sequence_to_midi
     from ostinato.generation.generator import Model
     from ostinato.music.render import text_roll
 
@@ -275,7 +275,7 @@ def _events(text: str) -> list[int]:
 
 
 def _midi_primer(path: str, track: int | None) -> _Primer:
-    from ostinato.formats.midi import read_midi
+    from ostinato.formats.midi.reader import read_midi
     from ostinato.music.primer import longest_melody
 
     sequence = read_midi(path)
@@ -381,7 +381,7 @@ def _write_sound(path: Path, samples: "NDArray[np.float32]") -> None:
 def _write_page(
     path: str, melodies: "Sequence[Melody]", title: str, command: str, qpm: float, captions: Sequence[str]
 ) -> None:
-    from ostinato.formats.atomic import atomic_writer
+    from ostinato.files import atomic_writer
     from ostinato.pages.melodies import melodies_page
 
     page = melodies_page(melodies, title=title, command=command, qpm=qpm, captions=captions)

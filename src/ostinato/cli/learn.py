@@ -23,8 +23,8 @@ from ostinato.config import preset
 from ostinato.dataset.build import DatasetSettings, build_dataset
 from ostinato.dataset.convert import NothingConvertedError, Skipped, convert_folder
 from ostinato.errors import DataError, SettingsError
-from ostinato.formats.atomic import atomic_writer
-from ostinato.formats.tfrecord import read_records
+from ostinato.files import atomic_writer
+from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.render import time_signature_of
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
@@ -337,7 +337,7 @@ def _tell_figures(before: dict[str, Any] | None, after: dict[str, Any], report: 
 
 def _play(bundle: Bundle, steps_per_bar: int, output: Path, args: argparse.Namespace) -> None:
     """Make melodies in the metre of most tunes, as MIDI files and as a page."""
-    from ostinato.formats.midi import note_sequence_to_midi
+    from ostinato.formats.midi.reader import note_sequence_to_midi
     from ostinato.generation.generator import Model
     from ostinato.pages.melodies import melodies_page
 

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     ):
         raise SettingsError(f"{target}: is an input too; give the sound file another name")
 
-    from ostinato.formats.midi import read_midi
+    from ostinato.formats.midi.reader import read_midi
     from ostinato.sound.level import set_peak
     from ostinato.sound.limits import sounding_seconds
     from ostinato.sound.soundfont import synthesize_with

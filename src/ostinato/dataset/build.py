@@ -18,15 +18,15 @@ from google.protobuf.message import DecodeError
 from ostinato.dataset.duplicates import SeenMelodies, fingerprint
 from ostinato.dataset.split import identity_of, is_for_eval
 from ostinato.dataset.statistics import DatasetStatistics
-from ostinato.dataset.workers import Failure, map_jobs
 from ostinato.encodings import Encoding
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.note_columns import parse_note_sequence
-from ostinato.formats.sequence_example import Example, serialize_sequence_example
-from ostinato.formats.tfrecord import RecordWriter, record_writer
+from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tensorflow.tfrecord import RecordWriter, record_writer
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import MAX_PITCH, Melody
 from ostinato.music.transpose import transpose
+from ostinato.parallel import Failure, map_jobs
 
 NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
 

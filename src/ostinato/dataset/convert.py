@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from ostinato.dataset.workers import Failure, map_batches
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.midi_events import MAX_FILE_BYTES
-from ostinato.formats.midi_records import Identity, note_sequence_records
-from ostinato.formats.tfrecord import record_writer
+from ostinato.formats.midi.events import MAX_FILE_BYTES
+from ostinato.formats.midi.records import Identity, note_sequence_records
+from ostinato.formats.tensorflow.tfrecord import record_writer
+from ostinato.parallel import Failure, map_batches
 
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
@@ -48,13 +48,13 @@ def _read_midi(files: Sequence[bytes], identities: Sequence[Identity]) -> list[C
 
 # The readers of scores load protobuf, which MIDI files do not need.
 def _read_musicxml(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
-    from ostinato.formats.musicxml import musicxml_records
+    from ostinato.formats.scores.musicxml import musicxml_records
 
     return musicxml_records(files, identities)
 
 
 def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
-    from ostinato.formats.abc_notation import abc_records
+    from ostinato.formats.scores.abc import abc_records
 
     return abc_records(files, identities)
 

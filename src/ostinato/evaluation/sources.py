@@ -13,12 +13,12 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 
 from ostinato.dataset.convert import TIMEOUT_SECONDS, Converted, Skipped, convert_files, find_files, is_source
-from ostinato.dataset.workers import Failure, map_batches
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.note_columns import parse_note_sequence
-from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import Melody
+from ostinato.parallel import Failure, map_batches
 
 Progress = Callable[[int, int], None]
 

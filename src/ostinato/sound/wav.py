@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.formats.atomic import atomic_writer
+from ostinato.files import atomic_writer
 
 _FULL_SCALE = 32_767
 _FRAMES_AT_ONCE = 1 << 18

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.midi import midi_to_note_sequence
+from ostinato.formats.midi.reader import midi_to_note_sequence
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, FoundMelody, find_melodies
 from ostinato.music.melody import Melody
 from ostinato.studio.requests import MAX_STEPS, MAX_STEPS_PER_BAR

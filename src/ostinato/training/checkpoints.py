@@ -51,7 +51,7 @@ from ostinato.bundle import (
 from ostinato.bundle.files import training_summary
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError
-from ostinato.formats.atomic import atomic_writer
+from ostinato.files import atomic_writer
 from ostinato.training.batches import Position
 
 _MEAN = f"{TRAINING_PREFIX}mean."

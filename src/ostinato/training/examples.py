@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from ostinato.config import PRESETS, Config
 from ostinato.encodings import Encoding
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.sequence_example import Example, parse_sequence_example
-from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.formats.tensorflow.sequence_example import Example, parse_sequence_example
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.melody import Melody
 
 

@@ -16,13 +16,13 @@ from ostinato.config import Config
 from ostinato.dataset.duplicates import SeenMelodies, fingerprint
 from ostinato.dataset.split import identity_of, is_for_eval
 from ostinato.dataset.statistics import DatasetStatistics
-from ostinato.dataset.workers import Failure, map_jobs
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.note_columns import parse_note_sequence
-from ostinato.formats.sequence_example import parse_sequence_example
-from ostinato.formats.tfrecord import read_records
+from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
+from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import Melody
+from ostinato.parallel import Failure, map_jobs
 
 FEW_MELODIES = 20
 """With fewer, a model is changed with care."""

@@ -15,7 +15,7 @@ from ostinato.dataset.build import DatasetSettings, build_dataset
 from ostinato.dataset.duplicates import SeenMelodies
 from ostinato.dataset.statistics import DatasetStatistics
 from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.formats.tfrecord import expand_paths, read_records, write_records
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, write_records
 from shelf_file_system import Shelf
 
 TWO_WORKERS = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")

@@ -5,8 +5,8 @@ import pytest
 from ostinato.dataset.beam.convert import convert_folder as convert_with_beam
 from ostinato.dataset.convert import ConvertReport, NothingConvertedError, convert_folder
 from ostinato.errors import DataError
-from ostinato.formats.midi_events import MAX_FILE_BYTES
-from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.formats.midi.events import MAX_FILE_BYTES
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from shelf_file_system import Shelf
 
 TWO_WORKERS = ("--direct_num_workers=2", "--direct_running_mode=multi_processing")

@@ -7,7 +7,7 @@ import pytest
 from ostinato.dataset.beam.output import Output, is_local
 from ostinato.dataset.beam.runner import pipeline_options, run_pipeline
 from ostinato.errors import DataError
-from ostinato.formats.tfrecord import expand_paths, read_records
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 
 
 def write(output: Output, records: list[bytes]) -> None:

@@ -17,10 +17,10 @@ from ostinato.dataset.beam.runner import pipeline_options, run_pipeline
 from ostinato.dataset.build import NAMED_FAILURES, DatasetSettings, check, count, examples_of
 from ostinato.dataset.duplicates import SeenMelodies
 from ostinato.dataset.statistics import DatasetStatistics
-from ostinato.dataset.workers import Failure, attempt
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.tfrecord import expand_paths, records_in, shard_paths
+from ostinato.formats.tensorflow.tfrecord import expand_paths, records_in, shard_paths
 from ostinato.music.extract import ExtractionStatistics
+from ostinato.parallel import Failure, attempt
 
 # Where a melody stood: number of the input file, of the record in it, of the melody in that.
 Position = tuple[int, int, int]

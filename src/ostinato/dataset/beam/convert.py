@@ -24,9 +24,9 @@ from ostinato.dataset.convert import (
     tally,
     too_large,
 )
-from ostinato.dataset.workers import LARGEST_BATCH, attempt
 from ostinato.errors import FormatError
-from ostinato.formats.midi_events import MAX_FILE_BYTES
+from ostinato.formats.midi.events import MAX_FILE_BYTES
+from ostinato.parallel import LARGEST_BATCH, attempt
 
 
 def convert_folder(

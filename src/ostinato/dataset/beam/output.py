@@ -20,7 +20,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from ostinato.errors import DataError, SettingsError
-from ostinato.formats.tfrecord import RecordWriter, shard_of, shard_paths, shards_name
+from ostinato.formats.tensorflow.tfrecord import RecordWriter, shard_of, shard_paths, shards_name
 
 
 def is_local(path: str) -> bool:

@@ -1,0 +1,236 @@
+"""Notes, controls and instruments out of MIDI events, by the rules of pretty_midi, which Magenta reads with.
+
+- A note-off closes every open note of its pitch, channel and track, except those
+  that began on its own tick. These go on if it closed any other, and else vanish,
+  as do notes that are never closed.
+- An instrument is one program of one channel of one track. A note belongs to the
+  program in force when it ends. Instruments are numbered in the order of their
+  first note end.
+- A pitch bend or control change belongs to the instrument in force. If that one
+  has no note yet, it is kept for the channel, and from then on all instruments
+  that the channel gets share one list, which holds it and all their later ones.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.formats.midi.events import MidiEvents
+
+Int = NDArray[np.int64]
+
+DRUM_CHANNEL = 9
+MAX_CONTROLS = 2_000_000  # of a file: shared lists can be made to multiply without end, but no music does
+_CHANNELS = 16
+_PITCHES = 128
+_LISTS = 129  # of a channel: one for each program, and the shared one
+_SHARED = 128
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """I instruments, by file and number.
+
+    Attributes:
+        file: [I].
+        number: [I] counted in each file from 0.
+        slot: [I] 16 times the track, counted over all files, plus the channel.
+        program: [I] 0..127.
+        first_end: [I] the event that ended its first note.
+    """
+
+    file: Int
+    number: Int
+    slot: Int
+    program: Int
+    first_end: Int
+
+    @property
+    def is_drum(self) -> NDArray[np.bool_]:
+        """[I] whether it plays on the channel of the drums."""
+        return np.equal(self.slot % _CHANNELS, DRUM_CHANNEL)
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """n notes, by instrument, then by their end.
+
+    Attributes:
+        instrument: [n] a row of `Instruments`.
+        start, end: [n] the events that began and ended it.
+    """
+
+    instrument: Int
+    start: Int
+    end: Int
+
+
+class Channels:
+    """The channel of each event, and the program in force on it.
+
+    Args:
+        events: the events of some files.
+    """
+
+    def __init__(self, events: MidiEvents) -> None:
+        self._bits = len(events).bit_length()
+        self.slot: Int = events.track.astype(np.int64) * _CHANNELS + (events.status & 0x0F)
+        changes = np.flatnonzero(events.status >> 4 == 0xC)
+        keys = self._keys(changes)
+        keys.sort()
+        self._keys_of_changes = keys
+        self._programs = events.data1[self._events(keys)]
+
+    def programs(self, events: Int) -> Int:
+        """The program in force at some events, 0..127; 0 before any program change."""
+        programs = np.zeros(len(events), np.int64)
+        if len(self._programs):
+            change = np.searchsorted(self._keys_of_changes, self._keys(events)) - 1
+            found = np.flatnonzero(change >= 0)
+            found = found[self.slot[self._events(self._keys_of_changes[change[found]])] == self.slot[events[found]]]
+            programs[found] = self._programs[change[found]]
+        return programs
+
+    def _keys(self, events: Int) -> Int:
+        """Numbers that order events by slot, then by time."""
+        return self.slot[events] << self._bits | events
+
+    def _events(self, keys: Int) -> Int:
+        return keys & ((1 << self._bits) - 1)
+
+
+def find_notes(events: MidiEvents, channels: Channels) -> tuple[Instruments, Notes]:
+    """Pair note-ons with note-offs, and number the instruments."""
+    start, end = _pair(events, channels.slot)
+    lists = channels.slot[end] * _LISTS + channels.programs(end)
+    distinct, first, inverse = _distinct(lists)
+    by_first_end = np.argsort(first)
+    rank = np.empty_like(by_first_end)
+    rank[by_first_end] = np.arange(len(rank))
+    slot, program = np.divmod(distinct[by_first_end], _LISTS)
+    file = events.track_file[slot // _CHANNELS].astype(np.int64)
+    instruments = Instruments(
+        file=file,
+        number=np.arange(len(file)) - np.searchsorted(file, file),
+        slot=slot,
+        program=program,
+        first_end=end[first[by_first_end]],
+    )
+    instrument = rank[inverse]
+    order = np.argsort(instrument, kind="stable")
+    return instruments, Notes(instrument[order], start[order], end[order])
+
+
+def _pair(events: MidiEvents, slot: Int) -> tuple[Int, Int]:
+    """The events that begin and end each note, by the end, then by the start."""
+    bits = len(events).bit_length()
+    mask = (1 << bits) - 1
+    note = np.flatnonzero(events.status >> 5 == 0b100)  # 0x80..0x9F
+    keys = slot[note] * _PITCHES + events.data1[note] << bits | note
+    keys.sort()  # by slot and pitch, then by time
+    group, event = keys >> bits, keys & mask
+    is_on = (events.status[event] >= 0x90) & (events.data2[event] > 0)
+    tick = events.tick[event]
+
+    # The note-off that comes next, for each note-on; where it belongs to the same group.
+    place = np.arange(len(event))
+    next_off = np.minimum.accumulate(np.where(is_on, len(event), place)[::-1])[::-1]
+    on = np.flatnonzero(is_on & (next_off < len(event)))
+    off = next_off[on]
+    same = group[on] == group[off]
+    on, off = on[same], off[same]
+
+    begun_at_end = tick[on] == tick[off]
+    if begun_at_end.any():
+        # Whether such a note goes on hangs on what else is open, and so on: these groups are gone through in order.
+        groups, _, _ = _distinct(group[on[begun_at_end]])
+        simple = groups[np.minimum(np.searchsorted(groups, group[on]), len(groups) - 1)] != group[on]
+        pairs = [
+            pair
+            for low, high in zip(
+                np.searchsorted(group, groups, "left"), np.searchsorted(group, groups, "right"), strict=True
+            )
+            for pair in _pair_in_order(int(low), tick[low:high].tolist(), is_on[low:high].tolist())
+        ]
+        more = np.array(pairs, np.int64).reshape(-1, 2)
+        on = np.concatenate((on[simple], more[:, 0]))
+        off = np.concatenate((off[simple], more[:, 1]))
+
+    keys = event[off] << bits | event[on]
+    keys.sort()
+    return keys & mask, keys >> bits
+
+
+def _pair_in_order(first: int, ticks: list[int], is_on: list[bool]) -> list[tuple[int, int]]:
+    """Pair the note-ons and note-offs of one pitch; both are named by their place, counted from `first`."""
+    pairs: list[tuple[int, int]] = []
+    still_open: list[int] = []
+    for place, (tick, begins) in enumerate(zip(ticks, is_on, strict=True)):
+        if begins:
+            still_open.append(place)
+            continue
+        closed = [start for start in still_open if ticks[start] != tick]
+        pairs.extend((first + start, first + place) for start in closed)
+        still_open = [start for start in still_open if ticks[start] == tick] if closed else []
+    return pairs
+
+
+def find_controls(channels: Channels, instruments: Instruments, control: Int) -> tuple[Int, Int, Int]:
+    """Give pitch bends and control changes to the instruments.
+
+    Args:
+        channels: the channels of some files.
+        instruments: theirs.
+        control: the events that are pitch bends or control changes, in order.
+
+    Returns:
+        Two arrays of equal length, by instrument, then by time: the row of `Instruments`, and the event. One that
+        several instruments share comes once for each. And the files that have more than `MAX_CONTROLS` that way:
+        these get none.
+    """
+    own = channels.slot[control] * _LISTS + channels.programs(control)
+    instrument_own = instruments.slot * _LISTS + instruments.program
+    begins = _look_up(instrument_own, instruments.first_end, own, _NEVER)
+    is_early = begins > control
+    # From the first early one on, the channel's new instruments share a list.
+    slots, first, _ = _distinct(channels.slot[control[is_early]])
+    shared_from = control[is_early][first]
+    is_shared = is_early | (begins > _look_up(slots, shared_from, channels.slot[control], _NEVER))
+    instrument_is_shared = instruments.first_end > _look_up(slots, shared_from, instruments.slot, _NEVER)
+    lists = np.where(is_shared, channels.slot[control] * _LISTS + _SHARED, own)
+    instrument_list = np.where(instrument_is_shared, instruments.slot * _LISTS + _SHARED, instrument_own)
+
+    order = np.argsort(lists, kind="stable")
+    low = np.searchsorted(lists[order], instrument_list, "left")
+    count = np.searchsorted(lists[order], instrument_list, "right") - low
+    in_file = np.bincount(instruments.file, weights=count)
+    count[in_file[instruments.file] > MAX_CONTROLS] = 0
+    instrument = np.repeat(np.arange(len(count)), count)
+    within = np.arange(len(instrument)) - np.repeat(np.cumsum(count) - count, count)
+    return instrument, control[order[np.repeat(low, count) + within]], np.flatnonzero(in_file > MAX_CONTROLS)
+
+
+def _distinct(values: Int) -> tuple[Int, Int, Int]:
+    """The distinct values, ascending; where each occurs first; and the row of each value among them.
+
+    NumPy's own `unique` would import its masked arrays, which takes longer than reading a hundred files.
+    """
+    order = np.argsort(values, kind="stable")
+    in_order = values[order]
+    is_new = np.ones(len(values), np.bool_)
+    np.not_equal(in_order[1:], in_order[:-1], out=is_new[1:])
+    inverse = np.empty_like(order)
+    inverse[order] = np.cumsum(is_new) - 1
+    return in_order[is_new], order[is_new], inverse
+
+
+def _look_up(keys: Int, values: Int, wanted: Int, default: Any) -> Int:
+    """The value of each wanted key."""
+    if not len(keys):
+        return np.full(len(wanted), default)
+    order = np.argsort(keys)
+    place = np.minimum(np.searchsorted(keys[order], wanted), len(keys) - 1)
+    return np.where(keys[order][place] == wanted, values[order][place], default)

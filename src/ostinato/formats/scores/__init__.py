@@ -1,0 +1,1 @@
+"""Scores in text, MusicXML and ABC, to NoteSequences."""

@@ -1,0 +1,1 @@
+"""The files of TensorFlow: TFRecord, SequenceExample and both kinds of checkpoint."""

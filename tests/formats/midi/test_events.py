@@ -1,0 +1,115 @@
+"""Which bytes are events, and which are no MIDI file."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from midi_files import END, NOTE, midi, notes, spans
+from ostinato.errors import FormatError
+from ostinato.formats.midi.events import MAX_FILE_BYTES
+from ostinato.formats.midi.reader import midi_to_note_sequence
+from ostinato.formats.midi.records import note_sequence_records
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+
+
+def test_a_note_on_of_velocity_0_is_a_note_off_and_status_runs_on() -> None:
+    assert spans(midi("00 90 3c 4083 60 3c 0000 3e 4083 60 3e 00" + END)) == [(60, 0.0, 0.5), (62, 0.5, 1.0)]
+
+
+def test_running_status_of_one_data_byte() -> None:
+    # Program change, then another running on from it, then notes: the last program counts.
+    assert notes(midi("00 c0 0500 0600 90 3c 4083 60 80 3c 00" + END))[0][5] == 6
+
+
+def test_a_meta_event_keeps_the_running_status() -> None:
+    assert spans(midi("00 90 3c 4000 ff 01 01 7883 60 3c 00" + END)) == [(60, 0.0, 0.5)]
+
+
+PLAIN = [(60, 0.0, 0.5)]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        midi(NOTE + END, declared=3),
+        midi(NOTE + END) + b"trailing junk",
+        b"junk" + midi(NOTE + END),
+        bytes(128) + midi(NOTE + END),
+        midi("00 ff 51 03 00 00 00" + NOTE + END),
+        midi("00 ff 51 01 07" + NOTE + END),
+        midi("00 ff 58 04 00 02 18 08" + NOTE + END),
+        midi("00 ff 58 04 04 20 18 08" + NOTE + END),
+        midi("00 ff 59 02 02 ff" + NOTE + END),
+        midi("00 ff 59 02 08 00" + NOTE + END),
+        midi("00 f0 03 7e 90 f7" + NOTE + END),
+        midi("", NOTE + END),
+        midi(NOTE),
+        midi(NOTE + END + "00"),
+        midi(NOTE + END + "00 00 00 ff ff"),
+        midi("00 f8 00 f3 01 00 f2 01 02" + NOTE + END),
+        midi(NOTE + END)[:18] + (9999).to_bytes(4) + midi(NOTE + END)[22:],
+        midi(NOTE + END)[:14] + b"XFIH\0\0\0\2ab" + midi(NOTE + END)[14:],
+    ],
+    ids=str,
+)
+def test_oddities_that_are_read(data: bytes) -> None:
+    assert spans(data) == PLAIN
+    assert len(midi_to_note_sequence(data).tempos) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"hello", "MThd, is missing"),
+        (bytes(4096), "MThd, is missing"),
+        (bytes(257) + midi(NOTE + END), "MThd, is missing"),
+        (midi(NOTE + END)[:12], "cut off in its header"),
+        (midi(NOTE + END)[:30], "cut off in the track at byte 14"),
+        (midi(NOTE + END, NOTE + END)[:42], "2 tracks are declared and 1 are there"),
+        (midi(NOTE + END, division=0), "0 ticks per quarter"),
+        (midi(NOTE + END, division=0xE728), "SMPTE"),
+        (midi(NOTE + END, declared=0), "no tracks"),
+        (midi(""), "no events"),
+        (midi("00 90 3c 80" + END), "a status byte stands where a data byte must, at byte 23"),
+        (midi("00 c0 80" + END), "a status byte stands where a data byte must, at byte 23"),
+        (midi("00 3c 40" + END), "a data byte stands where a status byte must, at byte 23"),
+        (midi("00 f0 01 f7 00 3c 40" + END), "a data byte stands where a status byte must, at byte 27"),
+        (midi("00 90 3c"), "runs over the end of its track, at byte 23"),
+        (midi("00 ff 01 7f 00"), "runs over the end of its track, at byte 23"),
+        (midi("00 f4 00" + END), "runs over the end of its track, at byte 23"),
+        (midi("00 ff 01 ff ff ff ff 7f 00"), "runs over the end of its track, at byte 23"),
+        (midi("ff ff ff ff ff 7f 90 3c 40" + END), "a time of more than"),
+        (midi("88 80 80 80 00 90 3c 40" + END), "a time of more than"),
+        (midi("ff ff ff ff"), "runs over the end of its track"),
+        (midi(NOTE + END) + bytes(MAX_FILE_BYTES), "are too many for a MIDI file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_cannot_be_read_is_told(data: bytes, reason: str) -> None:
+    with pytest.raises(FormatError, match=reason):
+        midi_to_note_sequence(data)
+    # And a sound file beside it is read all the same.
+    first, bad, last = note_sequence_records([midi(NOTE + END), data, midi(NOTE + END)])
+    assert isinstance(bad, FormatError)
+    assert first == last == note_sequence_records([midi(NOTE + END)])[0]
+
+
+def check_sound(record: bytes | FormatError) -> None:
+    """Whatever was read must be a canonical NoteSequence with possible notes."""
+    if isinstance(record, FormatError):
+        assert str(record)
+        return
+    sequence = NoteSequence.FromString(record)
+    assert sequence.SerializeToString(deterministic=True) == record
+    for note in sequence.notes:
+        assert 0 <= note.pitch < 128
+        assert 0 < note.velocity < 128
+        assert 0 <= note.start_time < note.end_time <= sequence.total_time
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.binary(max_size=200).map(bytes.hex), min_size=1, max_size=3))
+def test_any_bytes_as_tracks(tracks: list[str]) -> None:
+    for record in note_sequence_records([midi(*tracks), midi(NOTE + END), midi(*(track + END for track in tracks))]):
+        check_sound(record)

@@ -1,0 +1,312 @@
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ostinato.errors import FormatError
+from ostinato.formats.midi.records import Identity
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.scores.abc import abc_records
+
+Heard = list[tuple[int, float, float]]  # pitch, start and length in eighths
+
+BOOK = """%abc-2.1
+M:6/8
+This is a book of two tunes.
+
+X:3
+T:First
+Q:3/8=80
+K:Edor
+B | "Em"e2f {a}g2!trill!e | [FA]3-F3 |
+
+Some words about it.
+
+X:12
+T:Second, and last
+M:2/4
+L:1/8
+K:G
+(3GAB c>d | F2 ^c-|c=c :|
+"""
+
+
+NO_NAME = Identity()
+
+
+def sequences(text: str | bytes, identity: Identity = NO_NAME) -> list[NoteSequence]:
+    data = text if isinstance(text, bytes) else text.encode()
+    (records,) = abc_records([data], [identity])
+    assert not isinstance(records, FormatError)
+    found = []
+    for record in records:
+        if isinstance(record, FormatError):
+            raise record
+        found.append(NoteSequence.FromString(record))
+    return found
+
+
+def heard(music: str, key: str = "C", metre: str = "none") -> Heard:
+    """What is heard of a line of music in eighths, at 120 quarters a minute, in order."""
+    (sequence,) = sequences(f"X:1\nM:{metre}\nL:1/8\nQ:1/4=120\nK:{key}\n{music}\n")
+    return [(note.pitch, note.start_time * 4, (note.end_time - note.start_time) * 4) for note in sequence.notes]
+
+
+def pitches(music: str, key: str = "C") -> list[int]:
+    return [pitch for pitch, _, _ in heard(music, key)]
+
+
+def test_a_book() -> None:
+    first, second = sequences(BOOK, Identity("/id/abc/books/x", "sub/book.abc", "books"))
+    assert (first.reference_number, second.reference_number) == (3, 12)
+    assert first.id == "/id/abc/books/" + hashlib.sha1(b"sub/book.abc_3").hexdigest()
+    assert second.id == "/id/abc/books/" + hashlib.sha1(b"sub/book.abc_12").hexdigest()
+    assert first.filename == second.filename == "sub/book.abc"
+    assert first.collection_name == "books"
+    assert first.source_info.encoding_type == NoteSequence.SourceInfo.ABC
+    assert first.source_info.source_type == NoteSequence.SourceInfo.SCORE_BASED
+    assert first.ticks_per_quarter == 220
+    # Three eighths 80 times a minute are 120 quarters a minute; the pickup of an eighth comes after five of rest.
+    assert [(tempo.time, tempo.qpm) for tempo in first.tempos] == [(0, 120)]
+    assert [(metre.time, metre.numerator, metre.denominator) for metre in first.time_signatures] == [(0, 6, 8)]
+    assert [(key.key, key.mode) for key in first.key_signatures] == [
+        (NoteSequence.KeySignature.E, NoteSequence.KeySignature.DORIAN)
+    ]
+    assert [(note.pitch, note.start_time, note.end_time) for note in first.notes] == [
+        (71, 1.25, 1.5),
+        (76, 1.5, 2.0),
+        (78, 2.0, 2.25),
+        (79, 2.25, 2.75),
+        (76, 2.75, 3.0),
+        (66, 3.0, 4.5),  # F sharp, tied
+        (69, 3.0, 3.75),
+    ]
+    assert {note.velocity for note in first.notes} == {90}
+    assert first.total_time == 4.5
+    # No tempo is given: 120. Three eighths in the time of two, c dotted, c sharp tied over the bar line.
+    assert [(note.pitch, note.start_time, note.end_time) for note in second.notes] == [
+        (67, 0, 0.5 / 3),
+        (69, 0.5 / 3, 1 / 3),
+        (71, 1 / 3, 0.5),
+        (72, 0.5, 0.875),
+        (74, 0.875, 1.0),
+        (66, 1.0, 1.5),
+        (73, 1.5, 2.0),
+        (72, 2.0, 2.25),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("music", "expected"),
+    [
+        ("C2 D E/ F/2 G3/2 A// B3//", [(60, 0, 2), (62, 2, 1), (64, 3, 0.5), (65, 3.5, 0.5), (67, 4, 1.5),
+                                        (69, 5.5, 0.25), (71, 5.75, 0.75)]),
+        ("C,, C, C c c' c''", [(36, 0, 1), (48, 1, 1), (60, 2, 1), (72, 3, 1), (84, 4, 1), (96, 5, 1)]),
+        ("C z2 D x E", [(60, 0, 1), (62, 3, 1), (64, 5, 1)]),
+        ("C Z2 D", [(60, 0, 1), (62, 17, 1)]),  # two bars of 4/4
+        ("A>B A<B A>>B", [(69, 0, 1.5), (71, 1.5, 0.5), (69, 2, 0.5), (71, 2.5, 1.5), (69, 4, 1.75), (71, 5.75, 0.25)]),
+        ("A->A B>-c", [(69, 0, 2), (71, 2, 1.5), (72, 3.5, 0.5)]),
+        ("A/>B>c", [(69, 0, 0.75), (71, 0.75, 0.75), (72, 1.5, 0.5)]),
+        ("(3:2:4 A2 B2 c2 d2 e", [(69, 0, 4 / 3), (71, 4 / 3, 4 / 3), (72, 8 / 3, 4 / 3), (74, 4, 4 / 3),
+                                  (76, 16 / 3, 1)]),
+        ("(2AB (4cdef", [(69, 0, 1.5), (71, 1.5, 1.5), (72, 3, 0.75), (74, 3.75, 0.75), (76, 4.5, 0.75),
+                         (77, 5.25, 0.75)]),
+        ("[CEG]2 [C2E2]/ +CE+", [(60, 0, 2), (64, 0, 2), (67, 0, 2), (60, 2, 1), (64, 2, 1), (60, 3, 1), (64, 3, 1)]),
+        ("A2-|A2-A B-c", [(69, 0, 5), (71, 5, 1), (72, 6, 1)]),
+        ("[CE]-[CG]", [(60, 0, 2), (64, 0, 1), (67, 1, 1)]),
+        ("(AB)|(c{de}d) y4 ~e .f ve !fermata!g +trill+a \"^slow\"b", [(p, n, 1) for n, p in
+         enumerate((69, 71, 72, 74, 76, 77, 76, 79, 81, 83))]),
+        ("A|:B|1 c:|2 d|]", [(69, 0, 1), (71, 1, 1), (72, 2, 1), (74, 3, 1)]),  # repeats once, both endings
+        ("A [L:1/4] B [r:a remark] c", [(69, 0, 1), (71, 1, 2), (72, 3, 2)]),
+        ("A B % c d\nw:la la\nc", [(69, 0, 1), (71, 1, 1), (72, 2, 1)]),
+    ],
+)  # fmt: skip
+def test_music(music: str, expected: Heard) -> None:
+    found = heard(music)
+    assert [note[0] for note in found] == [note[0] for note in expected]
+    for note, its in zip(found, expected, strict=True):
+        assert note[1:] == pytest.approx(its[1:], abs=1e-12)
+
+
+def test_tuplets_of_five_follow_the_beat() -> None:
+    assert heard("(5CDEFG A", metre="4/4")[-1][1] == pytest.approx(2)
+    assert heard("(5CDEFG A", metre="6/8")[-1][1] == pytest.approx(3)
+
+
+@pytest.mark.parametrize(
+    ("music", "key", "expected"),
+    [
+        ("^F F f | F =f ^^F __F", "C", [66, 66, 78, 65, 77, 67, 63]),  # to the end of the bar, in all octaves
+        ("F =F F | F", "G", [66, 65, 65, 66]),
+        ("B _B- | B B", "C", [71, 70, 71]),  # the tied note keeps its flat, the next does not
+        ("FGABcdef", "Bb", [65, 67, 69, 70, 72, 74, 75, 77]),
+        ("FC", "A minor", [65, 60]),
+        ("FC", "Am", [65, 60]),
+        ("FC", "Amix", [66, 61]),
+        ("FC", "A Mixolydian", [66, 61]),
+        ("FGc", "AMaj", [66, 68, 73]),
+        ("FCB", "Hp", [66, 61, 71]),
+        ("Bc", "D Phr ^f", [70, 72]),
+        ("Fc", "D exp _b ^c", [66, 73]),
+        ("Fc", "none", [65, 72]),
+        ("Cc", "C octave=-1", [48, 60]),
+        ("C", "C clef=treble-8", [48]),
+        ("C", "C transpose=2", [62]),
+        ("F [K:clef=bass] F [K:D] F [K:Dm] F", "G", [66, 66, 66, 65]),
+    ],
+)
+def test_accidentals_and_keys(music: str, key: str, expected: list[int]) -> None:
+    assert pitches(music, key) == expected
+
+
+def test_the_unit_note_comes_from_the_metre() -> None:
+    for metre, eighths in (("2/4", 0.5), ("3/4", 1), ("C", 1), ("6/8", 1), ("none", 1)):
+        (tune,) = sequences(f"X:1\nM:{metre}\nK:C\nA\n")
+        assert tune.total_time * 4 == eighths
+
+
+@pytest.mark.parametrize(
+    ("field", "qpm"),
+    [("1/4=90", 90), ("3/8=60", 90), ("1/4 1/8=60", 90), ('"Fast" 1/2=60', 120), ("180", 90), ("Allegro", 120)],
+)
+def test_tempos(field: str, qpm: float) -> None:
+    (tune,) = sequences(f"X:1\nL:1/8\nQ:{field}\nK:C\nA\n")
+    assert [tempo.qpm for tempo in tune.tempos] == [qpm]
+
+
+def test_metres_change_within_a_tune() -> None:
+    (tune,) = sequences("X:1\nM:C|\nL:1/4\nK:C\nABcd|\nM:3/4\nABc|[M:2+3/8] A/B/A/B/A/|")
+    assert [(metre.time, metre.numerator, metre.denominator) for metre in tune.time_signatures] == [
+        (0, 2, 2),
+        (2, 3, 4),
+        (3.5, 5, 8),
+    ]
+
+
+VOICES = """X:1
+M:4/4
+L:1/4
+V:T name="Tenor" clef=treble-8
+V:B nm="Bass"
+K:C
+[V:T] C | c4 |
+[V:B] z | C,4 |
+V:T
+[I:x] d4 |
+V:B
+D,4 |
+"""
+
+
+def test_voices_are_parts() -> None:
+    (tune,) = sequences(VOICES)
+    assert [(info.part, info.name) for info in tune.part_infos] == [(0, "Tenor"), (1, "Bass")]
+    assert [(note.instrument, note.pitch, note.start_time, note.end_time) for note in tune.notes] == [
+        (0, 48, 1.5, 2),
+        (0, 60, 2, 4),
+        (0, 62, 4, 6),
+        (1, 48, 2, 4),
+        (1, 50, 4, 6),
+    ]
+
+
+def test_numbers_that_come_twice_or_are_none() -> None:
+    tunes = sequences("X:1\nK:C\nA\n\nX:1\nK:C\nB\n\nX:one\nK:C\nc\n", Identity("", "b.abc", "c"))
+    names = ("b.abc_1", "b.abc_1_2", "b.abc_0")
+    assert [tune.id for tune in tunes] == ["/id/abc/c/" + hashlib.sha1(name.encode()).hexdigest() for name in names]
+    assert [tune.reference_number for tune in tunes] == [1, 1, 0]
+
+
+def test_a_tune_without_a_number() -> None:
+    (tune,) = sequences("T:A tune\nK:C\nABc\n")
+    assert [note.pitch for note in tune.notes] == [69, 71, 72]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_encodings_and_line_ends(encoding: str, line_end: str) -> None:
+    text = 'X:1\nT:Jänta å ja\nK:D\n"é"FA\n'.replace("\n", line_end)
+    (tune,) = sequences(text.encode(encoding))
+    assert [note.pitch for note in tune.notes] == [66, 69]
+
+
+@pytest.mark.parametrize(
+    ("tune", "reason"),
+    [
+        ("T:no key", "no field K:"),
+        ("K:C", "there is no note"),
+        ("K:C\nz4", "there is no note"),
+        ("K:C\nA & c", "second layer"),
+        ("K:xyz\nA", "K:xyz is no key"),
+        ("K:G#\nA", "more than 7"),
+        ("M:3\nK:C\nA", "M:3 is no metre"),
+        ("M:3/0\nK:C\nA", "M:3/0 is no metre"),
+        ("L:x\nK:C\nA", "L:x is no length"),
+        ("L:1/0\nK:C\nA", "L:1/0 is no length"),
+        ("K:C\nA0", "0 is no length"),
+        ("K:C\nA/0", "/0 is no length"),
+        ("K:C\nA" + "9" * 10_000, "99... is no length"),
+        ("K:C\nA" + "/" * 10_000, "//... is no length"),
+        ("K:C\nA99999999999", "longer than 1000000 seconds"),
+        ("K:C\n(0A", "no tuplet"),
+        ("K:C\nc" + "'" * 100, "0 to 127 only"),
+        ("K:C octave=9\nc", "0 to 127 only"),
+        ("K:C\n" + "".join(f"V:{n}\nA\n" for n in range(65)), "more than 64 voices"),
+    ],
+)
+def test_a_bad_tune_is_named_and_the_others_are_read(tune: str, reason: str) -> None:
+    (records,) = abc_records([f"X:1\nK:C\nA\n\nX:2\n{tune}\n\nX:3\nK:C\nA\n".encode()], [Identity()])
+    assert not isinstance(records, FormatError)
+    first, second, third = records
+    assert isinstance(first, bytes)
+    assert isinstance(third, bytes)
+    assert str(second).startswith("tune X:2: ")
+    assert reason in str(second)
+
+
+@pytest.mark.parametrize("data", [b"", b"no tune\n", bytes(1000), b"\xff\xfe\x00", b"|:A:|"])
+def test_files_without_tunes(data: bytes) -> None:
+    (records,) = abc_records([data], [Identity()])
+    assert isinstance(records, FormatError)
+    assert "no tune in it" in str(records)
+
+
+LENGTHS = st.sampled_from([("", 4), ("2", 8), ("/", 2), ("3/2", 6), ("3", 12), ("/4", 1)])  # in 32nd notes
+NOTES = {"^F": 66, "=F": 65, "_b": 82, "c'": 84, "G,": 55, "a": 81, "B,,": 47, "__e": 74, "^^C": 62}
+
+
+@given(st.lists(st.tuples(st.sampled_from([*NOTES, "z"]), LENGTHS, st.sampled_from(["", " ", "~", "(", ")", "`"]))))
+def test_any_run_of_notes(tokens: list[tuple[str, tuple[str, int], str]]) -> None:
+    """A note a bar, so that no accidental reaches the next."""
+    music = "|".join(f"{mark}{name}{length}" for name, (length, _), mark in tokens)
+    expected, now = [], 0
+    for name, (_, length), _ in tokens:
+        if name != "z":
+            expected.append((NOTES[name], now / 4, length / 4))
+        now += length
+    assert heard("B8|" + music)[1:] == [(pitch, start + 8, length) for pitch, start, length in expected]
+
+
+@given(st.text(alphabet="ABcz|:[]()<>-^_=,'/0123456789 \n\"!+{}&%XMLKVQT#m", max_size=60))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for head in ("", "X:1\nK:C\n"):
+        (records,) = abc_records([(head + text).encode()], [Identity()])
+        for record in [records] if isinstance(records, FormatError) else records:
+            assert isinstance(record, FormatError) or NoteSequence.FromString(record).notes
+
+
+PIECES = ["{", '"', "[A:", "[", "(", "!a", "+a", ":", "|", "y", "A:", "=", "%", "K:C\n", "V:1\n", "1+", 'name="', "A"]
+
+
+@pytest.mark.parametrize("head", ["", "X:1\n", "X:1\nM:", "X:1\nK:C\n", "X:1\nK:", "X:1\nK:C\nV:1 "])
+@pytest.mark.parametrize("piece", PIECES)
+def test_time_is_linear(head: str, piece: str) -> None:
+    """What took quadratic time would take minutes here."""
+    abc_records([(head + piece * (60_000 // len(piece))).encode()], [NO_NAME])
+
+
+def test_a_tune_without_end() -> None:
+    (records,) = abc_records([b"X:1\nK:C\n" + b"A" * 100_001], [NO_NAME])
+    assert not isinstance(records, FormatError)
+    assert [str(record) for record in records] == ["tune X:1: it has more than 100000 notes"]

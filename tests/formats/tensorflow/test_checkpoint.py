@@ -1,0 +1,288 @@
+import contextlib
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import golden_files
+from ostinato.errors import DataError, FormatError
+from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
+from ostinato.formats.tensorflow import tensorflow_pb2 as pb
+from ostinato.formats.tensorflow.checkpoint import latest_checkpoint, read_checkpoint_v1, read_checkpoint_v2
+from ostinato.formats.tensorflow.sstable import read_table
+from tensorflow_files import checkpoint_v1, checksum, shape_of, table
+
+GOLDEN = golden_files.SMALL.parent
+
+
+def stored_variables(path: Path) -> dict[str, NDArray[np.float32]]:
+    with np.load(path) as file:
+        return {name.replace("|", "/"): file[name] for name in file.files}
+
+
+def assert_equal(found: dict[str, NDArray[np.float32]], wanted: dict[str, NDArray[np.float32]]) -> None:
+    assert found.keys() == wanted.keys()
+    for name, array in wanted.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("name", ["gold_lookback", "gold_attention"])
+def test_the_variables_of_magentas_bundles(name: str) -> None:
+    bundle = GeneratorBundle.FromString((GOLDEN / f"{name}.mag").read_bytes())
+    found = read_checkpoint_v1(bundle.checkpoint_file[0], name)
+    assert_equal(found, stored_variables(GOLDEN / f"vars_{name}.npz"))
+
+
+def test_the_variables_of_a_bundle_of_2017(golden_public: Path) -> None:
+    bundle = GeneratorBundle.FromString((golden_public / "funkyb_attention.mag").read_bytes())
+    found = read_checkpoint_v1(bundle.checkpoint_file[0], "funkyb")
+    assert_equal(found, stored_variables(golden_public / "vars_funkyb_attention.npz"))
+
+
+@pytest.mark.parametrize("model", ["lookback", "attention"])
+def test_the_variables_of_magentas_training_checkpoints(model: str) -> None:
+    prefix = GOLDEN / f"v2_checkpoint_{model}" / "model.ckpt-30"
+    wanted = stored_variables(GOLDEN / f"vars_gold_{model}.npz")
+    found = read_checkpoint_v2(prefix)
+    assert_equal({name: found[name] for name in wanted}, wanted)
+    slots = {f"{name}/{slot}" for name in wanted for slot in ("Adam", "Adam_1")}
+    assert found.keys() - wanted.keys() == slots | {"beta1_power", "beta2_power", "global_step"}
+    assert found["global_step"] == 30
+    assert found["global_step"].dtype == np.int64
+    assert found["beta1_power"] == pytest.approx(0.9**31)
+    assert list(read_checkpoint_v2(prefix, lambda name: name == "global_step")) == ["global_step"]
+
+
+def test_types_of_version_1() -> None:
+    variables = {
+        "double": np.array([[1.5, -2.0], [3.25, 1e300]]),
+        "half": np.array([1.5, -0.25], np.float16),
+        "int": np.array([-1, 2**31 - 1], np.int32),
+        "long": np.array(-(2**62), np.int64),
+        "single": np.array([[[0.1]]], np.float32),
+    }
+    found = read_checkpoint_v1(checkpoint_v1(variables), "x")
+    for name, array in variables.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+
+
+def sliced(
+    pieces: list[tuple[list[tuple[int, int | None]], list[float]]], sizes: tuple[int, ...] = (2, 3), name: str = "v"
+) -> bytes:
+    """A checkpoint of one float variable in these slices, each of (start, length) a dimension."""
+    meta = pb.SavedTensorSlices()
+    meta.meta.tensor.add(name=name, shape=shape_of(sizes), type=pb.DT_FLOAT)
+    entries = [(b"", meta.SerializeToString())]
+    for number, (extents, values) in enumerate(pieces):
+        piece = pb.SavedTensorSlices()
+        piece.data.name = "v"
+        for start, length in extents:
+            extent = piece.data.slice.extent.add(start=start)
+            if length is not None:
+                extent.length = length
+        piece.data.data.float_val.extend(values)
+        entries.append((b"v%d" % number, piece.SerializeToString()))
+    return table(entries)
+
+
+def test_slices_are_put_together() -> None:
+    data = sliced([([(0, None), (2, 1)], [3, 6]), ([(1, 1), (0, 2)], [4, 5]), ([(0, 1), (0, 2)], [1, 2])])
+    np.testing.assert_array_equal(read_checkpoint_v1(data, "x")["v"], [[1, 2, 3], [4, 5, 6]])
+
+
+WHOLE: list[tuple[int, int | None]] = [(0, None), (0, None)]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (sliced([(WHOLE, [0] * 6), ([(1, 1), (2, 1)], [0])]), "v: two slices overlap"),
+        (sliced([([(0, 1), (0, 3)], [0] * 3)]), "v: 3 of its 6 numbers are missing"),
+        (sliced([(WHOLE, [0] * 5)]), r"v: 5 numbers for a slice of shape \[2, 3\]"),
+        (sliced([([(1, 2), (0, 3)], [0] * 6)]), "v: a slice of 2 from 1 leaves a dimension of 2"),
+        (sliced([([(-1, 2), (0, 3)], [0] * 6)]), "v: a slice of 2 from -1 leaves"),
+        (sliced([([(1, -1), (0, 3)], [0] * 6)]), "v: a slice of -1 from 1 leaves"),
+        (sliced([([(2**63 - 1, 2**63 - 1), (0, 3)], [])]), "leaves a dimension"),
+        (sliced([([(0, 2)], [0] * 2)]), "v: a slice of 1 dimensions in one of 2"),
+        (sliced([], (1 << 19, 1 << 20)), r"claims the shape \[524288, 1048576\], too large for a file of"),
+        (sliced([], (-1,)), r"the shape \[-1\], which no variable has"),
+        (sliced([], (0, 1 << 30)), "which no variable has"),
+        (sliced([], (1 << 32, 1 << 32)), "which no variable has"),
+        (sliced([], (1,) * 100), "which no variable has"),
+        (sliced([(WHOLE, [0] * 6)], name="w"), "numbers of variable v, which is not listed"),
+        (table([(b"a", b"")]), "its first key must be empty"),
+        (table([]), "its first key must be empty"),
+        (table([(b"", b"\xff")]), "list of variables is no SavedTensorSlices"),
+        (table([(b"", b""), (b"a", b"\xff")]), "a slice of a variable is no SavedTensorSlices"),
+        (table([(b"", bytes(5 << 20))]), "list of variables has 5242880 bytes"),
+    ],
+)
+def test_hostile_checkpoints_of_version_1_are_refused(data: bytes, message: str) -> None:
+    with pytest.raises(FormatError, match=f"^x: .*{message}"):
+        read_checkpoint_v1(data, "x")
+
+
+def test_many_large_variables_are_refused_before_memory_is_taken() -> None:
+    meta = pb.SavedTensorSlices()
+    for number in range(1000):
+        meta.meta.tensor.add(name=f"v{number}", shape=shape_of([5000]), type=pb.DT_FLOAT)
+    with pytest.raises(FormatError, match=r"v\d+ claims the shape \[5000\], too large"):
+        read_checkpoint_v1(table([(b"", meta.SerializeToString())]), "x")
+
+
+def test_a_variable_listed_twice_is_refused() -> None:
+    meta = pb.SavedTensorSlices()
+    for _ in range(2):
+        meta.meta.tensor.add(name="v", shape=shape_of([]), type=pb.DT_FLOAT)
+    with pytest.raises(FormatError, match="variable v is listed twice"):
+        read_checkpoint_v1(table([(b"", meta.SerializeToString())]), "x")
+
+
+def test_what_is_no_number_is_passed_over_by_name(caplog: pytest.LogCaptureFixture) -> None:
+    meta = pb.SavedTensorSlices()
+    meta.meta.tensor.add(name="words", shape=shape_of([2]), type=pb.DT_STRING)
+    with caplog.at_level(logging.WARNING):
+        assert read_checkpoint_v1(table([(b"", meta.SerializeToString())]), "x") == {}
+    assert "x: variable words is passed over" in caplog.text
+
+
+@pytest.mark.parametrize("value", [-1, 65536])
+def test_halves_of_more_than_16_bits_are_refused(value: int) -> None:
+    meta = pb.SavedTensorSlices()
+    meta.meta.tensor.add(name="v", shape=shape_of([1]), type=pb.DT_HALF)
+    piece = pb.SavedTensorSlices()
+    piece.data.name = "v"
+    piece.data.slice.extent.add()
+    piece.data.data.half_val.append(value)
+    with pytest.raises(FormatError, match="16 bits"):
+        read_checkpoint_v1(table([(b"", meta.SerializeToString()), (b"v", piece.SerializeToString())]), "x")
+
+
+# The index of a checkpoint of version 2: a header, and variable "w" of two floats.
+# The checksums were worked out bit by bit, as in test_sstable.py.
+INDEX_VALUES = [
+    (b"", bytes.fromhex("08 01  1a 02 08 01")),  # one shard; version { producer 1 }
+    (
+        b"w",
+        bytes.fromhex(
+            "08 01"  # float
+            "12 04  12 02 08 02"  # shape [2]
+            "28 08"  # 8 bytes, from byte 0 of shard 0
+            "35  52 96 1a c6"  # masked CRC32C of the bytes
+        ),
+    ),
+]
+DATA = bytes.fromhex("00 00 80 3f  00 00 20 c0")  # 1.0, -2.5
+
+
+def write_v2(folder: Path, values: list[tuple[bytes, bytes]], data: bytes = DATA) -> Path:
+    prefix = folder / "model.ckpt-7"
+    Path(f"{prefix}.index").write_bytes(table(values))
+    Path(f"{prefix}.data-00000-of-00001").write_bytes(data)
+    return prefix
+
+
+def entry(**fields: object) -> bytes:
+    stored = pb.BundleEntryProto.FromString(INDEX_VALUES[1][1])
+    for name, value in fields.items():
+        setattr(stored, name, value)
+    return stored.SerializeToString()
+
+
+def test_a_checkpoint_of_version_2_by_hand(tmp_path: Path) -> None:
+    found = read_checkpoint_v2(write_v2(tmp_path, INDEX_VALUES))
+    assert found.keys() == {"w"}
+    np.testing.assert_array_equal(found["w"], np.array([1.0, -2.5], np.float32))
+
+
+def test_bfloat16_becomes_float32(tmp_path: Path) -> None:
+    data = bytes.fromhex("80 3f  20 c0")  # the upper halves of 1.0 and -2.5
+    crc = int.from_bytes(checksum(data), "little")
+    stored = entry(dtype=pb.DT_BFLOAT16, size=4, crc32c=crc)
+    found = read_checkpoint_v2(write_v2(tmp_path, [INDEX_VALUES[0], (b"w", stored)], data))
+    np.testing.assert_array_equal(found["w"], np.array([1.0, -2.5], np.float32))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([INDEX_VALUES[0], (b"w", entry(offset=-8))], "takes 8 bytes, not 8 from byte -8"),
+        ([INDEX_VALUES[0], (b"w", entry(offset=1))], "leaves the file of 8 bytes"),
+        ([INDEX_VALUES[0], (b"w", entry(offset=2**63 - 1))], "leaves the file of 8 bytes"),
+        ([INDEX_VALUES[0], (b"w", entry(size=2**62))], "takes 8 bytes, not 4611686018427387904"),
+        ([INDEX_VALUES[0], (b"w", entry(dtype=pb.DT_DOUBLE))], "takes 16 bytes, not 8"),
+        ([INDEX_VALUES[0], (b"w", entry(crc32c=1))], "wrong checksum of variable w"),
+        ([INDEX_VALUES[0], (b"w", entry(shard_id=1))], "stands in shard 1, but there are 1"),
+        ([INDEX_VALUES[0], (b"w", entry(shard_id=-1))], "stands in shard -1"),
+        ([*INDEX_VALUES, (b"x", INDEX_VALUES[1][1])], "variable x of 8 bytes at byte 0 overlaps"),
+        ([INDEX_VALUES[0], (b"\xff", b"")], "is no name"),
+        ([INDEX_VALUES[0], (b"w", b"\xff")], "variable w is no BundleEntryProto"),
+        ([(b"", b"\xff")], "its header is no BundleHeaderProto"),
+        ([(b"", bytes.fromhex("08 01 10 01"))], "big-endian"),
+        ([(b"w", b"")], "its first key must be empty"),
+    ],
+)
+def test_hostile_checkpoints_of_version_2_are_refused(
+    tmp_path: Path, values: list[tuple[bytes, bytes]], message: str
+) -> None:
+    with pytest.raises(FormatError, match=message):
+        read_checkpoint_v2(write_v2(tmp_path, values))
+
+
+def test_a_variable_in_slices_is_refused(tmp_path: Path) -> None:
+    stored = pb.BundleEntryProto.FromString(INDEX_VALUES[1][1])
+    stored.slices.add().extent.add(start=0, length=1)
+    values = [INDEX_VALUES[0], (b"\0\1w", b""), (b"w", stored.SerializeToString())]
+    with pytest.raises(FormatError, match="variable w is stored in slices"):
+        read_checkpoint_v2(write_v2(tmp_path, values))
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    prefix = write_v2(tmp_path, INDEX_VALUES)
+    shard = Path(f"{prefix}.data-00000-of-00001")
+    shard.unlink()
+    with pytest.raises(DataError, match=shard.name):
+        read_checkpoint_v2(prefix)
+    with pytest.raises(DataError, match=r"model\.ckpt-8\.index"):
+        read_checkpoint_v2(tmp_path / "model.ckpt-8")
+
+
+@given(st.binary(max_size=60), st.integers(0, 200))
+def test_damaged_files_are_read_or_refused_cleanly(junk: bytes, at: int) -> None:
+    good = checkpoint_v1({"a": np.ones(3, np.float32)})
+    at %= len(good)
+    with contextlib.suppress(FormatError):
+        read_checkpoint_v1(good[:at] + junk + good[at + len(junk) :], "x")
+    meta, *slices = read_table(good, "x")
+    for key, value in (meta, *slices):
+        damaged = dict([meta, *slices]) | {key: value[: at % len(value)] + junk}
+        with contextlib.suppress(FormatError):
+            read_checkpoint_v1(table(sorted(damaged.items())), "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('model_checkpoint_path: "model.ckpt-30"\nall_model_checkpoint_paths: "model.ckpt-0"\n', "model.ckpt-30"),
+        ('all_model_checkpoint_paths: "a"\nmodel_checkpoint_path: "/tmp/run1/train/model.ckpt-5"', "model.ckpt-5"),
+        ('model_checkpoint_path: "C:\\\\runs\\\\model.ckpt-6"', "model.ckpt-6"),
+        ('model_checkpoint_path: "caf\\303\\251.ckpt-7"', "café.ckpt-7"),
+        ('model_checkpoint_path: "../../../etc/passwd"', "passwd"),
+    ],
+)
+def test_the_latest_checkpoint_is_looked_for_in_its_folder(tmp_path: Path, text: str, name: str) -> None:
+    (tmp_path / "checkpoint").write_text(text)
+    assert latest_checkpoint(tmp_path) == tmp_path / name
+
+
+@pytest.mark.parametrize("text", ["", "\0\xff", 'model_checkpoint_path: ""', 'model_checkpoint_path: "a\\000"'])
+def test_a_checkpoint_file_that_names_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "checkpoint").write_text(text)
+    with pytest.raises(FormatError, match="names no model_checkpoint_path"):
+        latest_checkpoint(tmp_path)
