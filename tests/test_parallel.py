@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ostinato import parallel
 from ostinato.parallel import Failure, map_batches, map_jobs
 
 
