@@ -25,7 +25,7 @@ SHARES = np.array([[0.10, 0.15, 0.25, 0.05, 0.20, 0.05, 0.20]])
 def filtered(semitones: int = 0, shares: NDArray[np.float64] = SHARES, **settings: Any) -> NDArray[np.float64]:
     with np.errstate(divide="ignore"):
         logs = np.log(shares)
-    kept = Constraints(Sampling(**settings), ENCODING, semitones).filter(logs, EVENTS)
+    kept, _ = Constraints(Sampling(**settings), ENCODING, semitones).filter(logs, EVENTS)
     shares = np.exp(kept)
     np.testing.assert_allclose(shares.sum(), 1)
     row: NDArray[np.float64] = shares[0]
@@ -112,7 +112,7 @@ def test_any_distribution_stays_one(
 ) -> None:
     events[:, 0] = -2  # there is always a class of no event
     sampling = Sampling(top_k=top_k, top_p=top_p, key=parse_key(key))
-    kept = Constraints(sampling, ENCODING, 0).filter(logs, events)
+    kept, _ = Constraints(sampling, ENCODING, 0).filter(logs, events)
     np.testing.assert_allclose(np.exp(kept).sum(axis=1), 1)
     for row, row_events in zip(kept, events, strict=True):
         drawn = set(row_events[np.exp(row) > 0].tolist())

@@ -52,7 +52,7 @@ class Recording:
         self.choices = np.array(choices)
         self.batch_size = batch_size
 
-    def pick(self, probabilities: NDArray[np.float64]) -> NDArray[np.integer]:
+    def pick(self, probabilities: NDArray[np.float64], *_: object) -> NDArray[np.integer]:
         rows = len(probabilities)
         drawn = math.ceil(rows / self.batch_size) * self.batch_size
         picked, self.choices = self.choices[:rows], self.choices[drawn:]
@@ -196,7 +196,7 @@ class EveryClass:
         self.num_classes = num_classes
         self.step = 0
 
-    def pick(self, probabilities: NDArray[np.float64]) -> NDArray[np.integer]:
+    def pick(self, probabilities: NDArray[np.float64], *_: object) -> NDArray[np.integer]:
         digits: NDArray[np.integer] = np.arange(len(probabilities)) // self.num_classes**self.step % self.num_classes
         self.step += 1
         return digits
@@ -250,7 +250,7 @@ def test_generation_goes_by_the_same_probabilities(unmoved_model: Model) -> None
     seen: list[NDArray[np.float64]] = []
 
     class Listening:
-        def pick(self, probabilities: NDArray[np.float64]) -> NDArray[np.integer]:
+        def pick(self, probabilities: NDArray[np.float64], *_: object) -> NDArray[np.integer]:
             seen.append(probabilities[0])
             likeliest: NDArray[np.integer] = probabilities.argmax(axis=1)
             return likeliest

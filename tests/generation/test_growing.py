@@ -78,7 +78,7 @@ def test_a_primer_that_leaves_nothing_to_draw_is_refused(network: Network) -> No
 
 def test_selected_melodies_go_on_by_themselves(network: Network) -> None:
     class Likeliest:
-        def pick(self, probabilities: NDArray[np.float64]) -> NDArray[np.integer]:
+        def pick(self, probabilities: NDArray[np.float64], *_: object) -> NDArray[np.integer]:
             likeliest: NDArray[np.integer] = probabilities.argmax(axis=1)
             return likeliest
 

@@ -9,6 +9,9 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+# Of the log-likelihoods that are compared: double precision keeps 10 of them over thousands of steps.
+_DECIMALS = 6
+
 
 class Melodies(Protocol):
     """What the search needs of a model at work on a batch of melodies."""
@@ -70,8 +73,8 @@ def beam_search(
             events[:, done], log_likelihoods = melodies.extend()
             scores += log_likelihoods.reshape(scores.shape)
             done += 1
-        # Stable, so that the earlier of two equally likely ones is kept.
-        kept = np.argsort(-scores, axis=1, kind="stable")[:, :beam_size]
+        # Stable, and blind to what rounding does, so that the earlier of two equally likely ones is kept.
+        kept = np.argsort(-scores.round(_DECIMALS), axis=1, kind="stable")[:, :beam_size]
         scores = np.take_along_axis(scores, kept, axis=1)
     rows = outputs[:, 0] * rows_per_output + kept[:, 0]
     return events[rows], scores[:, 0], rows

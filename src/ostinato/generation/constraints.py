@@ -56,28 +56,39 @@ class Constraints:
                 f"them is {sampling.allowed_notes}; widen the range, or move the primer"
             )
 
-    def filter(self, log_probabilities: NDArray[np.float64], class_events: NDArray[np.integer]) -> NDArray[np.float64]:
+    def filter(
+        self, log_probabilities: NDArray[np.float64], class_events: NDArray[np.integer], slack: float = 0.0
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The distribution to draw from.
 
         Args:
             log_probabilities: [B, C], of each class.
             class_events: [B, C], the model's event that each class stands for.
+            slack: how far the odds of any set of classes may be off, as a share of them.
 
         Returns:
-            [B, C], log-probabilities again: -inf for what may not be drawn.
+            [B, C], log-probabilities again: -inf for what may not be drawn; and [B], whether top_k or top_p could have
+            kept other events within the slack.
         """
+        in_doubt = np.zeros(len(class_events), np.bool_)
         kept = self._allowed[class_events - NO_EVENT]
         possible = np.maximum(log_probabilities, _LEAST_LOG_PROBABILITY)
         filtered = log_softmax(np.where(kept, possible, -np.inf))
         if self._top_k or self._top_p < 1:
             heard = self._heard[class_events - NO_EVENT]
-            likeliest = self._likeliest(event_probabilities(np.exp(filtered), heard))
+            likeliest, in_doubt = self._likeliest(event_probabilities(np.exp(filtered), heard), slack)
             kept &= np.take_along_axis(likeliest, heard - NO_EVENT, axis=1)
             filtered = log_softmax(np.where(kept, possible, -np.inf))
-        return filtered
+        return filtered, in_doubt
 
-    def _likeliest(self, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """[B, 130]: whether top_k and top_p keep an event; of equally probable ones the lower counts as more so."""
+    def _likeliest(
+        self, probabilities: NDArray[np.float64], slack: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """[B, 130]: whether top_k and top_p keep an event; of equally probable ones the lower counts as more so.
+
+        And [B]: whether others could be kept, were the odds off by the slack.
+        """
+        in_doubt = np.zeros(len(probabilities), np.bool_)
         order = np.argsort(-probabilities, axis=1, kind="stable")
         ranked = np.take_along_axis(probabilities, order, axis=1)
         if self._top_k:
@@ -85,10 +96,18 @@ class Constraints:
         if self._top_p < 1:
             cumulative = np.cumsum(ranked, axis=1)
             # An event is kept while those before it do not make up the share.
-            ranked[:, 1:][cumulative[:, :-1] >= self._top_p * cumulative[:, -1:]] = 0
+            share = self._top_p * cumulative[:, -1:]
+            ranked[:, 1:][cumulative[:, :-1] >= share] = 0
+            in_doubt = (np.abs(cumulative - share) < slack * share * (1 - self._top_p)).any(axis=1)
+        if slack:
+            # Or the last event that is kept and the first that is not could change places.
+            sizes = np.count_nonzero(ranked, axis=1)
+            rows = np.arange(len(sizes))
+            left_out = probabilities[rows, order[rows, np.minimum(sizes, ranked.shape[1] - 1)]]
+            in_doubt |= ranked[rows, sizes - 1] < left_out * (1 + slack)
         likeliest = np.zeros(ranked.shape, np.bool_)
         np.put_along_axis(likeliest, order, ranked > 0, axis=1)
-        return likeliest
+        return likeliest, in_doubt
 
 
 def event_probabilities(probabilities: NDArray[np.float64], events: NDArray[np.integer]) -> NDArray[np.float64]:

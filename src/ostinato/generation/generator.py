@@ -163,7 +163,8 @@ class Model:
         """
         sampling = _sampling(temperature, 1, 1, 1, top_k, top_p, key, min_note, max_note)
         given = _given(primer, None, steps_per_bar)
-        begun = begin(self._network, self._encoding, given, _generators(seed, 1), sampling)
+        # A stream has no end, so its past is not kept: it is computed in double precision.
+        begun = begin(self._exact_network, self._encoding, given, _generators(seed, 1), sampling)
 
         def events() -> Iterator[int]:
             if not given:
@@ -228,6 +229,11 @@ class Model:
         # Over some hundred steps, rounding to float32 comes to 1e-5 in a probability.
         return Network(self.bundle, np.float64)
 
+    def _exact_logits(self, melody: Melody) -> NDArray[np.float64]:
+        """The logits [C] after a melody that lies in the model's range and key."""
+        logits, _ = self._exact_network.run(self._encoding.inputs(melody))
+        return logits[-1].astype(np.float64, copy=False)
+
     def _logits_and_labels(self, melody: Events) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The logits [n, C] after each event, and the class [n] of each event."""
         squashed, _ = self._encoding.squash(_melody(melody))
@@ -251,7 +257,18 @@ class Model:
         require_at_least_1("num_outputs", num_outputs)
         given = _given(primer, num_steps, steps_per_bar)
         generators = _generators(seed, num_outputs)
-        begun = begin(self._network, self._encoding, given, generators, sampling, draws, traced=traced)
+        # A beam compares the likelihoods of whole melodies, which any rounding could decide.
+        is_search = sampling.beam_size * sampling.branch_factor > 1
+        begun = begin(
+            self._exact_network if is_search else self._network,
+            self._encoding,
+            given,
+            generators,
+            sampling,
+            draws,
+            exact_logits=None if is_search else self._exact_logits,
+            traced=traced,
+        )
         continuations, _, rows = beam_search(
             begun.melodies,
             num_steps - len(begun.openings[0]),

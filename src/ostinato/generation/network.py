@@ -219,13 +219,16 @@ class _Layer:
         x, a = values[:, :input_width], values[:, input_width:-1]
         if scope == "stack":
             x = dense(np.hstack([x, a]), "attention.input")
-        if f"{name}.projection.kernel" in arrays:
+        if is_projected := f"{name}.projection.kernel" in arrays:
             x = dense(x, f"{name}.projection")
         skip = x
         if scope == "first_layer":
             x = dense(np.hstack([x, a]), "attention.input")
         gate_kernel = arrays[f"{name}.kernel"]
-        gates = x @ gate_kernel[:-size]
+        if scope or is_projected:
+            gates = x @ gate_kernel[:-size]
+        else:  # the same, but in no time
+            gates = np.vstack([gate_kernel[:-size], np.zeros(4 * size)])
         gates[-1] += arrays[f"{name}.bias"]
         gates[-1, 2 * size : 3 * size] += _FORGET_BIAS
         i, j, f, o = np.hsplit(np.vstack([gates[:-1], gate_kernel[-size:], gates[-1:]]), 4)

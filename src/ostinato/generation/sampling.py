@@ -4,7 +4,7 @@ Shapes: B melodies, C classes.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -150,30 +150,46 @@ def log_probabilities_of(logits: NDArray[np.floating[Any]], are_it: NDArray[np.b
     return most
 
 
-def inverse_cdf(probabilities: NDArray[np.float64], uniforms: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The class [B] at which each row's cumulative probability passes its uniform number.
+def inverse_cdf(
+    probabilities: NDArray[np.float64], uniforms: NDArray[np.float64], slack: float = 0.0
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The class at which each row's cumulative probability passes its uniform number.
 
     Args:
         probabilities: [B, C], not negative.
         uniforms: [B], of [0, 1).
+        slack: how far the odds p / (1 - p) of any set of classes may be off, as a share of them.
+
+    Returns:
+        The classes [B], and whether another class could be right within the slack, [B].
     """
     cumulative = np.cumsum(probabilities, axis=1)
     # Taken of the row's own total, and below it, so that rounding can lead neither past the last class nor to one of
     # no probability.
-    total = cumulative[:, -1]
-    sought = np.minimum(uniforms * total, np.nextafter(total, 0))
-    passed: NDArray[np.intp] = np.count_nonzero(cumulative <= sought[:, np.newaxis], axis=1)
-    return passed
+    total = cumulative[:, -1:]
+    sought = np.minimum(uniforms[:, np.newaxis] * total, np.nextafter(total, 0))
+    classes: NDArray[np.intp] = np.count_nonzero(cumulative <= sought, axis=1)
+    if not slack:
+        return classes, np.zeros(len(classes), np.bool_)
+    # Odds off by a share s move the probability p of a set by s p (1 - p), to first order.
+    reach = slack / total * sought * (total - sought)
+    return classes, (np.abs(cumulative - sought) < reach).any(axis=1)
+
+
+Exactly = Callable[[NDArray[np.integer]], NDArray[np.float64]]
+"""From rows [R] to their probabilities [R, C], computed in double precision."""
 
 
 class Draws(Protocol):
     """Where the choices come from: random numbers, or in a test a recording."""
 
-    def pick(self, probabilities: NDArray[np.float64]) -> NDArray[np.integer]:
+    def pick(self, probabilities: NDArray[np.float64], slack: float, exactly: Exactly | None) -> NDArray[np.integer]:
         """Choose a class for each row.
 
         Args:
             probabilities: [B, C], each row summing to 1.
+            slack: how far the odds of any set of classes may be off, as a share of them.
+            exactly: asked where that leaves in doubt which class is drawn; None where nothing is off.
 
         Returns:
             [B].
@@ -192,12 +208,18 @@ class RandomDraws:
         self._generators = generators
         self._uniforms: Iterator[NDArray[np.float64]] = iter(())
 
-    def pick(self, probabilities: NDArray[np.float64]) -> NDArray[np.integer]:
-        """Choose a class for each row [B, C] by its probabilities."""
+    def pick(
+        self, probabilities: NDArray[np.float64], slack: float = 0.0, exactly: Exactly | None = None
+    ) -> NDArray[np.integer]:
+        """Choose a class for each row by its probabilities; where the slack leaves doubt, by the exact ones."""
         uniforms = next(self._uniforms, None)
         if uniforms is None:
             rows = len(probabilities) // len(self._generators)
             ahead = [generator.random((_STEPS_AHEAD, rows)) for generator in self._generators]
             self._uniforms = iter(np.concatenate(ahead, axis=1))
             uniforms = next(self._uniforms)
-        return inverse_cdf(probabilities, uniforms)
+        classes, in_doubt = inverse_cdf(probabilities, uniforms, slack)
+        if exactly is not None and in_doubt.any():
+            rows = np.flatnonzero(in_doubt)
+            classes[rows], _ = inverse_cdf(exactly(rows), uniforms[rows])
+        return classes
