@@ -192,8 +192,8 @@ def check_against_pytorch(bundle: Bundle) -> None:
 
 def test_selected_rows_go_on_by_themselves(random_bundle: MakeBundle) -> None:
     bundle = random_bundle(varied(PRESETS["attention_rnn"], attn_length=3))
-    network = Network(bundle)
-    inputs = np.random.default_rng(2).normal(0, 1, (6, 4, 74)).astype(np.float32)
+    network = Network(bundle, np.float64)
+    inputs = np.random.default_rng(2).normal(0, 1, (6, 4, 74))
     state = network.initial_state(4)
     for step in range(5):
         logits, state = network.step(inputs[step], state)
@@ -202,19 +202,19 @@ def test_selected_rows_go_on_by_themselves(random_bundle: MakeBundle) -> None:
     logits, _ = network.step(inputs[5, [3, 0, 1]], chosen)
     for row, (melody, last) in enumerate([(2, 3), (0, 0), (2, 1)]):
         alone, _ = network.run(np.concatenate([inputs[:5, melody], inputs[5:, last]]))
-        np.testing.assert_allclose(logits[row], alone[-1], atol=1e-5)
+        np.testing.assert_allclose(logits[row], alone[-1], atol=1e-10)
 
 
 def test_a_large_batch_equals_single_melodies(random_bundle: MakeBundle) -> None:
     # So large that the attention goes through it in several blocks.
     bundle = random_bundle(PRESETS["attention_rnn"].with_hparams({"rnn_layer_sizes": (32,)}))
-    network = Network(bundle)
-    inputs = np.random.default_rng(3).normal(0, 1, (4, 300, 74)).astype(np.float32)
+    network = Network(bundle, np.float64)
+    inputs = np.random.default_rng(3).normal(0, 1, (4, 300, 74))
     state = network.initial_state(300)
     for step in range(4):
         logits, state = network.step(inputs[step], state)
     for row in (0, 101, 102, 299):
-        np.testing.assert_allclose(logits[row], network.run(inputs[:, row])[0][-1], atol=1e-5)
+        np.testing.assert_allclose(logits[row], network.run(inputs[:, row])[0][-1], atol=1e-10)
 
 
 def test_huge_values_saturate_without_a_warning(random_bundle: MakeBundle) -> None:

@@ -134,7 +134,7 @@ class Growing:
     def _distribution(
         self, logits: NDArray[np.float64], class_events: NDArray[np.int64], slack: float = 0.0
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Of logits [B, C]: the log-probabilities, those that are drawn from, and where the slack leaves a doubt [B]."""
+        """From logits [B, C] the log-probabilities, those to draw from, and where the slack leaves a doubt, [B]."""
         log_probabilities = log_softmax(logits, self._temperature)
         if self._constraints is None:
             return log_probabilities, log_probabilities, np.zeros(len(logits), np.bool_)

@@ -52,11 +52,13 @@ def _inline(function: _Function) -> _Function:
 
 
 ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
-# x P(x^2) / Q(x^2) nearest to tanh in relative error on [-8, 8], by weighted
-# least squares: within 6e-7 there, and beyond it tanh is within 3e-7 of its end.
-_END = np.float32(8)
-_P0, _P1, _P2, _P3, _P4 = (np.float32(p) for p in (0.99999976, 0.1271238, 0.0026964766, 7.162946e-06, -6.142967e-09))
-_Q1, _Q2, _Q3 = (np.float32(q) for q in (0.46045545, 0.022850597, 0.00019675336))
+# x P(x^2) / Q(x^2) nearest to tanh in relative error on [-8.2, 8.2], by weighted least squares: within 3e-8 there, half
+# a rounding to float32, and beyond it tanh is within 2e-7 of its end. With a P one degree lower the error is ten times
+# as large and always to one side, which over hundreds of steps adds up to twice the error of a probability.
+_END = np.float32(8.2)
+_P0, _P1, _P2 = np.float32(1), np.float32(0.12967654), np.float32(0.0029732109)
+_P3, _P4, _P5 = np.float32(9.756965e-06), np.float32(-1.4304652e-08), np.float32(2.2354829e-11)
+_Q1, _Q2, _Q3 = np.float32(0.46300965), np.float32(0.023976755), np.float32(0.0002354169)
 
 
 @_inline
@@ -65,7 +67,8 @@ def tanh(x: np.float32) -> np.float32:
     x = _END if x > _END else x
     x = -_END if x < -_END else x
     z = x * x
-    return x * (_P0 + z * (_P1 + z * (_P2 + z * (_P3 + z * _P4)))) / (ONE + z * (_Q1 + z * (_Q2 + z * _Q3)))
+    p = _P0 + z * (_P1 + z * (_P2 + z * (_P3 + z * (_P4 + z * _P5))))
+    return x * p / (ONE + z * (_Q1 + z * (_Q2 + z * _Q3)))
 
 
 @_kernel
