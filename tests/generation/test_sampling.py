@@ -58,6 +58,34 @@ def test_inverse_cdf_worked_by_hand() -> None:
     assert inverse_cdf(rows, uniforms)[0].tolist() == [1, 1, 3, 3, 4, 4]
 
 
+def test_draws_near_an_edge_are_in_doubt() -> None:
+    # At the edge of 0.25, a set of probability 1/4, odds off by 0.01 move it by 0.01 * 1/4 * 3/4 = 0.001875.
+    probabilities = np.tile([0.25, 0.75], (5, 1))
+    uniforms = np.array([0.1, 0.2478, 0.2484, 0.2518, 0.2523])
+    classes, in_doubt = inverse_cdf(probabilities, uniforms, slack=0.01)
+    assert classes.tolist() == [0, 0, 0, 1, 1]
+    assert in_doubt.tolist() == [False, False, True, True, False]
+    # The ends are no edges, for nothing lies beyond them.
+    _, in_doubt = inverse_cdf(probabilities[:2], np.array([0, np.nextafter(1, 0)]), slack=0.01)
+    assert not in_doubt.any()
+
+
+def test_what_is_in_doubt_is_drawn_again_by_the_exact_probabilities() -> None:
+    asked: list[int] = []
+
+    def exactly(rows: NDArray[np.integer]) -> NDArray[np.float64]:
+        asked.extend(rows.tolist())
+        return np.tile([0.0, 1.0], (len(rows), 1))
+
+    uniforms = np.random.default_rng(5).random((64, 300))[0]  # as RandomDraws takes them
+    probabilities = np.stack([uniforms, 1 - uniforms], axis=1)
+    probabilities[::2] = [0.999, 0.001]
+    draws = RandomDraws([np.random.default_rng(5)])
+    picked = draws.pick(probabilities, 1e-6, exactly)
+    assert asked == list(range(1, 300, 2))
+    assert (picked[1::2] == 1).all()
+
+
 @given(
     arrays(np.float64, (3, 5), elements=st.floats(0, 1)).filter(lambda weights: bool((weights.sum(axis=1) > 0).all())),
     arrays(np.float64, 3, elements=st.floats(0, 1, exclude_max=True)),

@@ -3,7 +3,7 @@
 import itertools
 import logging
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -15,9 +15,10 @@ from ostinato.bundle import Bundle
 from ostinato.config import Config, Hparams
 from ostinato.encodings import LookbackEncoding
 from ostinato.errors import SettingsError
-from ostinato.generation.network import Network
+from ostinato.generation import search
+from ostinato.generation.network import Floats, Network, State
 from ostinato.generation.options import GenerationOptions
-from ostinato.generation.search import beam_search, begin, difference, most_likely, most_varied
+from ostinato.generation.search import ExactLogits, beam_search, begin, difference, most_likely, most_varied
 from ostinato.music.melody import Melody
 
 MakeBundle = Callable[..., Bundle]
@@ -51,7 +52,7 @@ def test_a_random_note_that_may_be_drawn(network: Network) -> None:
 
 def test_a_primer_is_fed_once_and_grows_in_all(network: Network) -> None:
     primer = Melody([62, -2, 66], start_step=5, steps_per_bar=12)
-    begun = begin(network, ENCODING, GenerationOptions(primer=primer, num_outputs=3, key="D"), traced=True)
+    begun = begin(network, ENCODING, GenerationOptions(primer=primer, num_outputs=3, key="D", seed=3), traced=True)
     assert begun.openings == [primer] * 3
     events, log_likelihoods = begun.melodies.extend()
     assert events.shape == log_likelihoods.shape == (3,)
@@ -77,6 +78,37 @@ def test_a_primer_that_leaves_nothing_to_draw_is_refused(network: Network) -> No
         SettingsError, match=r"makes notes of 48\.\.83 \(C3\.\.B5\), and none of them is within 0\.\.40"
     ):
         begin(network, ENCODING, GenerationOptions(primer=[60], max_note=40))
+
+
+class Unsteady(Network):
+    """A network whose logits are off, each time otherwise, as if a sum were rounded to three digits."""
+
+    chance = np.random.default_rng(0)
+
+    def step(self, inputs: Floats, state: State, weights: Floats | None = None) -> tuple[Floats, State]:
+        logits, state = super().step(inputs, state, weights)
+        return logits + self.chance.uniform(-4e-3, 4e-3, logits.shape).astype(np.float32), state
+
+
+@pytest.mark.parametrize("settings", [{}, {"top_k": 4}, {"top_p": 0.7, "temperature": 0.5}, {"key": "G", "top_p": 0.9}])
+def test_what_rounding_could_decide_is_decided_in_double_precision(
+    random_bundle: MakeBundle, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "_LOG_PROBABILITY_ERROR", 5e-3)
+    bundle = random_bundle(Config("small", ENCODING, Hparams(rnn_layer_sizes=(8,))))
+    exact, unsteady = Network(bundle, np.float64), Unsteady(bundle)
+    options = GenerationOptions(primer=[67], num_outputs=100, seed=1, **settings)
+
+    def exact_logits(melody: Melody) -> NDArray[np.float64]:
+        return exact.run(ENCODING.inputs(melody))[0][-1]
+
+    def made(network: Network, exact_logits: ExactLogits | None) -> NDArray[np.int64]:
+        return beam_search(begin(network, ENCODING, options, exact_logits).melodies, 100, options)[0]
+
+    expected = made(exact, None)
+    np.testing.assert_array_equal(made(unsteady, exact_logits), expected)
+    # Of 10,000 draws some do fall where it matters.
+    assert (made(unsteady, None) != expected).any()
 
 
 def test_selected_melodies_go_on_by_themselves(network: Network) -> None:
