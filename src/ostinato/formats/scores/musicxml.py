@@ -54,6 +54,7 @@ _SOURCE_INFO = NoteSequence.SourceInfo(
 )  # its list of parsers has none that is ours
 
 _ZIP = b"PK\x03\x04"
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 _CONTAINER = "META-INF/container.xml"
 _MAX_CONTAINER_BYTES = 64 << 10
 _MAX_MEMBERS_TRIED = 4
@@ -116,7 +117,7 @@ def _root(data: bytes) -> ET.Element:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return _packed_root(archive)
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError) as error:
+    except _DAMAGE as error:
         raise FormatError(f"it is a damaged archive: {error}") from error
 
 
@@ -154,8 +155,11 @@ def _likely_scores(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> bytes:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise FormatError("it is packed in a way that MusicXML does not know")
-    with archive.open(info) as file:
-        data = file.read(max_bytes + 1)
+    try:
+        with archive.open(info) as file:
+            data = file.read(max_bytes + 1)
+    except _DAMAGE as error:
+        raise FormatError(f"it is damaged: {error}") from error
     if len(data) > max_bytes:
         raise FormatError(f"it unpacks to more than {max_bytes} bytes, too many for one score")
     return data
@@ -196,7 +200,7 @@ def _text(data: bytes) -> str:
     """The XML without its declaration, which may name a wrong encoding: many programs write one and mean another."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         text = data.decode("utf-16", errors="replace")
-    elif data[:2] in (b"<\0", b"\0<"):
+    elif 0 in data[:2]:  # the half of a letter
         text = data.decode("utf-16-le" if data[0] else "utf-16-be", errors="replace")
     else:
         try:
@@ -432,7 +436,7 @@ class _PartReader:
     def _length(self, element: ET.Element) -> int:
         """Of a note, backup or forward, in ticks."""
         length = _lasting(_said(element, "duration"), self._divisions, self._ticks)
-        return round(_written_length(element) * self._ticks) if length is None else length
+        return round(_written_length(element) * self._ticks) if length is None else max(length, 0)
 
     def _is_whole_bar(self, rest: ET.Element, length: int) -> bool:
         if self._onset:
