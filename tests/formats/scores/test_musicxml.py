@@ -307,7 +307,7 @@ PITCH = "<pitch><step>C</step><octave>4</octave></pitch>"
     ],
 )
 def test_an_odd_detail_costs_no_more_than_itself(elements: str, expected: list[tuple[int, float, float]]) -> None:
-    end = [(62, 3.5, 4)]  # the last eighth of the bar, to which the rest of it goes on
+    end = [(62, 3.5, 4.0)]  # the last eighth of the bar, to which the rest of it goes on
     later = "<backup><duration>99</duration></backup><attributes><divisions>2</divisions></attributes>"
     later += "<forward><duration>7</duration></forward>" + note("D4", 1)
     found = heard(bar(elements, later))

@@ -289,13 +289,11 @@ def _score(root: ET.Element) -> Score:
                 score.keys.setdefault(quarters(starts[number] + time), key)
             for time, qpm in bar.tempos:
                 score.tempos.setdefault(quarters(starts[number] + time), qpm)
-        for staff in sorted(reader.staves):
-            notes = [
-                (starts[number] + note.start, note)
-                for number, bar in reader.bars.items()
-                for note in bar.notes
-                if note.staff == staff
-            ]
+        staves: dict[int, list[tuple[int, _Note]]] = {staff: [] for staff in sorted(reader.staves)}
+        for number, bar in reader.bars.items():
+            for note in bar.notes:
+                staves[note.staff].append((starts[number] + note.start, note))
+        for notes in staves.values():
             notes.sort(key=lambda timed: timed[0])
             score_notes = (
                 (ScoreNote(note.pitch, quarters(start), quarters(start + note.length), note.is_drum), note.is_tied)
