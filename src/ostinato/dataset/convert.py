@@ -33,10 +33,12 @@ class SourceFormat:
 
     Attributes:
         name: as it stands in the ids of its NoteSequences.
+        max_bytes: how large a file may be; notation needs many more bytes for a note than MIDI.
         read: takes the bytes and the identity of some files, and gives what each converts to.
     """
 
     name: str
+    max_bytes: int
     read: Callable[[Sequence[bytes], Sequence[Identity]], list[Converted]]
 
 
@@ -59,9 +61,9 @@ def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Co
     return abc_records(files, identities)
 
 
-_MIDI = SourceFormat("midi", _read_midi)
-_MUSICXML = SourceFormat("musicxml", _read_musicxml)
-_ABC = SourceFormat("abc", _read_abc)
+_MIDI = SourceFormat("midi", MAX_FILE_BYTES, _read_midi)
+_MUSICXML = SourceFormat("musicxml", 64 << 20, _read_musicxml)
+_ABC = SourceFormat("abc", 16 << 20, _read_abc)
 
 # By the ending of a file's name, in lower case.
 SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType(
@@ -207,6 +209,11 @@ def is_source(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SOURCE_FORMATS  # noqa: PTH122
 
 
+def source_format(name: str) -> SourceFormat:
+    """What kind of file this is, by its name; it must be one of `SOURCE_FORMATS`."""
+    return SOURCE_FORMATS[os.path.splitext(name)[1].lower()]  # noqa: PTH122
+
+
 def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]]) -> Iterator[str]:
     status = os.stat(folder)  # noqa: PTH116 (tens of thousands of paths: strings are several times faster)
     if (status.st_dev, status.st_ino) in visited and status.st_ino:
@@ -234,14 +241,15 @@ def read_file(path: str) -> bytes:
     """
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
-        if size > MAX_FILE_BYTES:
-            raise too_large(size)
+        if size > source_format(path).max_bytes:
+            raise too_large(path, size)
         return file.readall()
 
 
-def too_large(size: int) -> FormatError:
-    """The error that a file of so many bytes is not read."""
-    return FormatError(f"{size} bytes are too many for one piece; at most {MAX_FILE_BYTES} are read")
+def too_large(name: str, size: int) -> FormatError:
+    """The error that a file of this name is not read, as it has so many bytes."""
+    source = source_format(name)
+    return FormatError(f"{size} bytes are too many for a {source.name} file; at most {source.max_bytes} are read")
 
 
 def convert_files(
@@ -288,7 +296,7 @@ def convert_contents(collection: str, contents: Sequence[tuple[str, bytes]]) -> 
         What each converts to.
     """
     converted: list[Converted] = [[] for _ in contents]
-    formats = [SOURCE_FORMATS[os.path.splitext(name)[1].lower()] for name, _ in contents]  # noqa: PTH122
+    formats = [source_format(name) for name, _ in contents]
     for source in dict.fromkeys(formats):
         places = [place for place, its in enumerate(formats) if its is source]
         results = source.read(

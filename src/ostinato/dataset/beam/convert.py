@@ -21,11 +21,11 @@ from ostinato.dataset.convert import (
     find_files,
     is_source,
     no_files,
+    source_format,
     tally,
     too_large,
 )
 from ostinato.errors import FormatError
-from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.parallel import LARGEST_BATCH, attempt
 
 
@@ -114,11 +114,12 @@ def _convert(names: list[bytes], folder: str, collection: str) -> Iterator[Any]:
 
 
 def _read_file(path: str) -> bytes:
+    max_bytes = source_format(path).max_bytes
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            data: bytes = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise too_large(FileSystems.get_filesystem(path).size(path))
+            data: bytes = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise too_large(path, FileSystems.get_filesystem(path).size(path))
     except BeamIOError as error:
         raise FormatError(f"cannot be read: {error}") from None
     return data
