@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import note_sequence_records
+from ostinato.formats.midi.reader import note_sequence_records
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.parallel import Failure, map_jobs
 

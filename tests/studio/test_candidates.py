@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from midi_files import END, NOTE, midi
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.midi.reader import note_sequence_to_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import Melody
 from ostinato.studio.candidates import Candidate, candidates

@@ -123,7 +123,7 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args, primer)
     bundle, name = _model(args)
 
-    from ostinato.formats.midi.reader import note_sequence_to_midi
+    from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.generator import Model
     from ostinato.music.render import text_roll
 

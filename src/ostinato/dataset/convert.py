@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
-from ostinato.formats.midi.records import Identity, note_sequence_records
+from ostinato.formats.midi.reader import Identity, note_sequence_records
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.midi.reader import midi_to_note_sequence, note_sequence_to_midi
-from ostinato.formats.midi.records import note_sequence_records
+from ostinato.formats.midi.reader import midi_to_note_sequence, note_sequence_records, read_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi, write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 
@@ -139,3 +139,14 @@ def test_modes_are_written_with_their_accidentals() -> None:
         sequence.key_signatures.add(key=key, mode=mode)
         (again,) = midi_to_note_sequence(note_sequence_to_midi(sequence)).key_signatures
         assert (again.key, again.mode) == expected
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "tune.mid"
+    write_midi(one_note(), path)
+    assert [note.pitch for note in read_midi(path).notes] == [60]
+    sequence = one_note()
+    sequence.notes[0].velocity = 0
+    with pytest.raises(DataError):
+        write_midi(sequence, path)
+    assert [note.pitch for note in read_midi(path).notes] == [60]

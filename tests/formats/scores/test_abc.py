@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
+from ostinato.formats.midi.reader import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.scores.abc import abc_records
 

@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import TypeVar
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
+from ostinato.formats.midi.reader import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 T = TypeVar("T")
