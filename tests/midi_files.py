@@ -1,8 +1,11 @@
 """MIDI files written out event by event, and their notes as tuples."""
 
+from collections.abc import Sequence
+
 from ostinato.errors import FormatError
 from ostinato.formats.midi.reader import midi_to_note_sequence
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Remark
 
 END = "00 ff 2f 00"
 NOTE = "00 90 3c 40 83 60 80 3c 00"  # middle C for 480 ticks
@@ -33,11 +36,21 @@ def spans(data: bytes) -> list[tuple[int, float, float]]:
     return [(pitch, start, end) for pitch, _, start, end, *_ in notes(data)]
 
 
-def check_sound(record: bytes | FormatError) -> None:
+def record_of(converted: Sequence[bytes | Remark] | FormatError) -> bytes:
+    """The record of a file that was read, whatever there is to say of it."""
+    assert not isinstance(converted, FormatError), converted
+    record, *remarks = converted
+    assert isinstance(record, bytes)
+    assert all(isinstance(remark, Remark) for remark in remarks)
+    return record
+
+
+def check_sound(converted: Sequence[bytes | Remark] | FormatError) -> None:
     """Whatever was read must be a canonical NoteSequence with possible notes."""
-    if isinstance(record, FormatError):
-        assert str(record)
+    if isinstance(converted, FormatError):
+        assert str(converted)
         return
+    record = record_of(converted)
     sequence = NoteSequence.FromString(record)
     assert sequence.SerializeToString(deterministic=True) == record
     for note in sequence.notes:

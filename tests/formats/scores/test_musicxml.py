@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.reader import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 from ostinato.formats.scores.musicxml import MAX_XML_BYTES, musicxml_records
 
 pytest.importorskip("music21")

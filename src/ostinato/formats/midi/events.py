@@ -37,23 +37,20 @@ MICROSECONDS_PER_MINUTE = 6e7
 MAX_NAME_BYTES = 1024  # a track's name is copied to each of its instruments
 _MAX_DENOMINATOR_POWER = 30  # a NoteSequence's denominator is an int32
 
-_END_OF_TRACK_KIND = 0x2F
-_END_OF_TRACK = bytes((META, _END_OF_TRACK_KIND, 0))
 _HEADER_BYTES = 8  # of a chunk: four letters, then the length of its body
-_LEADING_BYTES = 256  # how far in a file may begin: 4 bytes of junk, 20 of RIFF, 128 of MacBinary
 _PADDING = bytes(16)  # so that looking a few bytes ahead needs no care
 
 # By the first byte of an event: how many bytes it has, data included. System exclusive (F0, F7) and meta events (FF)
 # have a length of their own; 0 marks what MIDI leaves undefined.
-_EVENT_BYTES = np.zeros(256, np.int32)
-_EVENT_BYTES[0x80:0xC0] = 3  # note off, note on, pressure of a key, control change
-_EVENT_BYTES[0xC0:0xE0] = 2  # program change, pressure of a channel
-_EVENT_BYTES[0xE0:0xF0] = 3  # pitch bend
-_EVENT_BYTES[[0xF1, 0xF2, 0xF3, 0xF6]] = 2, 3, 2, 1
-_EVENT_BYTES[[0xF8, 0xFA, 0xFB, 0xFC, 0xFE]] = 1
+EVENT_BYTES = np.zeros(256, np.int32)
+EVENT_BYTES[0x80:0xC0] = 3  # note off, note on, pressure of a key, control change
+EVENT_BYTES[0xC0:0xE0] = 2  # program change, pressure of a channel
+EVENT_BYTES[0xE0:0xF0] = 3  # pitch bend
+EVENT_BYTES[[0xF1, 0xF2, 0xF3, 0xF6]] = 2, 3, 2, 1
+EVENT_BYTES[[0xF8, 0xFA, 0xFB, 0xFC, 0xFE]] = 1
 
 # The same as steps from one place of the chain to the next, for both kinds of place (see `_next_places`), [256, 2].
-_STEPS = np.stack((2 * _EVENT_BYTES, 2 * _EVENT_BYTES), axis=1)
+_STEPS = np.stack((2 * EVENT_BYTES, 2 * EVENT_BYTES), axis=1)
 _STEPS[0x00:0x80] = 4, 3  # a data byte: two of them, or one; and so it stays
 _STEPS[0xC0:0xE0] += 1, 1  # from here on a running status has one data byte
 _STEPS[0xF0:0x100] += 0, 1  # unchanged
@@ -74,6 +71,7 @@ class MidiEvents:
     Attributes:
         errors: [F] why a file cannot be read, or None. Such a file has no events here.
         ticks_per_quarter: [F] 0 where a file cannot be read.
+        more_tracks: [F] how many tracks there are beyond those that the header declares; they are not read.
         track_file: [number of tracks] the file of each track.
         track_is_first: [number of tracks] whether it is the first of its file.
         track: int32 [n] the track of each event, counted over all files.
@@ -86,6 +84,7 @@ class MidiEvents:
 
     errors: list[str | None]
     ticks_per_quarter: list[int]
+    more_tracks: list[int]
     track_file: NDArray[np.int32]
     track_is_first: NDArray[np.bool_]
     track: NDArray[np.int32]
@@ -111,6 +110,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
     """
     errors: list[str | None] = [None] * len(files)
     ticks_per_quarter = [0] * len(files)
+    more_tracks = [0] * len(files)
     file_starts: list[int] = []
     spans: list[tuple[int, int]] = []
     track_file: list[int] = []
@@ -123,6 +123,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
         except FormatError as error:
             errors[number] = str(error)
         else:
+            more_tracks[number] = data.count(b"MTrk", tracks[-1][1])
             spans.extend([(place + start, place + end) for start, end in tracks])
             track_file.extend([number] * len(tracks))
             track_is_first.extend([True] + [False] * (len(tracks) - 1))
@@ -137,7 +138,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
     status, is_running, is_lost = _statuses(octets[body], first_event)
     data_offset = body + 1 - is_running
     data1, data2 = octets[data_offset], octets[data_offset + 1]
-    has_two = _EVENT_BYTES[status] == 3
+    has_two = EVENT_BYTES[status] == 3
     delta, is_long = _deltas(octets, offset, body - offset)
     total = np.cumsum(delta)
     tick = total - (total - delta)[first_event]
@@ -152,14 +153,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
         kept = np.ones(len(track), np.bool_)
         at = np.flatnonzero(problem)
         at = at[np.diff(track[at], prepend=-1) != 0]  # the first of each track
-        for which, event in zip(track[at].tolist(), at.tolist(), strict=True):
-            begin = int(first_event[event])
-            before = slice(begin, event)
-            over = np.flatnonzero((status[before] == META) & (data1[before] == _END_OF_TRACK_KIND))
-            if len(over):  # a few stray bytes after the last event are no reason to lose a tune
-                kept[begin + int(over[0]) : begin + int(counts[which])] = False
-                continue
-            number = track_file[which]
+        for number, event in zip(np.asarray(track_file)[track[at]].tolist(), at.tolist(), strict=True):
             errors[number] = errors[number] or (
                 f"{_PROBLEMS[problem[event]]}, at byte {int(body[event]) - file_starts[number]}"
             )
@@ -167,6 +161,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
     return MidiEvents(
         errors=errors,
         ticks_per_quarter=ticks_per_quarter,
+        more_tracks=more_tracks,
         track_file=np.asarray(track_file, np.int32),
         track_is_first=np.asarray(track_is_first, np.bool_),
         track=track[kept],
@@ -183,40 +178,50 @@ def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
     """Ticks per quarter, and where each declared track's events begin and end."""
     if len(data) > MAX_FILE_BYTES:
         raise FormatError(f"{len(data)} bytes are too many for a MIDI file; at most {MAX_FILE_BYTES} are read")
-    header = data.find(b"MThd", 0, _LEADING_BYTES)
+    header = data.find(b"MThd")  # after 20 bytes of RIFF in an .rmi file, 128 of MacBinary
     if header < 0:
         raise FormatError("the file is empty" if not data else "no MIDI file: its header, MThd, is missing")
     if len(data) < header + 14:
-        raise FormatError("the file is cut off in its header")
+        raise FormatError(f"the file is cut off in its header, at byte {len(data)}")
     header_bytes = int.from_bytes(data[header + 4 : header + 8])
     declared = int.from_bytes(data[header + 10 : header + 12])
     division = int.from_bytes(data[header + 12 : header + 14])
     if header_bytes < 6:
-        raise FormatError(f"the header says that it is {header_bytes} bytes long, not 6")
+        raise FormatError(f"the header says that it is {header_bytes} bytes long, not 6, at byte {header + 4}")
     if division >= 0x8000:
-        raise FormatError("times are in SMPTE frames, which know no beats")
+        raise FormatError(f"times are in SMPTE frames, which know no beats, at byte {header + 12}")
     if division == 0:
-        raise FormatError("the header says 0 ticks per quarter note")
+        raise FormatError(f"the header says 0 ticks per quarter note, at byte {header + 12}")
     if declared == 0:
-        raise FormatError("the header says that there are no tracks")
+        raise FormatError(f"the header says that there are no tracks, at byte {header + 10}")
 
     tracks: list[tuple[int, int]] = []
     place = header + _HEADER_BYTES + header_bytes
-    while len(tracks) < declared and place + _HEADER_BYTES <= len(data):
+    while len(tracks) < declared:
+        if place + _HEADER_BYTES > len(data):
+            raise FormatError(
+                f"the file is cut off: {declared} tracks are declared and {len(tracks)} are there, at byte {len(data)}"
+            )
         kind = data[place : place + 4]
         start = place + _HEADER_BYTES
         place = start + int.from_bytes(data[place + 4 : start])
         if kind == b"MTrk":
-            if place > len(data) and not data.endswith(_END_OF_TRACK):
-                raise FormatError(f"the file is cut off in the track at byte {start - _HEADER_BYTES}")
-            tracks.append((start, min(place, len(data))))
+            if place > len(data):
+                raise FormatError(f"the file is cut off in a track, at byte {start - _HEADER_BYTES}")
+            tracks.append((start, place))
         elif not (kind.isascii() and kind.isalnum()) or place > len(data):
-            raise FormatError(f"no track begins at byte {start - _HEADER_BYTES}")
-    if len(tracks) < declared and place != len(data):
-        raise FormatError(f"the file is cut off: {declared} tracks are declared and {len(tracks)} are there")
+            raise FormatError(f"no track begins where one must, at byte {start - _HEADER_BYTES}")
     if not any(start < end for start, end in tracks):
         raise FormatError("there are no events in it")
     return division, tracks
+
+
+def variable_length(value: int) -> bytes:
+    """A variable-length quantity: seven bits a byte, the highest first."""
+    octets = [value & 0x7F]
+    while value := value >> 7:
+        octets.append(value & 0x7F | 0x80)
+    return bytes(reversed(octets))
 
 
 def _next_low(octets: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -238,7 +243,7 @@ def _next_places(octets: NDArray[np.uint8], next_low: NDArray[np.int32]) -> NDAr
 
     # What has a length of its own, and what is undefined: no chain that comes to the last byte ends well.
     at = np.flatnonzero(octets >= 0xF0)
-    at = at[_EVENT_BYTES[octets[at]] == 0]
+    at = at[EVENT_BYTES[octets[at]] == 0]
     is_meta = octets[at] == META
     length_at = np.minimum(at + 1 + is_meta, last)
     length_end = next_low[length_at].astype(np.int64)

@@ -1,17 +1,13 @@
 """MIDI files to NoteSequence records, many at once, without an object for a note.
 
 The records are what Magenta would write, byte for byte, for every file that it
-reads. Some that it skips are read here too:
+reads. These, which it skips, are read here too, and damaged ones as far as they
+go (see `repair`):
 
 | the file                                               | here                                  |
 |--------------------------------------------------------|---------------------------------------|
-| begins within its first 256 bytes (RMID, MacBinary,    | is read from where it begins          |
-|   a few stray bytes)                                   |                                       |
+| begins after other bytes (RIFF, MacBinary)             | is read from where it begins          |
 | has chunks that are no tracks                          | they are passed over                  |
-| declares more tracks than it has, and ends with one    | the tracks that are there are read    |
-| has a last track that is shorter than it declares, but | the track is read                     |
-|   ends with an end-of-track event                      |                                       |
-| has stray bytes after a track's end-of-track event     | they are passed over                  |
 | has a track without events beside others               | it is empty                           |
 | has a tempo of 0, a meter of 0 beats or with a huge    | that event is passed over             |
 |   denominator, an unknown key, or a meta event with    |                                       |
@@ -19,11 +15,11 @@ reads. Some that it skips are read here too:
 | has bytes above 127 in a system exclusive message      | the message is passed over            |
 | lasts so long that an array of its ticks fills memory  | is read, up to 2^31 - 1 ticks         |
 
-And these, which Magenta reads, are skipped: a file of more than 3 MiB; a time of
-more than 5 bytes or more ticks than that; times in SMPTE frames without any
-note, which Magenta makes an empty sequence of; a status that runs on from a
-system message; more than two million controls. A track's name is cut at 1,024
-bytes.
+And these, which Magenta reads, are not read as it does: a file of more than
+3 MiB or two million controls, or one in SMPTE frames without any note, which
+Magenta makes an empty sequence of, is skipped; a time of more than 5 bytes or
+more ticks than that ends its track; a status that runs on over a system message
+is the last channel's. A track's name is cut at 1,024 bytes.
 
 Notes, controls and instruments follow the rules of pretty_midi, which Magenta
 reads with:
@@ -40,6 +36,7 @@ reads with:
 """
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -51,7 +48,8 @@ from numpy.typing import NDArray
 
 from ostinato.errors import DataError, FormatError
 from ostinato.formats import wire
-from ostinato.formats.midi.events import Clock, Meta, MidiEvents, read_events, read_meta
+from ostinato.formats.midi.events import MAX_FILE_BYTES, Clock, Meta, MidiEvents, read_events, read_meta
+from ostinato.formats.record import Identity, Remark
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
@@ -72,20 +70,7 @@ _PITCH_BEND_CENTER = 8192
 # NoteSequence.SourceInfo: encoding_type MIDI, parser PRETTY_MIDI, whose rules we follow.
 _SOURCE_INFO = wire.message(13, (2, 3), (3, 2))
 
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a NoteSequence is called.
-
-    Attributes:
-        id: "/id/midi/<collection>/<SHA-1 of the file name>".
-        filename: relative to the folder of the collection, with forward slashes.
-        collection_name: the folder's name.
-    """
-
-    id: str = ""
-    filename: str = ""
-    collection_name: str = ""
+_NO_NOTES = Remark("no notes", "there are no notes in it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,20 +168,29 @@ def midi_to_note_sequence(data: bytes, identity: Identity | None = None) -> "Not
         identity: what the sequence is called; by default nothing.
 
     Raises:
-        FormatError: if they are no MIDI file, or a damaged one; it says where.
+        FormatError: if they are no MIDI file, or too damaged to be read; it says where.
+
+    Warns:
+        Remark: if it is damaged, and read as far as it goes.
     """
-    (record,) = note_sequence_records([data], None if identity is None else [identity])
-    if isinstance(record, FormatError):
-        raise record
+    (pieces,) = note_sequence_records([data], None if identity is None else [identity])
+    if isinstance(pieces, FormatError):
+        raise pieces
     # Here, for a folder's conversion needs no protobuf, which takes as long to load as a hundred files to read.
     from ostinato.formats.note_sequence_pb2 import NoteSequence
 
-    return NoteSequence.FromString(record)
+    sequence = NoteSequence()
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            sequence.ParseFromString(piece)
+        elif piece is not _NO_NOTES:  # which the sequence says itself
+            warnings.warn(piece, stacklevel=2)
+    return sequence
 
 
 def note_sequence_records(
     files: Sequence[bytes], identities: Sequence[Identity] | None = None
-) -> list[bytes | FormatError]:
+) -> list[list[bytes | Remark] | FormatError]:
     """Turn MIDI files into serialized NoteSequences.
 
     Args:
@@ -204,8 +198,34 @@ def note_sequence_records(
         identities: what each is called.
 
     Returns:
-        For each file its record, or why it cannot be read.
+        For each file its record and remarks, if any; or why it cannot be read.
     """
+    converted = _sound_records(files, identities)
+    for number, found in enumerate(converted):
+        if isinstance(found, FormatError):
+            identity = [identities[number]] if identities else None
+            converted[number] = _repaired_record(files[number], identity) or found
+    return converted
+
+
+def _repaired_record(file: bytes, identity: Sequence[Identity] | None) -> list[bytes | Remark] | None:
+    """The record of a damaged file, and what is to be said of it; None if not a note of it can be read."""
+    if len(file) > MAX_FILE_BYTES:
+        return None
+    from ostinato.formats.midi.repair import repair  # sound files do without
+
+    try:
+        repaired, remarks = repair(file)
+    except FormatError:
+        return None
+    (found,) = _sound_records([repaired], identity)
+    return None if isinstance(found, FormatError) or _NO_NOTES in found else [*found, *remarks]
+
+
+def _sound_records(
+    files: Sequence[bytes], identities: Sequence[Identity] | None
+) -> list[list[bytes | Remark] | FormatError]:
+    """The records of the files that have no fault."""
     events = read_events(files)
     metas = read_meta(events)
     clock = Clock(metas, events.ticks_per_quarter)
@@ -215,38 +235,44 @@ def note_sequence_records(
     bend_bytes, control_bytes = _controls(len(files), events, clock, channels, instruments)
     instrument_names = _instrument_names(len(files), metas, instruments)
 
-    records: list[bytes | FormatError] = []
+    converted: list[list[bytes | Remark] | FormatError] = []
     for number, (error, meta) in enumerate(zip(events.errors, metas, strict=True)):
         if error is not None:
-            records.append(FormatError(error))
+            converted.append(FormatError(error))
             continue
         identity = identities[number] if identities else Identity()
-        records.append(
-            b"".join(
-                (
-                    wire.field(1, identity.id),
-                    wire.field(2, identity.filename),
-                    wire.field(3, identity.collection_name),
-                    wire.field(4, events.ticks_per_quarter[number]),
-                    *(
-                        wire.message(5, (1, clock.second(number, tick)), (2, numerator), (3, denominator))
-                        for tick, numerator, denominator in meta.time_signatures
-                    ),
-                    *(
-                        wire.message(6, (1, clock.second(number, tick)), (2, key), (3, mode))
-                        for tick, key, mode in meta.key_signatures
-                    ),
-                    *(wire.message(7, (1, second), (2, qpm)) for second, qpm in clock.tempos[number]),
-                    note_bytes[number],
-                    wire.field(9, total_seconds[number]),
-                    bend_bytes[number],
-                    control_bytes[number],
-                    _SOURCE_INFO,
-                    *(wire.message(23, (1, instrument), (2, name)) for instrument, name in instrument_names[number]),
-                )
+        record = b"".join(
+            (
+                wire.field(1, identity.id),
+                wire.field(2, identity.filename),
+                wire.field(3, identity.collection_name),
+                wire.field(4, events.ticks_per_quarter[number]),
+                *(
+                    wire.message(5, (1, clock.second(number, tick)), (2, numerator), (3, denominator))
+                    for tick, numerator, denominator in meta.time_signatures
+                ),
+                *(
+                    wire.message(6, (1, clock.second(number, tick)), (2, key), (3, mode))
+                    for tick, key, mode in meta.key_signatures
+                ),
+                *(wire.message(7, (1, second), (2, qpm)) for second, qpm in clock.tempos[number]),
+                note_bytes[number],
+                wire.field(9, total_seconds[number]),
+                bend_bytes[number],
+                control_bytes[number],
+                _SOURCE_INFO,
+                *(wire.message(23, (1, instrument), (2, name)) for instrument, name in instrument_names[number]),
             )
         )
-    return records
+        pieces: list[bytes | Remark] = [record]
+        if more := events.more_tracks[number]:
+            pieces.append(
+                Remark("undeclared tracks", f"{more} tracks beyond those that the header declares are left out")
+            )
+        if not note_bytes[number]:
+            pieces.append(_NO_NOTES)
+        converted.append(pieces)
+    return converted
 
 
 def find_notes(events: MidiEvents, channels: Channels) -> tuple[Instruments, Notes]:

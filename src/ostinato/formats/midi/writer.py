@@ -20,6 +20,7 @@ from ostinato.formats.midi.events import (
     SET_TEMPO,
     TIME_SIGNATURE,
     TRACK_NAME,
+    variable_length,
 )
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
@@ -162,23 +163,15 @@ def _track(events: Iterable[_Event]) -> bytes:
     now = 0
     for tick, _, event in sorted(events, key=lambda event: event[:2]):
         _require(tick - now <= _MAX_DELTA, "a silence of ticks", tick - now, f"at most {_MAX_DELTA}")
-        parts.extend((_quantity(tick - now), event))
+        parts.extend((variable_length(tick - now), event))
         now = tick
-    parts.append(_quantity(0) + _meta(0x2F, b""))
+    parts.append(variable_length(0) + _meta(0x2F, b""))
     body = b"".join(parts)
     return b"MTrk" + len(body).to_bytes(4) + body
 
 
 def _meta(kind: int, data: bytes) -> bytes:
-    return bytes((0xFF, kind)) + _quantity(len(data)) + data
-
-
-def _quantity(value: int) -> bytes:
-    """A variable-length quantity: seven bits a byte, the highest first."""
-    octets = [value & 0x7F]
-    while value := value >> 7:
-        octets.append(value & 0x7F | 0x80)
-    return bytes(reversed(octets))
+    return bytes((0xFF, kind)) + variable_length(len(data)) + data
 
 
 def _require(holds: bool, what: str, value: object, bound: str) -> None:

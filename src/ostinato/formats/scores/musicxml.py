@@ -20,8 +20,8 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from ostinato.errors import FormatError, MissingExtraError
-from ostinato.formats.midi.reader import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence, quarters
 
 if TYPE_CHECKING:
