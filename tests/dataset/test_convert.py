@@ -97,12 +97,12 @@ def test_links_are_followed_but_not_in_circles(tunes: Path, tmp_path: Path) -> N
 
 
 def test_bad_files_are_named_with_their_reason(tunes: Path, tmp_path: Path) -> None:
-    (tunes / "a_cut.mid").write_bytes(TUNE[:-3])
+    (tunes / "a_cut.mid").write_bytes(TUNE[:24])
     (tunes / "c_text.mid").write_text("no music")
     (tunes / "d_large.mid").write_bytes(TUNE + bytes(MAX_FILE_BYTES))
     report = convert_folder(tunes, tmp_path / "out")
     assert [skipped.filename for skipped in report.skipped] == ["a_cut.mid", "c_text.mid", "d_large.mid"]
-    assert "cut off in the track at byte 14" in report.skipped[0].reason
+    assert "cut off in a track, at byte 14" in report.skipped[0].reason
     assert "no MIDI file" in report.skipped[1].reason
     assert "too many" in report.skipped[2].reason
     assert len(sequences(tmp_path / "out")) == 3
