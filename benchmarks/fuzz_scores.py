@@ -23,8 +23,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 from ostinato.formats.scores.musicxml import musicxml_records
 from ostinato.parallel import Failure, map_jobs
 

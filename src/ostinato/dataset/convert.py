@@ -15,16 +15,14 @@ from types import MappingProxyType
 
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
-from ostinato.formats.midi.records import Identity, note_sequence_records
+from ostinato.formats.midi.reader import note_sequence_records
+from ostinato.formats.record import Converted, Identity, Remark
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
 TIMEOUT_SECONDS = 60.0  # for a batch of files, and then for one file
-
-# Of one file its records, and for each piece of it that cannot be read the reason; or why it has none.
-Converted = list[bytes | FormatError] | FormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,35 +37,33 @@ class SourceFormat:
 
     name: str
     max_bytes: int
-    read: Callable[[Sequence[bytes], Sequence[Identity]], list[Converted]]
-
-
-def _read_midi(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
-    return [
-        record if isinstance(record, FormatError) else [record] for record in note_sequence_records(files, identities)
-    ]
+    read: Callable[[Sequence[bytes], Sequence[Identity]], Sequence[Converted]]
 
 
 # The readers of scores load protobuf, which MIDI files do not need.
-def _read_musicxml(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
+def _read_musicxml(files: Sequence[bytes], identities: Sequence[Identity]) -> Sequence[Converted]:
     from ostinato.formats.scores.musicxml import musicxml_records
 
     return musicxml_records(files, identities)
 
 
-def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
+def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> Sequence[Converted]:
     from ostinato.formats.scores.abc import abc_records
 
     return abc_records(files, identities)
 
 
-_MIDI = SourceFormat("midi", MAX_FILE_BYTES, _read_midi)
+_MIDI = SourceFormat("midi", MAX_FILE_BYTES, note_sequence_records)
 _MUSICXML = SourceFormat("musicxml", 64 << 20, _read_musicxml)
 _ABC = SourceFormat("abc", 16 << 20, _read_abc)
 
 # By the ending of a file's name, in lower case.
 SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType(
-    {".mid": _MIDI, ".midi": _MIDI, ".xml": _MUSICXML, ".musicxml": _MUSICXML, ".mxl": _MUSICXML, ".abc": _ABC}
+    {
+        **dict.fromkeys((".mid", ".midi", ".kar", ".smf", ".rmi"), _MIDI),
+        **dict.fromkeys((".xml", ".musicxml", ".mxl"), _MUSICXML),
+        ".abc": _ABC,
+    }
 )
 
 
@@ -79,6 +75,15 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """What there is to say of a file that was converted: its name, what that is counted under, and the sentence."""
+
+    filename: str
+    name: str
+    text: str
+
+
 @dataclass(slots=True)
 class ConvertReport:
     """What became of the files of a folder.
@@ -88,12 +93,14 @@ class ConvertReport:
         converted: how many of them were converted.
         records: how many NoteSequences were written.
         skipped: the others, and the tunes of a book that could not be read, in order.
+        remarked: what there is to say of files that were converted, in order.
     """
 
     files: int = 0
     converted: int = 0
     records: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    remarked: list[Remarked] = field(default_factory=list)
 
 
 class NothingConvertedError(DataError):
@@ -172,6 +179,7 @@ def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list
         report.skipped.append(Skipped(_text(name), str(result)))
         return []
     report.skipped += [Skipped(_text(name), str(piece)) for piece in result if isinstance(piece, FormatError)]
+    report.remarked += [Remarked(_text(name), piece.name, piece.text) for piece in result if isinstance(piece, Remark)]
     records = [piece for piece in result if isinstance(piece, bytes)]
     report.converted += bool(records)
     return records

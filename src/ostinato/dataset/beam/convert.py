@@ -16,6 +16,7 @@ from ostinato.dataset.beam.runner import pipeline_options, run_pipeline
 from ostinato.dataset.convert import (
     ConvertReport,
     NothingConvertedError,
+    Remarked,
     Skipped,
     convert_files,
     find_files,
@@ -82,6 +83,7 @@ def convert_folder(
         found = output.kept("report")
         report = ConvertReport(found["files"], found["converted"])
         report.skipped = sorted((Skipped(**each) for each in found["skipped"]), key=lambda each: each.filename)
+        report.remarked = sorted((Remarked(**each) for each in found["remarked"]), key=lambda each: each.filename)
         report.records = output.finished_shards()
         if not report.files:
             raise no_files(input_dir, recursive=recursive)
@@ -131,4 +133,5 @@ def _add_reports(reports: Iterable[ConvertReport]) -> ConvertReport:
         total.files += report.files
         total.converted += report.converted
         total.skipped += report.skipped
+        total.remarked += report.remarked
     return total
