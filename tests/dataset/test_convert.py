@@ -109,14 +109,14 @@ def test_bad_files_are_named_with_their_reason(tunes: Path, tmp_path: Path) -> N
 
 
 def test_a_book_gives_many_records_and_names_the_tunes_it_cannot(tunes: Path, tmp_path: Path) -> None:
-    (tunes / "book.abc").write_text("X:1\nK:C\nABc\n\nX:2\nK:C\nA&B\n\nX:5\nK:G\nABc\n")
+    (tunes / "book.abc").write_text("X:1\nK:C\nABc\n\nX:2\nK:C\nz4\n\nX:5\nK:G\nABc\n")
     (tunes / "empty.ABC").write_text("no tune")
     report = convert_folder(tunes, tmp_path / "out")
     assert [sequence.reference_number for sequence in sequences(tmp_path / "out")] == [0, 0, 1, 5, 0]
     assert (report.files, report.converted, report.records) == (5, 4, 5)
     book, empty = report.skipped
     assert (book.filename, empty.filename) == ("book.abc", "empty.ABC")
-    assert book.reason.startswith("tune X:2: ")
+    assert book.reason.startswith("tune X:2: line 5: ")
     assert empty.reason.startswith("no tune in it")
 
 
