@@ -6,7 +6,7 @@ import pytest
 import golden_files
 from ostinato.bundle import load_bundle
 from ostinato.errors import SettingsError
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.live.responder import Response, model_responder
 from ostinato.music.melody import Melody
 from ostinato.shipped import load_shipped

@@ -5,7 +5,7 @@ from itertools import islice
 
 import numpy as np
 
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.music.melody import Melody
 
 Respond = Callable[[Melody, float], Iterator[int]]
