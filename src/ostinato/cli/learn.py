@@ -28,7 +28,7 @@ from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.render import time_signature_of
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
-from ostinato.training.road import (
+from ostinato.training.recipe import (
     FEW_MELODIES,
     MANY_MELODIES,
     Recipe,
@@ -41,7 +41,7 @@ from ostinato.training.road import (
 
 if TYPE_CHECKING:
     from ostinato.music.melody import Melody
-    from ostinato.training.loop import TrainReport
+    from ostinato.training.job import TrainReport
 
 SUMMARY = "train a model on your own tunes: from a folder of music files to a bundle, in minutes"
 
@@ -279,8 +279,8 @@ def _train(
 ) -> "tuple[TrainReport, int]":
     """Train until time or steps are over, it gets no better, or Ctrl-C; returns how it went, and the exit code."""
     from ostinato.training import checkpoints
-    from ostinato.training.examples import load_examples
-    from ostinato.training.loop import TrainSettings, train
+    from ostinato.training.data import load_examples
+    from ostinato.training.job import TrainSettings, train
 
     settings = TrainSettings(
         num_training_steps=args.num_training_steps,

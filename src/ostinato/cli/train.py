@@ -24,8 +24,8 @@ from ostinato.errors import MissingExtraError, SettingsError
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.music.melody import Melody
-    from ostinato.training.loop import TrainReport
-    from ostinato.training.metrics import Metrics
+    from ostinato.training.job import TrainReport
+    from ostinato.training.step import Metrics
     from ostinato.training.summaries import Summary
 
 SUMMARY = "train a model on examples, or with --eval evaluate it beside its training"
@@ -140,10 +140,9 @@ def _train(args: argparse.Namespace) -> int:
     from ostinato.bundle import load_bundle
     from ostinato.shipped import model_path
     from ostinato.training.checkpoints import Origin, stored_run
-    from ostinato.training.examples import load_examples
-    from ostinato.training.learning import pick_device
-    from ostinato.training.loop import TrainSettings, train
-    from ostinato.training.processes import Processes
+    from ostinato.training.data import load_examples
+    from ostinato.training.hardware import Processes, pick_device
+    from ostinato.training.job import TrainSettings, train
 
     settings = TrainSettings(
         num_training_steps=args.num_training_steps,
@@ -236,10 +235,9 @@ def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from ostinato.training.evaluate import evaluate_run, wait_for_run
-    from ostinato.training.examples import load_examples, require_records
-    from ostinato.training.learning import pick_device
-    from ostinato.training.processes import Processes
+    from ostinato.training.data import load_examples, require_records
+    from ostinato.training.evaluation import evaluate_run, wait_for_run
+    from ostinato.training.hardware import Processes, pick_device
 
     # First what can be told before there is a checkpoint.
     device = pick_device(args.device, Processes())

@@ -14,15 +14,7 @@ from ostinato.errors import DataError
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
 from ostinato.music.transpose import transpose
-from ostinato.training.road import (
-    FEW_MELODIES,
-    Recipe,
-    Tunes,
-    eval_ratio_for,
-    melodies_of,
-    read_tunes,
-    recipe_for,
-)
+from ostinato.training.recipe import FEW_MELODIES, Recipe, Tunes, eval_ratio_for, melodies_of, read_tunes, recipe_for
 
 SHORT = ExtractionSettings(min_bars=1, min_unique_pitches=3)
 

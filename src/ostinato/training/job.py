@@ -1,4 +1,12 @@
-"""Training, from a run's last checkpoint, or its first step, to the end or a stop."""
+"""A training job, from a run's last checkpoint, or its first step, to the end or a stop.
+
+With melodies held out it evaluates the model in its course, keeps what did best
+on them, and ends when the model gets no better. The criterion is the loss that
+training lowers, in nats a step: one pass through the network. With the hparam
+loss=events that is of events, so the bits that `ostinato evaluate` tells times
+ln 2; else it is over the encoding's classes, which ranks the checkpoints of one
+run, but not models of different encodings.
+"""
 
 import contextlib
 import datetime as dt
@@ -8,23 +16,25 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from ostinato.bundle import Bundle
+from ostinato.bundle import Bundle, checkpoints
 from ostinato.config import Config
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import Melody
-from ostinato.training.batches import Position, Prefetched, training_batches
 from ostinato.training.checkpoints import (
     Checkpoint,
     Origin,
+    best_folder,
     only_job,
+    read_checkpoint,
     require_same,
     require_same_origin,
     save_checkpoint,
@@ -32,12 +42,11 @@ from ostinato.training.checkpoints import (
     train_folder,
     write_settings,
 )
-from ostinato.training.early_stopping import Best, EarlyStopping
-from ostinato.training.examples import Examples
-from ostinato.training.learning import Learner, out_of_memory_explained, pick_device
-from ostinato.training.metrics import Metrics, no_event_class
+from ostinato.training.data import Examples, Position, Prefetched, training_batches
+from ostinato.training.evaluation import evaluate
+from ostinato.training.hardware import Processes, out_of_memory_explained, pick_device
 from ostinato.training.network import MelodyNetwork
-from ostinato.training.processes import Processes
+from ostinato.training.step import Learner, Metrics, no_event_class
 from ostinato.training.summaries import Stretch, Summary, write_melodies, write_scalars
 
 _logger = logging.getLogger(__name__)
@@ -90,6 +99,89 @@ class TrainSettings:
                 raise SettingsError(f"--{name}={value}: must be at least {least}")
         if self.seed is not None and self.seed >= _SEEDS:
             raise SettingsError(f"--seed={self.seed}: must be below {_SEEDS}")
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The evaluation that did best.
+
+    Attributes:
+        loss: on the held-out melodies, nats a step, to 4 digits: what is better only after them is no better.
+        step: of the run.
+    """
+
+    loss: float
+    step: int
+
+
+class EarlyStopping:
+    """The evaluations of a run on melodies held out.
+
+    All that it needs to go on is in `run_dir/best/`: the checkpoint that did best,
+    whose provenance `held_out` tells its `loss`, its `step` and the data.
+
+    Attributes:
+        best: the best of them, those before this job too; None before the first.
+        last_step: of this job's last evaluation; before it has made one, where it began.
+    """
+
+    def __init__(
+        self, run_dir: str | os.PathLike[str], examples: Examples, *, first_step: int, eval_every: int, patience: int
+    ) -> None:
+        """Go on from what the run has found before.
+
+        Args:
+            run_dir: the run; TensorBoard files go to `run_dir/eval`.
+            examples: held out, made for the run's config.
+            first_step: steps that the run has made before.
+            eval_every: steps from one evaluation to the next.
+            patience: evaluations in a row that may be no better than the best; 0 for any number.
+        """
+        self._folder = best_folder(run_dir)
+        self._examples, self._eval_every, self._patience = examples, eval_every, patience
+        self._data = examples.told()
+        self._writer = SummaryWriter(str(Path(run_dir) / "eval"), purge_step=first_step + 1)
+        self.best = self._stored()
+        self.last_step = first_step
+
+    def _stored(self) -> Best | None:
+        """The best of earlier jobs, if it was measured on the same melodies."""
+        found = checkpoints(self._folder)
+        if not found:
+            return None
+        held_out = read_checkpoint(found[-1][1]).history.get("held_out")
+        if not isinstance(held_out, dict) or held_out.get("data") != self._data:
+            _logger.warning("%s: measured on other held-out data; the best is looked for anew", found[-1][1])
+            return None
+        return Best(held_out["loss"], held_out["step"])
+
+    def evaluate(self, learner: Learner, history: Mapping[str, Any]) -> Metrics:
+        """Evaluate the model as it is, and keep its checkpoint if none was better.
+
+        Args:
+            learner: the job between two steps.
+            history: what its checkpoint is to tell of the run.
+        """
+        metrics = evaluate(learner.network, self._examples)
+        self.last_step = learner.step
+        write_scalars(self._writer, metrics.tags(), learner.step)
+        self._writer.flush()
+        loss = round(metrics.loss, 4)
+        if self.best is None or loss < self.best.loss:
+            self.best = Best(loss, learner.step)
+            held_out = {"loss": loss, "step": learner.step, "data": self._data}
+            save_checkpoint(self._folder, learner.checkpoint({**history, "held_out": held_out}), keep=1)
+        return metrics
+
+    def is_over(self, step: int) -> bool:
+        """Whether the model has got no better for so long that it will not, after so many steps."""
+        if self._patience == 0 or self.best is None:
+            return False
+        return (step - self.best.step) // self._eval_every >= self._patience
+
+    def close(self) -> None:
+        """End the TensorBoard file."""
+        self._writer.close()
 
 
 @dataclass(frozen=True, slots=True)

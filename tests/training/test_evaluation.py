@@ -15,11 +15,11 @@ from ostinato.errors import SettingsError
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.melody import Melody
-from ostinato.training.evaluate import evaluate, evaluate_run, wait_for_run
-from ostinato.training.examples import Examples, load_examples
-from ostinato.training.loop import TrainSettings, train
-from ostinato.training.metrics import Metrics
+from ostinato.training.data import Examples, load_examples
+from ostinato.training.evaluation import evaluate, evaluate_run, wait_for_run
+from ostinato.training.job import TrainSettings, train
 from ostinato.training.network import MelodyNetwork
+from ostinato.training.step import Metrics
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

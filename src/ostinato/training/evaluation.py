@@ -11,12 +11,11 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ostinato.bundle import checkpoints
 from ostinato.config import Config
-from ostinato.training.batches import evaluation_batches
 from ostinato.training.checkpoints import Checkpoint, latest_checkpoint, read_checkpoint, require_same, train_folder
-from ostinato.training.examples import Examples
-from ostinato.training.learning import half_precision, on_device, out_of_memory_explained
-from ostinato.training.metrics import Metrics, batch_loss, batch_totals, metrics_of, no_event_class
+from ostinato.training.data import Examples, evaluation_batches
+from ostinato.training.hardware import half_precision, out_of_memory_explained
 from ostinato.training.network import MelodyNetwork
+from ostinato.training.step import Metrics, batch_loss, batch_totals, metrics_of, no_event_class, on_device
 from ostinato.training.summaries import write_scalars
 
 

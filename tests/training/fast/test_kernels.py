@@ -1,6 +1,6 @@
 import numpy as np
 
-from ostinato.training import kernels
+from ostinato.training.fast import kernels
 
 
 def test_tanh_is_near_enough_and_never_beyond_one() -> None:

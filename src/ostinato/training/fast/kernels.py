@@ -106,6 +106,7 @@ def lstm_forward(
         j = gate[size : 2 * size]
         f = gate[2 * size : 3 * size]
         o = gate[3 * size :]
+        # sigmoid(x) = 1/2 + tanh(x/2) / 2: one vector function for all four gates, and no exponential.
         for k in range(size):
             i[k] = HALF + HALF * tanh(HALF * i[k])
         for k in range(size):
@@ -242,6 +243,8 @@ def attend_forward(
     for b in range(first, last):
         query = queries[t, b]
         weight = weights[t, b]
+        # Row by row, for a row is one piece of memory. Two passes, for no share is known before all scores are; the
+        # first reads the keys alone, the second the memory alone.
         for row in range(length):
             key = keys[b, t + row]
             total = ZERO
@@ -295,6 +298,9 @@ def attend_backward(
 ) -> None:
     """The gradient of `attend_forward`, the hyperbolic tangents worked out anew.
 
+    Kept from the way forward they would be [T, B, A, H]: for 128 melodies of 256
+    steps, 40 rows of 128, that is 671 MB to write and read again.
+
     What goes to the memory's rows is left to `remember_backward`.
 
     Args:
@@ -327,6 +333,7 @@ def attend_backward(
         dq = d_queries[t, b]
         dv = d_score[b]
         by_weight = scratch[b]
+        # The softmax's gradient of a row needs the mean over all rows: so a pass for that, then one for the rows.
         mean = ZERO
         for row in range(length):
             remembered = memory[b, t + row]
@@ -437,6 +444,8 @@ def remember_backward(
         else:
             for k in range(size):
                 dy[k] = handed_on[k]
+        # Gathered from the steps that saw this row, which writes it once. Were each step to add to the rows that it
+        # saw, it would write A of them.
         for later in range(t + 1, min(t + length, steps - 1) + 1):
             share = weights[later, b, length + t - later]
             da = d_attention[later, b]

@@ -1,11 +1,15 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from ostinato.config import Config, preset
-from ostinato.training import fused, threads
+from ostinato.training.fast import network as fast_network
+from ostinato.training.fast.network import NO_STATE_GRADIENT, LSTMStage
+from ostinato.training.hardware import threads_for
+from ostinato.training.layers import Dropout
 from ostinato.training.network import MelodyNetwork
 
 ATTENTION = preset("attention_rnn")
@@ -13,7 +17,7 @@ LOOKBACK = preset("lookback_rnn")
 
 
 def pair(config: Config) -> tuple[MelodyNetwork, MelodyNetwork]:
-    """The plain network in double precision and the fused one, with the same parameters, none of them zero."""
+    """The plain network in double precision and the fast one, with the same parameters, none of them zero."""
     torch.manual_seed(0)
     fast = MelodyNetwork(config)
     with torch.no_grad():
@@ -83,7 +87,7 @@ def test_the_smallest_batches(batch: int, steps: int) -> None:
 @pytest.mark.parametrize("count", [1, 3])
 def test_any_number_of_threads_gives_the_same(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.get_num_threads", lambda: count)
-    assert threads.threads_for(25) == count
+    assert threads_for(25) == count
     assert_same(ATTENTION.with_hparams({"rnn_layer_sizes": (8, 6)}), batch=25, steps=11)
 
 
@@ -118,12 +122,12 @@ def test_two_forward_passes_before_their_gradients() -> None:
 def test_buffers_are_used_again() -> None:
     _, model = pair(ATTENTION.with_hparams({"rnn_layer_sizes": (8,)}))
     model(torch.randn(4, 6, 74)).sum().backward()
-    at_rest = len(fused._resting)
+    at_rest = len(fast_network._buffers_at_rest)
     for _ in range(3):
         model(torch.randn(4, 6, 74)).sum().backward()
         with torch.no_grad():
             model(torch.randn(4, 6, 74))
-    assert len(fused._resting) == at_rest
+    assert len(fast_network._buffers_at_rest) == at_rest
 
 
 def test_a_second_gradient_of_one_forward_pass_is_refused() -> None:
@@ -150,7 +154,7 @@ def test_what_the_kernels_do_not_do_takes_another_path(monkeypatch: pytest.Monke
     def refuse(*args: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(fused, "run", refuse)
+    monkeypatch.setattr(fast_network, "run", refuse)
     inputs = torch.randn(2, 3, 121)
     small = LOOKBACK.with_hparams({"rnn_layer_sizes": (4,)})
     with pytest.raises(AssertionError):
@@ -160,3 +164,37 @@ def test_what_the_kernels_do_not_do_takes_another_path(monkeypatch: pytest.Monke
     MelodyNetwork(small.with_hparams({"residual_connections": True}))(inputs)
     model = MelodyNetwork(small)
     model(inputs, model.zero_state(inputs))
+
+
+def test_one_cell_forward_and_back_by_hand() -> None:
+    buffers = fast_network._Buffers()
+    states = torch.zeros(2, 1, 2)
+    bias = torch.tensor([0, math.atanh(0.5), 0, 0])
+    layer = LSTMStage(buffers, 1, torch.zeros(2, 4), bias, states, 0, None)
+    out, d_out = np.zeros((1, 1), np.float32), np.ones((1, 1), np.float32)
+    layer.forward([out], 0, 1)(0)
+    # Every gate is half open: c = 1/2 * 1/2, h = tanh(c) / 2.
+    np.testing.assert_allclose(states[1, 0], [0.25, 0.12245933], rtol=1e-6)
+    np.testing.assert_allclose(out, [[0.12245933]], rtol=1e-6)
+    layer.start_backward()
+    layer.backward([d_out], NO_STATE_GRADIENT, 0, 1)(0)
+    _, by_bias = layer.gradients(0, 1)
+    # dc = (1 - tanh(c)^2) / 2 = 0.4700074; di = dc j / 4, dj = dc (1 - j^2) / 2, df = dc c_0 / 4, do = tanh(c) / 4.
+    np.testing.assert_allclose(by_bias, [0.05875093, 0.17625278, 0, 0.06122966], rtol=1e-5)
+
+
+def test_dropout_stands_between_a_layer_and_what_is_above() -> None:
+    buffers = fast_network._Buffers()
+    states = torch.zeros(2, 1, 4)
+    drop = Dropout(torch.tensor([[[True, False]]]), 4.0)
+    layer = LSTMStage(buffers, 1, torch.zeros(2, 8), torch.zeros(8), states, 0, drop)
+    layer.bias[2:4] = math.atanh(0.5)
+    out = np.ones((1, 2), np.float32)
+    layer.forward([out], 0, 1)(0)
+    np.testing.assert_allclose(states[1, 0], [0.25, 0.25, 0.12245933, 0.12245933], rtol=1e-6)
+    np.testing.assert_allclose(out, [[4 * 0.12245933, 0]], rtol=1e-6)
+    layer.start_backward()
+    layer.backward([np.ones((1, 2), np.float32)], NO_STATE_GRADIENT, 0, 1)(0)
+    np.testing.assert_allclose(
+        layer.gradients(0, 1)[1], [4 * 0.05875093, 0, 4 * 0.17625278, 0, 0, 0, 4 * 0.06122966, 0], rtol=1e-5
+    )
