@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
-from ostinato.encodings.past import LookbackDistances
+from ostinato.encodings.repeats import LookbackDistances
 from ostinato.errors import FormatError, SettingsError
 
 AttentionScope = Literal["stack", "first_layer"]

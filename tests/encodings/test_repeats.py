@@ -1,6 +1,6 @@
 import numpy as np
 
-from ostinato.encodings.past import Lookbacks, Past, lookbacks_of, num_lookbacks
+from ostinato.encodings.repeats import Lookbacks, Past, lookbacks_of, num_lookbacks
 
 EVENTS = np.array([60, -2, 60, 60])
 
