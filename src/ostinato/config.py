@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
-from ostinato.encodings.repeats import LookbackDistances
+from ostinato.encodings.repeats import LookbackDistances, RepeatEncoding
 from ostinato.errors import FormatError, SettingsError
 
 AttentionScope = Literal["stack", "first_layer"]
@@ -193,10 +193,15 @@ class Config:
             text: "bars", "1,2,4,8 bars", or steps as "16,32".
 
         Raises:
-            SettingsError: if the text cannot be read, or the encoding looks at no past.
+            SettingsError: if the text cannot be read, or the encoding has no distances that can be chosen.
         """
         encoding = self.encoding
-        if not isinstance(encoding, LookbackEncoding | KeyEncoding):
+        if isinstance(encoding, BarEncoding):
+            raise SettingsError(
+                f"--lookback_distances={text}: {self.name} looks back {encoding.lookback_distances} by design; "
+                "leave the flag out, or choose lookback_rnn or attention_rnn"
+            )
+        if not isinstance(encoding, RepeatEncoding):
             raise SettingsError(f"--lookback_distances={text}: the encoding of {self.name} has no lookbacks")
         try:
             distances: LookbackDistances = tuple(map(int, text.split(",")))

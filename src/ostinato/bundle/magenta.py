@@ -44,7 +44,7 @@ GLOBAL_STEP = "global_step"
 
 # A hostile graph takes some 50 times its bytes in memory; Magenta's have a hundred kilobytes, to train a few more.
 MAX_METAGRAPH_BYTES = 1 << 23
-_MAX_STATE_RANK = 4
+_MAX_STATE_RANK = 4  # dimensions of a state in a graph; an attention's have fewer
 
 _KERNELS = ("kernel", "weights", "matrix", "w_0")
 _BIASES = ("bias", "biases", "b")

@@ -9,7 +9,7 @@ from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAV
 from ostinato.music.transpose import MAJOR_KEYS
 
 NO_PITCH = -1
-_NUM_RECENT_PITCHES = 3
+_NUM_RECENT_PITCHES = 3  # as Magenta's key encoding
 # The keys of a pitch class, and of no pitch at all, which -1 finds in the last row.
 _KEYS_OF_PITCH_CLASS = np.vstack([MAJOR_KEYS, np.zeros_like(MAJOR_KEYS[:1])])
 
