@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     }
     if origin is not None and isinstance(earlier := origin.bundle.provenance.get("card"), dict):
         # Whoever is thanked for what a model learned from is thanked for what is made of it.
-        card |= {name: earlier[name] for name in ("licence", "credits") if name in earlier}
+        card |= {name: earlier[name] for name in ("license", "credits") if name in earlier}
     saved = save_bundle(
         Bundle(best.config, best.arrays, {**best.provenance, "data": data, "card": card}),
         output,
