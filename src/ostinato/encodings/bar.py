@@ -10,7 +10,7 @@ from ostinato.encodings.lookback import LookbackEncoding, LookbackStepper
 from ostinato.encodings.notes_so_far import NO_PITCH, NotesSoFar
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
 
-_PLACES = 32  # of a bar that are told apart; all further ones are the last
+_PLACES = 32  # of a bar that are told apart, enough for two whole notes; all further ones are the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class BarEncoding:
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
         lookback_distances: rising, in bars of the melody's own metre; see `repeats`.
-        counter_bits: K, of the place of the next event.
+        counter_bits: K, of the place of the next event; 9 bits count 32 bars of up to 16 steps.
 
     Raises:
         SettingsError: if a setting cannot be.
@@ -46,6 +46,7 @@ class BarEncoding:
     min_pitch: int = 48
     max_pitch: int = 84
     transpose_to_key: int | None = 0
+    # Phrases, strains and their halves; more distances needed fewer bits (docs/experiments.md).
     lookback_distances: str = "1,2,3,4,6,8,12,16 bars"
     counter_bits: int = 9
 
