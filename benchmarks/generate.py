@@ -23,7 +23,7 @@ from machine import machine
 
 from ostinato.bundle import Bundle, array_shapes, load_bundle, save_bundle
 from ostinato.config import preset
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 
 NUM_STEPS = 128
 PRIMER = [60]
@@ -34,7 +34,7 @@ times = [("", time.perf_counter())]
 def done(part): times.append((part, time.perf_counter()))
 import numpy, numpy.random; done("import numpy")
 import argparse, logging, ostinato.cli.main, ostinato.cli.generate; done("import the command")
-from ostinato.generation.generator import Model; done("import the generator")
+from ostinato.generation.model import Model; done("import the generator")
 from ostinato.bundle import load_bundle
 bundle = load_bundle({bundle!r}); done("load the bundle")
 melodies = Model(bundle).generate({steps}, {primer}, num_outputs=10, seed=0); done("generate 10 melodies")

@@ -69,7 +69,7 @@ def test_pytorch_lives_in_one_folder(path: Path) -> None:
         "import ostinato",
         "from ostinato.cli.main import main; main(['--help'])",
         "from ostinato.cli.main import main\ntry: main(['generate', '--help'])\nexcept SystemExit: pass",
-        "import ostinato.generation.generator, ostinato.bundle.files, ostinato.music.extract",
+        "import ostinato.generation.model, ostinato.bundle.files, ostinato.music.extract",
     ],
 )
 def test_the_core_loads_no_training_library(program: str) -> None:

@@ -22,8 +22,8 @@ from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.config import preset
 from ostinato.formats.midi.reader import read_midi, write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.generation.generator import Model
-from ostinato.generation.ranking import most_varied
+from ostinato.generation.model import Model
+from ostinato.generation.search import most_varied
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
 
@@ -244,10 +244,10 @@ def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture
         (["--num_steps=16", "--num_bars=1"], 2, "give either --num_steps or --num_bars, not both"),
         (["--num_bars=0"], 2, "--num_bars=0: there must be at least 1 bar"),
         (["--no_primer_in_output"], 2, "--no_primer_in_output leaves out a primer, but there is none"),
-        (["--rank=9"], 2, "--rank=9 melodies are too few to keep --num_outputs=10 of them"),
+        (["--rank=9"], 2, "rank=9 melodies are too few to keep num_outputs=10 of them"),
         (["--rank_by=varied"], 2, "--rank_by=varied chooses among --rank=N melodies, which is missing"),
         (["--soundfont=x.sf2"], 2, "--soundfont plays --wav, which is missing"),
-        ([f"--run_dir={BUNDLE.parent}"], 2, "give one of --run_dir, --checkpoint_file and --bundle_file"),
+        ([f"--run_dir={BUNDLE.parent}"], 2, "give one of --bundle_file, --checkpoint_file and --run_dir; there are 2"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_makes_nothing(
@@ -264,7 +264,7 @@ def test_what_cannot_be_is_one_line_and_makes_nothing(
 def test_without_a_model_the_best_shipped_one_plays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = [f"--output_dir={tmp_path / 'out'}", "--num_outputs=2", "--num_steps=24", "--seed=4"]
     assert main(["generate", *flags]) == 0
-    assert f"2 melodies of the shipped model {BEST_MODEL} in " in capsys.readouterr().out
+    assert f"2 melodies of the built-in model {BEST_MODEL} in " in capsys.readouterr().out
     assert main(["generate", *flags, f"--config={BEST_MODEL}"]) == 0
     by_default, by_name = [path.read_bytes() for path in written(tmp_path)][::2]
     assert by_default == by_name
@@ -277,13 +277,13 @@ def test_a_config_names_a_shipped_model(
 ) -> None:
     flags = [f"--output_dir={tmp_path}", "--num_outputs=1", "--num_steps=8"]
     assert main(["generate", *flags, "--config=attention_rnn"]) == 0
-    assert "1 melodies of the shipped model attention_rnn" in capsys.readouterr().out
+    assert "1 melodies of the built-in model attention_rnn" in capsys.readouterr().out
     assert main(["generate", *flags, "--config=nonsense"]) == 2
     assert "no model called 'nonsense' comes with Ostinato" in capsys.readouterr().err
     # Magenta's command of that model has the config set.
     monkeypatch.setattr("sys.argv", ["lookback_rnn_generate", *flags])
     assert main_by_magenta_name() == 0
-    assert "the shipped model lookback_rnn" in capsys.readouterr().out
+    assert "the built-in model lookback_rnn" in capsys.readouterr().out
 
 
 def test_key_and_range_by_name(tmp_path: Path, make: Generate) -> None:

@@ -104,7 +104,7 @@ def test_a_port_that_goes_away_ends_the_session_in_silence(capsys: pytest.Captur
         (["--meter=33/1"], "the meter 33/1 has bars of 528 16ths; choose one of at most 512"),
         (["--meter=4/5"], "the meter 4/5 cannot be"),
         (["--seed=-1"], "--seed must be 0 or more, not -1"),
-        (["--run_dir=x"], "give one of --bundle_file, --run_dir and --checkpoint_file, not 2"),
+        (["--run_dir=x"], "give one of --bundle_file, --checkpoint_file and --run_dir; there are 2"),
         (["--output_port=moog"], "--output_port=moog: 0 output ports are called that; choose one of Midi Through"),
     ],
 )

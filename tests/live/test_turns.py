@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import golden_files
 from ostinato.bundle import load_bundle
 from ostinato.errors import SettingsError
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.live.turns import Call, Response, model_responder
 from ostinato.music.melody import Melody
 from ostinato.shipped import load_shipped

@@ -27,7 +27,7 @@ from ostinato.files import atomic_writer
 from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.render import time_signature_of
-from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
+from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
 from ostinato.training.road import (
     FEW_MELODIES,
     MANY_MELODIES,
@@ -182,7 +182,7 @@ def _seconds(args: argparse.Namespace) -> float:
 
 def _origin(name: str) -> _Origin:
     """The model that --from names."""
-    path = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
+    path = model_path(name)
     try:
         return _Origin(name, path, load_bundle(path))
     except DataError as error:
@@ -338,7 +338,7 @@ def _tell_figures(before: dict[str, Any] | None, after: dict[str, Any], report: 
 def _play(bundle: Bundle, steps_per_bar: int, output: Path, args: argparse.Namespace) -> None:
     """Make melodies in the metre of most tunes, as MIDI files and as a page."""
     from ostinato.formats.midi.reader import note_sequence_to_midi
-    from ostinato.generation.generator import Model
+    from ostinato.generation.model import Model
     from ostinato.pages.melodies import melodies_page
 
     melodies = Model(bundle).generate(

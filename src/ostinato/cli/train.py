@@ -64,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init_from",
         metavar="MODEL",
-        help="begin a new run from this model instead of random values: a .mag bundle, ours or Magenta's, a checkpoint "
-        "or a run_dir; its config and hparams are the run's, but for what --hparams changes in how it learns",
+        help="begin a new run from this model instead of random values: a built-in one, a .mag bundle, ours or "
+        "Magenta's, a checkpoint or a run_dir; its config and hparams are the run's, but for what --hparams changes in "
+        "how it learns",
     )
     parser.add_argument(
         "--num_training_steps", type=int, default=0, metavar="N", help="steps of the run in all; 0: until stopped"
@@ -137,6 +138,7 @@ def require_pytorch() -> None:
 
 def _train(args: argparse.Namespace) -> int:
     from ostinato.bundle import load_bundle
+    from ostinato.shipped import model_path
     from ostinato.training.checkpoints import Origin, stored_run
     from ostinato.training.examples import load_examples
     from ostinato.training.learning import pick_device
@@ -160,7 +162,8 @@ def _train(args: argparse.Namespace) -> int:
     if args.init_from is not None:
         if args.lookback_distances is not None:
             raise SettingsError("--lookback_distances are the model's own with --init_from; leave them out")
-        origin = Origin(args.init_from, load_bundle(args.init_from, config=args.config, hparams=hparams))
+        path = model_path(args.init_from)
+        origin = Origin(path, load_bundle(path, config=args.config, hparams=hparams))
     if stored is not None:
         config = _as_asked(stored.config, args)
     elif origin is not None:
@@ -219,7 +222,7 @@ def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
 
     def sample(bundle: "Bundle") -> "list[Melody]":
         from ostinato.formats.midi.reader import note_sequence_to_midi
-        from ostinato.generation.generator import Model
+        from ostinato.generation.model import Model
 
         seed, step = bundle.provenance["seed"], bundle.provenance["step"]
         melodies = Model(bundle).generate(_SAMPLE_STEPS, num_outputs=_NUM_SAMPLES, seed=seed)

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from ostinato.encodings import Encoding
 from ostinato.encodings.repeats import lookbacks_of
-from ostinato.generation.constraints import event_probabilities
 from ostinato.generation.network import Floats
-from ostinato.generation.sampling import log_probabilities_of
+from ostinato.generation.sampling import event_probabilities, log_probabilities_of
 from ostinato.generation.transposition import heard_table
 from ostinato.music.melody import NO_EVENT, Melody
 

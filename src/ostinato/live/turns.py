@@ -7,7 +7,7 @@ from itertools import islice
 
 import numpy as np
 
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 
 MAX_CALL_BARS = 16

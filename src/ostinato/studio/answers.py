@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.formats.midi.reader import note_sequence_to_midi
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
 from ostinato.studio.requests import GenerateRequest, MidiRequest, WavRequest
 

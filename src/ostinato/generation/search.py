@@ -1,4 +1,4 @@
-"""Melodies that grow together, an event drawn at a time.
+"""Melodies that grow together, and the search for likely or varied ones among them.
 
 The network works in single precision, where a sum of products comes out a little
 different with the number of melodies side by side and with the processor. A
@@ -8,19 +8,21 @@ in 10,000 are. So a melody depends neither on its neighbors nor on the machine.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings import Encoding, Stepper
-from ostinato.generation.constraints import Constraints
 from ostinato.generation.network import Network, State
-from ostinato.generation.sampling import Draws, RandomDraws, Sampling, log_softmax
+from ostinato.generation.options import GenerationOptions
+from ostinato.generation.sampling import Constraints, Draws, RandomDraws, log_softmax
 from ostinato.generation.transposition import heard_events, opening_notes, primer_into_model, semitones_without_primer
-from ostinato.music.melody import Melody
+from ostinato.music.melody import MIN_PITCH, Melody
 
 if TYPE_CHECKING:
     from ostinato.generation.trace import Recorder
@@ -30,6 +32,11 @@ _log = logging.getLogger(__name__)
 # How far single precision may take a log-probability from what double precision makes of it. Along 256 steps it was
 # at most 1e-5 with each shipped model, and 4.3e-5 with the widest bundle of Magenta's at hand.
 _LOG_PROBABILITY_ERROR = 5e-5
+# Of the log-likelihoods that a search compares: double precision keeps 10 of them over thousands of steps.
+_DECIMALS = 6
+_LONGEST_GRAM = 3  # moves, which is four notes
+
+_Grams = Counter[tuple[tuple[int, int], ...]]
 
 ExactLogits = Callable[[Melody], NDArray[np.float64]]
 """From a melody as the model hears it to the logits [C] of its next event, in double precision."""
@@ -177,41 +184,37 @@ class Begun:
 def begin(
     network: Network,
     encoding: Encoding,
-    given: Melody,
-    generators: Sequence[np.random.Generator],
-    sampling: Sampling,
-    draws: Draws | None = None,
-    *,
+    options: GenerationOptions,
     exact_logits: ExactLogits | None = None,
+    *,
     traced: bool = False,
 ) -> Begun:
-    """Feed an opening to the model.
+    """Feed the opening to the model.
 
     Args:
         network: of the model.
         encoding: of the model.
-        given: the primer; one without events lets each melody begin with one of `opening_notes`, in its metre.
-        generators: random numbers, one for each melody.
-        sampling: how the melodies shall go on.
-        draws: where choices come from, in place of the generators.
-        exact_logits: what decides where single precision could not; None where the network is of double precision.
-        traced: write down how they are made.
+        options: what to make; without a primer each melody begins with one of `opening_notes`.
+        exact_logits: what decides where single precision could not; None for a network of double precision.
+        traced: write down how the melodies are made.
 
     Raises:
         SettingsError: if no note could be drawn.
     """
+    given, key = options.opening, options.parsed_key
     if given:
-        fed, semitones = primer_into_model(given, encoding, sampling.key)
-        if outside := sum(not sampling.allows(pitch) for pitch in given.pitches):
-            _log.info("%d notes of the primer are not %s; they are kept", outside, sampling.allowed_notes)
+        fed, semitones = primer_into_model(given, encoding, key)
+        if outside := sum(not options.allows(pitch) for pitch in given.pitches):
+            _log.info("%d notes of the primer are not %s; they are kept", outside, options.allowed_notes)
     else:
-        semitones = semitones_without_primer(encoding, sampling.key, sampling.min_note, sampling.max_note)
-    constraints = Constraints(sampling, encoding, semitones) if sampling.is_constrained else None
+        semitones = semitones_without_primer(encoding, key, *options.note_range)
+    constraints = Constraints(options, encoding, semitones) if options.is_constrained else None
     recorder = None
     if traced:
         from ostinato.generation.trace import Recorder
 
         recorder = Recorder(encoding, network.attn_length, semitones)
+    generators = options.generators()
     # A primer is fed once, for all melodies.
     batch_size = 1 if given else len(generators)
     stepper, state = encoding.stepper(batch_size, given.steps_per_bar), network.initial_state(batch_size)
@@ -220,17 +223,125 @@ def begin(
         *earlier, last = np.array(fed.events)[:, np.newaxis]
         if earlier:
             _, state = network.run(np.concatenate([stepper.push(event) for event in earlier]))
-            if replay:
-                for event in earlier:
-                    replay.push(event)
+        if replay:
+            for event in earlier:
+                replay.push(event)
         openings = [given] * len(generators)
     else:
-        notes = opening_notes(encoding, constraints.notes if constraints else None, sampling.key, semitones)
+        notes = opening_notes(encoding, constraints.notes if constraints else None, key, semitones)
         last = np.array([notes[generator.integers(len(notes))] for generator in generators])
         firsts = heard_events(last, semitones).tolist()
         openings = [Melody([note], steps_per_bar=given.steps_per_bar) for note in firsts]
-    draws = draws or RandomDraws(generators)
-    melodies = Growing(network, stepper, state, last, draws, sampling.temperature, constraints, recorder, replay)
+    draws = options.draws or RandomDraws(generators)
+    melodies = Growing(network, stepper, state, last, draws, options.temperature, constraints, recorder, replay)
     if given:
         melodies = melodies.select(np.zeros(len(generators), np.intp))
     return Begun(openings, melodies, semitones, recorder)
+
+
+class Melodies(Protocol):
+    """What the search needs of a model at work on a batch of melodies."""
+
+    def extend(self) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
+        """Append a drawn event to each melody; returns the events [B] and their log-likelihoods [B]."""
+        ...
+
+    def select(self, rows: NDArray[np.integer]) -> Self:
+        """The melodies at `rows`, in that order, as a batch of their own; rows may repeat."""
+        ...
+
+
+def beam_search(
+    melodies: Melodies, num_steps: int, options: GenerationOptions
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp]]:
+    """Continue melodies by the likeliest of many drawn continuations.
+
+    It is Magenta's beam search, done for all outputs at once. The rows of the
+    batch are the melodies of all beams, those of one output side by side.
+
+    Each output begins with `beam_size` copies of its melody. An iteration
+    continues every melody of a beam `branch_factor` times by
+    `steps_per_iteration` drawn events, and keeps the `beam_size` likeliest. The
+    first iteration takes the steps that do not divide evenly.
+
+    Args:
+        melodies: a batch of one for each beam.
+        num_steps: events to append to each.
+        options: beam_size, branch_factor and steps_per_iteration, and how many beams to search side by side.
+
+    Returns:
+        Of the N beams the events of the likeliest melody, [N, num_steps], its
+        summed log-likelihood [N], and in which row of the last batch it stood [N].
+    """
+    num_beams, beam_size, branch_factor = options.num_made, options.beam_size, options.branch_factor
+    # With one branch as many melodies are kept as there are: no choice falls before the end.
+    steps_per_iteration = max(num_steps, 1) if branch_factor == 1 else options.steps_per_iteration
+    outputs = np.arange(num_beams)[:, np.newaxis]
+    events = np.empty((num_beams, num_steps), np.int64)
+    kept = np.zeros((num_beams, beam_size), np.intp)  # places within each output's rows
+    scores = np.zeros((num_beams, beam_size))
+    rows_per_output = 1
+    done = 0
+    while done < num_steps:
+        # The branches of a beam stand round by round, as Magenta has them.
+        kept, scores = np.tile(kept, branch_factor), np.tile(scores, branch_factor)
+        rows = (outputs * rows_per_output + kept).ravel()
+        melodies, events = melodies.select(rows), events[rows]
+        rows_per_output = beam_size * branch_factor
+        for _ in range((num_steps - done - 1) % steps_per_iteration + 1):
+            events[:, done], log_likelihoods = melodies.extend()
+            scores += log_likelihoods.reshape(scores.shape)
+            done += 1
+        # Stable, and blind to what rounding does, so that the earlier of two equally likely ones is kept.
+        kept = np.argsort(-scores.round(_DECIMALS), axis=1, kind="stable")[:, :beam_size]
+        scores = np.take_along_axis(scores, kept, axis=1)
+    rows = outputs[:, 0] * rows_per_output + kept[:, 0]
+    return events[rows], scores[:, 0], rows
+
+
+def most_likely(mean_log_likelihoods: Sequence[float], count: int) -> list[int]:
+    """The places of the melodies that a model holds likeliest, the likeliest first; of equals the earlier."""
+    places = range(len(mean_log_likelihoods))
+    return sorted(places, key=lambda place: -mean_log_likelihoods[place])[:count]
+
+
+def most_varied(melodies: Sequence[Melody], count: int) -> list[int]:
+    """The places of melodies that differ much from each other.
+
+    It begins with the first one. Then comes, again and again, the one whose
+    nearest neighbor among those kept is furthest; of equals the earlier.
+    """
+    grams = [_grams(melody) for melody in melodies]
+    kept = [0]
+    nearest = [_distance(grams[0], other) for other in grams]
+    while len(kept) < min(count, len(melodies)):
+        chosen = max((place for place in range(len(melodies)) if place not in kept), key=nearest.__getitem__)
+        kept.append(chosen)
+        nearest = [min(near, _distance(grams[chosen], other)) for near, other in zip(nearest, grams, strict=True)]
+    return kept
+
+
+def difference(one: Melody, other: Melody) -> float:
+    """How much two melodies differ, from 0 to 1, wherever they lie.
+
+    A melody is taken as its moves from note to note: the interval in semitones
+    and the steps from start to start. Runs of one, two and three moves are
+    counted in both melodies, and compared by the weighted Jaccard distance: 1 -
+    (what both have) / (what either has).
+    """
+    return _distance(_grams(one), _grams(other))
+
+
+def _grams(melody: Melody) -> _Grams:
+    notes = [(step, event) for step, event in enumerate(melody) if event >= MIN_PITCH]
+    moves = [(to - pitch, end - start) for (start, pitch), (end, to) in pairwise(notes)]
+    return Counter(
+        tuple(moves[at : at + length])
+        for length in range(1, _LONGEST_GRAM + 1)
+        for at in range(len(moves) - length + 1)
+    )
+
+
+def _distance(one: _Grams, other: _Grams) -> float:
+    either = (one | other).total()
+    return 1 - (one & other).total() / either if either else 0.0

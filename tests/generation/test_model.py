@@ -18,7 +18,7 @@ from ostinato.bundle.files import load_bundle
 from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import LookbackEncoding, OneHotEncoding
 from ostinato.errors import SettingsError
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.generation.transposition import opening_notes
 from ostinato.music.keys import parse_key
 from ostinato.music.melody import Melody
