@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ostinato.errors import OstinatoError
-    from ostinato.formats.midi.reader import read_midi, write_midi
+    from ostinato.formats.midi.reader import read_midi
+    from ostinato.formats.midi.writer import write_midi
     from ostinato.formats.note_sequence_pb2 import NoteSequence
     from ostinato.generation.model import Model
     from ostinato.music.extract import extract_melodies
@@ -51,7 +52,7 @@ _HOMES = {
     "OstinatoError": "ostinato.errors",
     "extract_melodies": "ostinato.music.extract",
     "read_midi": "ostinato.formats.midi.reader",
-    "write_midi": "ostinato.formats.midi.reader",
+    "write_midi": "ostinato.formats.midi.writer",
 }
 
 

@@ -20,7 +20,8 @@ from ostinato.bundle import Bundle, array_shapes, checkpoint_path, encode_bundle
 from ostinato.cli import generate
 from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.config import preset
-from ostinato.formats.midi.reader import read_midi, write_midi
+from ostinato.formats.midi.reader import read_midi
+from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.generation.model import Model
 from ostinato.generation.search import most_varied

@@ -12,7 +12,7 @@ import tiny_examples
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.main import main
 from ostinato.config import preset
-from ostinato.formats.midi.reader import note_sequence_to_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi
 
 pytest.importorskip("torch")
 

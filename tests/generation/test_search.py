@@ -100,7 +100,8 @@ def test_what_rounding_could_decide_is_decided_in_double_precision(
     options = GenerationOptions(primer=[67], num_outputs=100, seed=1, **settings)
 
     def exact_logits(melody: Melody) -> NDArray[np.float64]:
-        return exact.run(ENCODING.inputs(melody))[0][-1]
+        logits: NDArray[np.float64] = exact.run(ENCODING.inputs(melody))[0][-1]
+        return logits
 
     def made(network: Network, exact_logits: ExactLogits | None) -> NDArray[np.int64]:
         return beam_search(begin(network, ENCODING, options, exact_logits).melodies, 100, options)[0]

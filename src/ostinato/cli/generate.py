@@ -118,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     options = _options(args, primer)
     model = chosen_model(args)
 
-    from ostinato.formats.midi.reader import note_sequence_to_midi
+    from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.model import Model
     from ostinato.music.melody import Melody
     from ostinato.music.render import text_roll

@@ -221,7 +221,7 @@ def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
     """What plays a model in the course of its training, always by the run's seed, and writes MIDI files."""
 
     def sample(bundle: "Bundle") -> "list[Melody]":
-        from ostinato.formats.midi.reader import note_sequence_to_midi
+        from ostinato.formats.midi.writer import note_sequence_to_midi
         from ostinato.generation.model import Model
 
         seed, step = bundle.provenance["seed"], bundle.provenance["step"]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.formats.midi.reader import note_sequence_to_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
 from ostinato.studio.requests import GenerateRequest, MidiRequest, WavRequest

@@ -16,7 +16,7 @@ import symusic
 from playwright.sync_api import Position, expect
 
 from midi_files import END, NOTE, midi
-from ostinato.formats.midi.reader import note_sequence_to_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.music.melody import Melody
 from studio_page import StudioPage
 

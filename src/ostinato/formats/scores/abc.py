@@ -30,8 +30,8 @@ from fractions import Fraction
 from itertools import accumulate
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 
 _VELOCITY = 90  # Magenta's for ABC

@@ -19,8 +19,8 @@ from fractions import Fraction
 from typing import TypeVar
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 
 T = TypeVar("T")
 
@@ -44,8 +44,8 @@ _QPM = (1.0, 10_000.0)  # outside of these a tempo is a mistake
 _MAX_METRE = 1024  # beats, or parts of a whole note
 _MAX_SECONDS = 1_000_000  # eleven days
 _MAX_PITCH = 127
+_FINEST = 1 << 512  # parts of a second: far below what a float can tell
 _TICKS_PER_QUARTER = 220  # Magenta's
-_MAX_DENOMINATOR = 65_535  # music21's
 _FIFTH = 7  # semitones
 
 
@@ -85,11 +85,6 @@ class Score:
     metres: dict[Fraction, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Fraction, tuple[int, str]] = field(default_factory=dict)
     tempos: dict[Fraction, float] = field(default_factory=dict)
-
-
-def quarters(value: float | Fraction) -> Fraction:
-    """The exact time in quarters that music21 means: it has floats where they are exact, or nearly."""
-    return Fraction(value).limit_denominator(_MAX_DENOMINATOR)
 
 
 def join_ties(notes: Iterable[tuple[ScoreNote, bool]]) -> list[ScoreNote]:
@@ -162,9 +157,14 @@ def note_sequence(
         sequence.key_signatures.add(time=seconds(time), key=key, mode=mode)
     for time, qpm in tempos.items():
         sequence.tempos.add(time=seconds(time), qpm=qpm)
+
+    @functools.cache  # a note mostly begins where another one ends
+    def when(time: Fraction) -> float:
+        return seconds(time + pad)
+
     for number, part in enumerate(score.parts):
         sequence.part_infos.add(part=number, name=part.name)
-        notes = [(seconds(note.start + pad), note.pitch, seconds(note.end + pad), note.is_drum) for note in part.notes]
+        notes = [(when(note.start), note.pitch, when(note.end), note.is_drum) for note in part.notes]
         for start_time, pitch, end_time, is_drum in sorted(notes):
             sequence.notes.add(
                 pitch=pitch,
@@ -206,9 +206,11 @@ def _clock(tempos: Mapping[Fraction, float]) -> Callable[[Fraction], float]:
     rates = [60 / Fraction(qpm) for qpm in tempos.values()]  # seconds per quarter
     offsets = [Fraction(0)]  # in seconds: what is to be added to quarters times rate
     for place, start in enumerate(starts[1:]):
-        offsets.append(offsets[-1] + start * (rates[place] - rates[place + 1]))
+        offset = offsets[-1] + start * (rates[place] - rates[place + 1])
+        if offset.denominator > _FINEST:  # thousands of tempos would make ever longer fractions
+            offset = Fraction(round(offset * _FINEST), _FINEST)
+        offsets.append(offset)
 
-    @functools.cache  # a note mostly begins where another one ends
     def to_seconds(quarters: Fraction) -> float:
         place = bisect.bisect_right(starts, quarters) - 1
         return float(offsets[place] + quarters * rates[place])
