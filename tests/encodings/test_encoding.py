@@ -24,13 +24,13 @@ ENCODINGS: list[Encoding] = [
     KeyEncoding(60, 72, lookback_distances="1,2,4 bars", counter_bits=6),
     BarEncoding(60, 72, lookback_distances="1,2 bars"),
 ]
-METRES = st.integers(1, 20)
+METERS = st.integers(1, 20)
 EVENTS = st.lists(st.sampled_from([-2, -1, 60, 61, 62, 64, 71]), max_size=40)
 each_encoding = pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda encoding: type(encoding).__name__)
 
 
 @each_encoding
-@given(events=EVENTS, steps_per_bar=METRES)
+@given(events=EVENTS, steps_per_bar=METERS)
 def test_a_stepper_gives_the_numbers_of_the_whole_melody(
     encoding: Encoding, events: list[int], steps_per_bar: int
 ) -> None:
@@ -42,7 +42,7 @@ def test_a_stepper_gives_the_numbers_of_the_whole_melody(
 
 
 @each_encoding
-@given(events=EVENTS, steps_per_bar=METRES)
+@given(events=EVENTS, steps_per_bar=METERS)
 def test_labels_decode_to_the_melody(encoding: Encoding, events: list[int], steps_per_bar: int) -> None:
     melody = Melody(events, steps_per_bar=steps_per_bar)
     stepper = encoding.stepper(1, steps_per_bar)

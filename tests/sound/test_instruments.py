@@ -79,8 +79,8 @@ def test_a_drum_is_the_same_each_time() -> None:
 
 
 def test_a_kick_is_low_and_a_cymbal_high() -> None:
-    def centre(pitch: int) -> float:
+    def center(pitch: int) -> float:
         power = np.abs(np.fft.rfft(drum_samples(pitch, RATE))) ** 2
         return float((power * np.arange(len(power))).sum() / power.sum())  # hertz, as the sound lasts a second
 
-    assert centre(36) < 200 < 2_000 < centre(38) < centre(49)
+    assert center(36) < 200 < 2_000 < center(38) < center(49)

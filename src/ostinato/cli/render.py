@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--soundfont",
         default="",
         metavar="FILE.sf2",
-        help="play with the instruments of this SoundFont, instead of Ostinato's own synthesiser",
+        help="play with the instruments of this SoundFont, instead of Ostinato's own synthesizer",
     )
     parser.add_argument("--sample_rate", type=int, default=44_100, metavar="HZ", help="samples a second, 8000..192000")
     parser.add_argument(

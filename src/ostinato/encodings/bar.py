@@ -1,4 +1,4 @@
-"""Bar encoding, of the Ostinato model: lookbacks in bars of the melody's own metre, the place in the bar, the key."""
+"""Bar encoding, of the Ostinato model: lookbacks in bars of the melody's own meter, the place in the bar, the key."""
 
 from dataclasses import dataclass
 
@@ -36,7 +36,7 @@ class BarEncoding:
         min_pitch: lowest pitch.
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
-        lookback_distances: rising, in bars of the melody's own metre; see `repeats`.
+        lookback_distances: rising, in bars of the melody's own meter; see `repeats`.
         counter_bits: K, of the place of the next event; 9 bits count 32 bars of up to 16 steps.
 
     Raises:

@@ -14,7 +14,7 @@ from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE, STEPS_P
 
 @dataclass(frozen=True, slots=True)
 class KeyEncoding(RepeatEncoding):
-    """The sounding pitch and its direction, repeats, the metre, and the keys that the notes fit.
+    """The sounding pitch and its direction, repeats, the meter, and the keys that the notes fit.
 
     With R = max_pitch - min_pitch pitches, L lookback distances and K counter
     bits, row p of the inputs is what is known after event p:
@@ -46,11 +46,11 @@ class KeyEncoding(RepeatEncoding):
         min_pitch: lowest pitch.
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
-        lookback_distances: rising, in steps or in bars of the melody's own metre; see `repeats`. Magenta's are one and
-            two bars of 4/4, whatever the metre.
+        lookback_distances: rising, in steps or in bars of the melody's own meter; see `repeats`. Magenta's are one and
+            two bars of 4/4, whatever the meter.
         counter_bits: K, of the place of the next event; 7 bits count eight bars of 4/4.
         steps_per_bar: the bar whose start is told, in steps, where the distances are in steps. Magenta's is 4/4's,
-            whatever the metre. Where they are in bars, it is the melody's own.
+            whatever the meter. Where they are in bars, it is the melody's own.
 
     Raises:
         SettingsError: if a setting cannot be.

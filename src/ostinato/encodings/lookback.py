@@ -12,7 +12,7 @@ from ostinato.encodings.repeats import Lookbacks, Past, RepeatEncoding, num_look
 
 @dataclass(frozen=True, slots=True)
 class LookbackEncoding(RepeatEncoding):
-    """The event, the events that lie the lookback distances before the next one, the metre, and repeats.
+    """The event, the events that lie the lookback distances before the next one, the meter, and repeats.
 
     With E = max_pitch - min_pitch + 2 event classes (as in `OneHotEncoding`), L
     lookback distances and K counter bits, row p of the inputs is:
@@ -38,8 +38,8 @@ class LookbackEncoding(RepeatEncoding):
         min_pitch: lowest pitch.
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
-        lookback_distances: rising, in steps or in bars of the melody's own metre; see `repeats`. Magenta's are one and
-            two bars of 4/4, whatever the metre.
+        lookback_distances: rising, in steps or in bars of the melody's own meter; see `repeats`. Magenta's are one and
+            two bars of 4/4, whatever the meter.
         counter_bits: K, of the place of the next event; 5 bits count two bars of 4/4.
 
     Raises:

@@ -2,15 +2,15 @@
 
 Shapes: n events, B melodies side by side, L lookback distances, K counter bits.
 
-Lookback distances are set in steps, the same in every metre, as Magenta's are:
-`(16, 32)`. Or they are set in bars of the melody's own metre: `"bars"`, which is
+Lookback distances are set in steps, the same in every meter, as Magenta's are:
+`(16, 32)`. Or they are set in bars of the melody's own meter: `"bars"`, which is
 one and two, or a list such as `"1,2,4,8 bars"`. In 4/4 `"bars"` and `(16, 32)`
 give the same numbers.
 
 The counter tells the place of the next event, p + 1. With distances in steps it
 is p + 1 itself. With distances in bars its four lowest bits are the place in the
 bar (more where a bar is longer than 16 steps) and those above are the bar's
-number, so that in every metre the same bits say the same.
+number, so that in every meter the same bits say the same.
 """
 
 import functools

@@ -34,7 +34,7 @@ class Call:
 
     Args:
         first_step: where the call begins: the bar line of its first note.
-        steps_per_bar: of its metre.
+        steps_per_bar: of its meter.
     """
 
     def __init__(self, first_step: int, steps_per_bar: int) -> None:

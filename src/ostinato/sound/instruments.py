@@ -106,7 +106,7 @@ _FAMILIES = (
     _FLUTE,  # pipe
     _LEAD,
     _PAD,
-    _BELL,  # synthesiser effects
+    _BELL,  # synthesizer effects
     _PLUCKED,  # ethnic
     _BELL,  # percussive
     _PAD,  # sound effects

@@ -15,7 +15,7 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
 MAX_FRAMES = 30 * 60 * 44_100
-"""Most samples of a channel: half an hour at 44,100 a second, for which the synthesiser takes about 700 MB."""
+"""Most samples of a channel: half an hour at 44,100 a second, for which the synthesizer takes about 700 MB."""
 MAX_NOTE_SECONDS = 100_000
 """Most seconds of all notes together, which is what the time grows with: half an hour of 55 notes at once."""
 

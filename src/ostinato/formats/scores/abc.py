@@ -8,7 +8,7 @@ as far as it is heard, and older books as far as they agree with it.
 |---------------------------------------------|------------------------------------------------------------|
 | text outside of tunes                       | not read; a tune ends at a blank line                      |
 | fields before the first tune                | M, L and Q hold for each tune that has none of its own     |
-| no L:                                       | 1/16 in metres under 3/4, else 1/8                         |
+| no L:                                       | 1/16 in meters under 3/4, else 1/8                         |
 | M:none, or no M:                            | no time signature, and no rest before a pickup             |
 | Q:120                                       | as many unit notes a minute                                |
 | K: or V: with octave=, transpose=, treble-8 | the voice sounds there                                     |
@@ -65,7 +65,7 @@ _CHORD_NOTE = re.compile(r"(\^\^|\^|__|_|=)?([A-Ga-g])([,']*)(\d*/*\d*)")
 _LENGTH = re.compile(r"(\d*)(/*)(\d*)")
 _LONGEST_LENGTH = 12  # characters
 
-_METRE = re.compile(r"[^\d/]*(\d{1,4}(?:\s*\+\s*\d{1,4})*)\s*\)?\s*/\s*(\d{1,4})")
+_METER = re.compile(r"[^\d/]*(\d{1,4}(?:\s*\+\s*\d{1,4})*)\s*\)?\s*/\s*(\d{1,4})")
 _FRACTION = re.compile(r"(\d{1,4})\s*/\s*(\d{1,4})")
 _TEMPO = re.compile(r"\s*(\d{1,5}(?:\.\d{1,5})?)")
 _KEY = re.compile(r"([A-Ga-g])([#bn]?)\s*(?i:(maj|ion|dor|phr|lyd|mix|min|aeo|loc)[a-z]*|(m))?(?![A-Za-z])")
@@ -229,7 +229,7 @@ class _Voice:
         self._voice_shift = self._shift = _shift(said)  # semitones
         self._events: list[_Event] = []
         self._bars: list[int] = []  # before which event
-        self._metres: list[tuple[int, tuple[int, int]]] = []  # before which event, and what, likewise below
+        self._meters: list[tuple[int, tuple[int, int]]] = []  # before which event, and what, likewise below
         self._keys: list[tuple[int, tuple[int, str]]] = []
         self._tempos: list[tuple[int, float]] = []
         self._key_accidentals: dict[str, str] = {}  # by letter
@@ -238,8 +238,8 @@ class _Voice:
         self._pair = Fraction(1)  # what the sign of a dotted pair makes of the next note's length
         self._tuplet = (0, Fraction(1))  # for how many notes, and what it makes of their lengths
         fields = dict(header)  # of several the last
-        self._metre = _metre(fields.get("M", ""))
-        is_short = self._metre is not None and Fraction(*self._metre) < Fraction(3, 4)
+        self._meter = _meter(fields.get("M", ""))
+        is_short = self._meter is not None and Fraction(*self._meter) < Fraction(3, 4)
         self._unit = Fraction(1, 16 if is_short else 8)  # whole notes
         for letter in "MLQK":
             if letter in fields:
@@ -249,9 +249,9 @@ class _Voice:
         """Take a field in."""
         now = len(self._events)
         if letter == "M":
-            self._metre = _metre(value)
-            if self._metre is not None:
-                self._metres.append((now, self._metre))
+            self._meter = _meter(value)
+            if self._meter is not None:
+                self._meters.append((now, self._meter))
         elif letter == "L":
             self._unit = _fraction(value)
         elif letter == "Q":
@@ -283,7 +283,7 @@ class _Voice:
             elif kind == "rest":
                 self._add((), _length(found["rest"]) * self._unit)
             elif kind == "bars":
-                self._add((), int(found["bars"] or 1) * Fraction(*(self._metre or (4, 4))))
+                self._add((), int(found["bars"] or 1) * Fraction(*(self._meter or (4, 4))))
             elif kind == "bar":
                 self._bar_accidentals = {}
                 self._bars.append(len(self._events))
@@ -331,7 +331,7 @@ class _Voice:
         self._last_accidentals = {}
 
     def _set_tuplet(self, notes: int, in_time_of: str | None, for_next: str | None) -> None:
-        parts_of_a_beat = 3 if self._metre is not None and self._metre[0] in (6, 9, 12) else 2
+        parts_of_a_beat = 3 if self._meter is not None and self._meter[0] in (6, 9, 12) else 2
         normal = int(in_time_of or _IN_TIME_OF.get(notes, parts_of_a_beat))
         if not notes or not normal:
             raise FormatError(f"({notes}:{normal} is no tuplet")
@@ -340,8 +340,8 @@ class _Voice:
     def read_into(self, score: Score) -> None:
         """Add the voice to a score."""
         times = list(accumulate((event.length for event in self._events), initial=Fraction(0)))
-        for place, metre in self._metres:
-            score.metres[times[place]] = metre
+        for place, meter in self._meters:
+            score.meters[times[place]] = meter
         for place, key in self._keys:
             score.keys[times[place]] = key
         for place, qpm in self._tempos:
@@ -379,16 +379,16 @@ def _fraction(value: str) -> Fraction:
     return Fraction(int(found[1]), int(found[2]))
 
 
-def _metre(value: str) -> tuple[int, int] | None:
+def _meter(value: str) -> tuple[int, int] | None:
     if value in ("C", "c"):
         return 4, 4
     if value in ("C|", "c|"):
         return 2, 2
     if not value or value.lower() == "none":
         return None
-    found = _METRE.match(value)
+    found = _METER.match(value)
     if found is None or not int(found[2]):
-        raise FormatError(f"M:{value} is no metre")
+        raise FormatError(f"M:{value} is no meter")
     return sum(int(beats) for beats in found[1].split("+")), int(found[2])
 
 
