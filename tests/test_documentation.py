@@ -143,7 +143,7 @@ def test_the_command_reference_is_fresh() -> None:
     assert written == module.reference(), "run scripts/write_reference"
 
 
-PAGES = [PROJECT / "README.md", *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -152,3 +152,26 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", text):
         if "://" not in target:
             assert (page.parent / target).exists(), f"{page} links to {target}"
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_every_path_that_is_named_is_there(page: str) -> None:
+    text = (PROJECT / page).read_text(encoding="utf-8")
+    named = re.findall(r"`([\w.-]+/[\w./-]*|\w+\.(?:md|toml))`", text)
+    assert len(named) > 15
+    missing = {path for path in named if not (PROJECT / path).exists()}
+    assert not missing, f"{page} names what is not there: {', '.join(sorted(missing))}"
+
+
+def test_the_tree_shows_every_folder_of_the_package() -> None:
+    (tree,) = _blocks("text", (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    shown: list[Path] = []
+    above: dict[int, Path] = {}  # the folders on the way, by how far in they stand
+    for line in tree.splitlines():
+        name = line.split()[0]
+        depth = (len(line) - len(line.lstrip())) // 2
+        above[depth] = above[depth - 1] / name if depth else PROJECT / name
+        shown.append(above[depth])
+    assert [path for path in shown if not path.exists()] == []
+    folders = {path.parent for path in (PROJECT / "src" / "ostinato").glob("*/__init__.py")}
+    assert folders - set(shown) == set()

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
-from ostinato.encodings.past import LookbackDistances
+from ostinato.encodings.repeats import LookbackDistances, RepeatEncoding
 from ostinato.errors import FormatError, SettingsError
 
 AttentionScope = Literal["stack", "first_layer"]
@@ -196,7 +196,7 @@ class Config:
             SettingsError: if the text cannot be read, or the encoding looks at no past, or not at steps.
         """
         encoding = self.encoding
-        if not isinstance(encoding, LookbackEncoding | KeyEncoding | BarEncoding):
+        if not isinstance(encoding, RepeatEncoding | BarEncoding):
             raise SettingsError(f"--lookback_distances={text}: the encoding of {self.name} has no lookbacks")
         distances: LookbackDistances
         try:

@@ -144,7 +144,7 @@ def test_the_files_hold_what_the_model_makes(tmp_path: Path, make: Generate) -> 
         ]
 
 
-def test_a_primer_midi_keeps_tempo_and_metre_and_its_track_is_named(
+def test_a_primer_midi_keeps_tempo_and_meter_and_its_track_is_named(
     tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make(f"--primer_midi={primer_midi}", "--num_outputs=1", "--num_steps=48", "--seed=1") == 0
@@ -325,7 +325,7 @@ def test_a_primer_midi_has_a_meter_of_its_own(
     tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make(f"--primer_midi={primer_midi}", "--meter=3/4", "--num_bars=3", "--num_outputs=1") == 0
-    # As long a bar, but another metre.
+    # As long a bar, but another meter.
     capsys.readouterr()
     assert make(f"--primer_midi={primer_midi}", "--meter=6/8", "--num_bars=3") == 2
     assert f"{primer_midi}: the primer is in 3/4, not in --meter=6/8; leave --meter out" in capsys.readouterr().err

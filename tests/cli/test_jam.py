@@ -16,7 +16,7 @@ import golden_files
 import memory_ports
 from ostinato.cli import jam
 from ostinato.cli.main import main
-from ostinato.live.messages import note_off, note_on, program_change
+from ostinato.live.voices import note_off, note_on, program_change
 from simulated_session import panic_of, sounding
 
 BUNDLE = golden_files.SMALL.parent / "gold_attention.mag"

@@ -39,7 +39,7 @@ def test_what_sounds_on_from_before_is_no_event_of_a_bar() -> None:
     assert repeated_bars(bars([-2, -2, -2, 60], [-2, 62, -1, -2], [-2, 62, -1, -2]), 1) == Share(1, 2)
 
 
-def test_bars_are_those_of_the_melodys_own_metre() -> None:
+def test_bars_are_those_of_the_melodys_own_meter() -> None:
     events = [60, -2, 62, 60, -2, 62]
     assert repeated_bars(Melody(events, steps_per_bar=3), 1) == Share(1, 1)
     assert repeated_bars(Melody(events, steps_per_bar=2), 1) == Share(0, 2)
@@ -65,7 +65,7 @@ def test_repeated_notes(events: list[int], share: Share) -> None:
         ([60, 62, 64, 65, 67, 69, 71], Share(7, 7)),  # C major
         ([57, 59, 60, 62, 64, 65, 67], Share(7, 7)),  # A minor
         ([62, 64, 66, 67, 69, 71, 73, 60], Share(7, 8)),  # D major and a C
-        ([60, 61, 62, 63, 64], Share(3, 5)),  # no five neighbours have more than three notes of a major scale
+        ([60, 61, 62, 63, 64], Share(3, 5)),  # no five neighbors have more than three notes of a major scale
         ([61, 61, 61], Share(3, 3)),
     ],
 )

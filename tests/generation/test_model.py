@@ -341,7 +341,7 @@ def test_options_that_change_nothing_change_nothing(model: Model) -> None:
     assert model.generate(40, [60, 64], num_outputs=3, seed=5, top_k=1000) == plain
 
 
-def test_the_metre_is_the_primers_or_the_asked_one(random_bundle: MakeBundle) -> None:
+def test_the_meter_is_the_primers_or_the_asked_one(random_bundle: MakeBundle) -> None:
     config = Config("by bars", LookbackEncoding(lookback_distances="bars"), Hparams(rnn_layer_sizes=(16,)))
     model = Model(random_bundle(config))
     asked = model.generate(60, [60, -2], seed=1, steps_per_bar=12)

@@ -34,7 +34,7 @@ def generators(count: int) -> list[np.random.Generator]:
     return np.random.default_rng(3).spawn(count)
 
 
-def test_without_a_primer_each_begins_with_a_note_of_the_tonic_chord_in_the_metre(network: Network) -> None:
+def test_without_a_primer_each_begins_with_a_note_of_the_tonic_chord_in_the_meter(network: Network) -> None:
     begun = begin(network, ENCODING, GenerationOptions(steps_per_bar=12, num_outputs=50, seed=3))
     chord = [55, 60, 64, 67, 72, 76]
     assert [list(opening) for opening in begun.openings] == [[chord[one.integers(6)]] for one in generators(50)]

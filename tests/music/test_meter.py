@@ -1,4 +1,4 @@
-"""Metres by name."""
+"""Meters by name."""
 
 import pytest
 from hypothesis import given

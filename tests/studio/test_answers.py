@@ -28,7 +28,7 @@ def _generate(models: Models, name: str, **members: Any) -> dict[str, Any]:
     return answers.generate(models.model(name), name, GenerateRequest.from_json({"num_steps": 24, **members}))
 
 
-def test_melodies_begin_with_the_primer_in_its_metre(models: Models) -> None:
+def test_melodies_begin_with_the_primer_in_its_meter(models: Models) -> None:
     made = _generate(models, "plain", primer=PRIMER, variations=3, seed=5)
     assert (made["model"], made["seed"], made["steps_per_bar"]) == ("plain", 5, 12)
     assert [len(each["events"]) for each in made["variations"]] == [24] * 3

@@ -46,7 +46,7 @@ def test_everything_may_be_said() -> None:
         }
     )
     assert request.primer == Melody([60, -2, -1], steps_per_bar=12)
-    assert request.steps_per_bar == 12  # a primer has its own metre
+    assert request.steps_per_bar == 12  # a primer has its own meter
     assert request.temperature == 2.0
     assert request.seed == 2**53 - 1
 

@@ -196,7 +196,7 @@ def _options(args: argparse.Namespace, primer: "_Primer") -> "GenerationOptions"
 
 @dataclass(frozen=True, slots=True)
 class _Primer:
-    """How each melody begins, and its tempo and metre."""
+    """How each melody begins, and its tempo and meter."""
 
     source: str = "--primer_melody"
     events: "Melody | list[int] | None" = None

@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     }
     if origin is not None and isinstance(earlier := origin.bundle.provenance.get("card"), dict):
         # Whoever is thanked for what a model learned from is thanked for what is made of it.
-        card |= {name: earlier[name] for name in ("licence", "credits") if name in earlier}
+        card |= {name: earlier[name] for name in ("license", "credits") if name in earlier}
     saved = save_bundle(
         Bundle(best.config, best.arrays, {**best.provenance, "data": data, "card": card}),
         output,
@@ -336,7 +336,7 @@ def _tell_figures(before: dict[str, Any] | None, after: dict[str, Any], report: 
 
 
 def _play(bundle: Bundle, steps_per_bar: int, output: Path, args: argparse.Namespace) -> None:
-    """Make melodies in the metre of most tunes, as MIDI files and as a page."""
+    """Make melodies in the meter of most tunes, as MIDI files and as a page."""
     from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.model import Model
     from ostinato.pages.melodies import melodies_page

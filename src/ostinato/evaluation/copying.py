@@ -69,7 +69,7 @@ def _longest_matches(text: NDArray[np.int64], num_known: int) -> NDArray[np.int6
     """For each place from `num_known` on, the length of the longest piece from there that begins before `num_known`.
 
     All suffixes of the text are sorted by prefix doubling (Manber and Myers,
-    1993). The longest match of a suffix is with its nearest known neighbour
+    1993). The longest match of a suffix is with its nearest known neighbor
     above or below, and its length is read off the ranks: all exact, no hashing.
 
     Args:
@@ -87,9 +87,9 @@ def _longest_matches(text: NDArray[np.int64], num_known: int) -> NDArray[np.int6
     asked = np.arange(num_known, size)
     asked_rows = ranks[-1][asked]
     matches = np.zeros(len(asked), np.int64)
-    for neighbour in (above[asked_rows], below[asked_rows]):
-        exists = (neighbour >= 0) & (neighbour < size)
-        common = _common_prefixes(ranks, asked[exists], order[neighbour[exists]])
+    for neighbor in (above[asked_rows], below[asked_rows]):
+        exists = (neighbor >= 0) & (neighbor < size)
+        common = _common_prefixes(ranks, asked[exists], order[neighbor[exists]])
         matches[exists] = np.maximum(matches[exists], common)
     return matches
 

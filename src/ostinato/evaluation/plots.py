@@ -1,7 +1,7 @@
 """Small plots for reports, as SVG that stands in a page: bars, columns and lines.
 
-Text and axes take the page's colour, so that they show on light and on dark
-paper; series take colours that can be told apart on both, and without red and
+Text and axes take the page's color, so that they show on light and on dark
+paper; series take colors that can be told apart on both, and without red and
 green. Each figure names itself to screen readers, and each mark tells its value
 when pointed at.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH = 640
-_COLOURS = ("#3b82c4", "#e08a1e", "#8a63c9", "#2a9d8f", "#c9507f", "#8c8c4a", "#6b7a8f", "#b5651d")
+_COLORS = ("#3b82c4", "#e08a1e", "#8a63c9", "#2a9d8f", "#c9507f", "#8c8c4a", "#6b7a8f", "#b5651d")
 _FONT = 12
 _CHARACTER = 6.7  # width of one, on average
 _ROW = 24  # height of a bar with its space
@@ -78,7 +78,7 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> str:
         marks.append(
             f"<g><title>{html.escape(tip)}</title>"
             + _text(left - 8, middle + 4, _shortened(bar.label), "end")
-            + f'<rect x="{left:.1f}" y="{middle - 8:.1f}" width="{length:.1f}" height="16" fill="{_COLOURS[0]}"/>'
+            + f'<rect x="{left:.1f}" y="{middle - 8:.1f}" width="{length:.1f}" height="16" fill="{_COLORS[0]}"/>'
             + whisker
             + _text(left + end + 6, middle + 4, f"{bar.value:,.{digits}f}")
             + "</g>"
@@ -102,14 +102,14 @@ def line_chart(title: str, lines: Sequence[Line], *, x_label: str, y_label: str,
     axes = _Axes(min(xs), max(xs), 0 if from_zero else min(ys), max(ys))
     marks = [axes.grid(), axes.x_numbers(ticks(axes.x_low, axes.x_high)), axes.names(x_label, y_label)]
     for index, line in enumerate(kept):
-        colour = _COLOURS[index % len(_COLOURS)]
+        color = _COLORS[index % len(_COLORS)]
         places = [(axes.x(x), axes.y(y)) for x, y in line.points]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-        dash = "" if index < len(_COLOURS) else ' stroke-dasharray="5 3"'
-        marks.append(f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"{dash}/>' if path else "")
+        dash = "" if index < len(_COLORS) else ' stroke-dasharray="5 3"'
+        marks.append(f'<path d="M{path}" stroke="{color}" stroke-width="2" fill="none"{dash}/>' if path else "")
         for (x, y), (px, py) in zip(line.points, places, strict=True):
             tip = html.escape(f"{line.label}, {number(x)}: {number(y)}")
-            marks.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"><title>{tip}</title></circle>')
+            marks.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{color}"><title>{tip}</title></circle>')
     return _figure(title, axes.height, "".join(marks), _legend([line.label for line in kept]))
 
 
@@ -139,7 +139,7 @@ def column_chart(
             tip = html.escape(f"{label}, {category}: {number(value)}")
             marks.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{axes.x(width) - axes.x(0):.1f}" '
-                f'height="{axes.floor - y:.1f}" fill="{_COLOURS[index % len(_COLOURS)]}"><title>{tip}</title></rect>'
+                f'height="{axes.floor - y:.1f}" fill="{_COLORS[index % len(_COLORS)]}"><title>{tip}</title></rect>'
             )
     return _figure(title, axes.height, "".join(marks), _legend([label for label, _ in series]))
 
@@ -208,11 +208,11 @@ def _shortened(label: str) -> str:
 
 
 def _legend(labels: Sequence[str]) -> str:
-    """Which colour is which, in text beside a square; nothing for one series."""
+    """Which color is which, in text beside a square; nothing for one series."""
     if len(labels) < 2:
         return ""
     entries = [
-        f'<span style="white-space:nowrap"><span style="color:{_COLOURS[index % len(_COLOURS)]}">■</span> '
+        f'<span style="white-space:nowrap"><span style="color:{_COLORS[index % len(_COLORS)]}">■</span> '
         f"{html.escape(label)}</span>"
         for index, label in enumerate(labels)
     ]

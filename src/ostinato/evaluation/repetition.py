@@ -47,7 +47,7 @@ def repeated_bars(melody: Melody, bars_ago: int) -> Share:
     on into a bar from before is no event of it.
 
     Args:
-        melody: in its own metre.
+        melody: in its own meter.
         bars_ago: 1 for the bar just before.
     """
     size = melody.steps_per_bar

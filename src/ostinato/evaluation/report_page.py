@@ -9,7 +9,7 @@ from ostinato.evaluation.plots import Bar, Line, bar_chart, column_chart, line_c
 from ostinato.evaluation.report import NUM_BARS, Report, summary, table_rows
 from ostinato.pages.layout import page
 
-_MOST_LINES = 8  # as many colours as can be told apart
+_MOST_LINES = 8  # as many colors as can be told apart
 _BIN = 0.25  # bits
 _MOST_BINS = 24
 

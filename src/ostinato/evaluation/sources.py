@@ -58,7 +58,7 @@ class Sources:
             (found.too_short, f"melodies shorter than {settings.min_bars} bars"),
             (found.too_few_pitches, f"melodies of fewer than {settings.min_unique_pitches} different pitch classes"),
             (found.drum_tracks, "tracks of drums"),
-            (found.pieces_without_grid, "stretches in a metre whose bar is no whole number of 16th notes"),
+            (found.pieces_without_grid, "stretches in a meter whose bar is no whole number of 16th notes"),
             (found.truncated, f"melodies cut to {settings.max_steps} steps"),
         ]
         return [f"{count:,} {reason}" for count, reason in reasons if count]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings import Encoding
-from ostinato.encodings.past import lookbacks_of
+from ostinato.encodings.repeats import lookbacks_of
 from ostinato.generation.network import Floats
 from ostinato.generation.sampling import event_probabilities, log_probabilities_of
 from ostinato.generation.transposition import heard_table

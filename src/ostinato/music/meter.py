@@ -1,4 +1,4 @@
-"""Metres as musicians write them: "6/8", which is a bar of twelve 16ths."""
+"""Meters as musicians write them: "6/8", which is a bar of twelve 16ths."""
 
 import re
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ class Meter:
 
 
 def parse_meter(text: str) -> Meter:
-    """Read a metre such as "4/4", "3/4" or "6/8".
+    """Read a meter such as "4/4", "3/4" or "6/8".
 
     Raises:
         SettingsError: if it is none, or its bar is no whole number of 16th notes.

@@ -118,7 +118,7 @@ def piano_roll_svg(
 
     Returns:
         A whole <svg> element that needs nothing from outside. Its parts have classes (`keys`, `beats`, `bars`,
-        `notes`), by which a page can give them its own colours.
+        `notes`), by which a page can give them its own colors.
     """
     spans = note_spans(melody)
     width = min(max(len(melody) * _STEP_WIDTH, 240), 1200) if width is None else width
@@ -214,8 +214,8 @@ def _roll(melody: Melody, spans: Sequence[tuple[int, int, int]], rows: range, wi
         f'<path class="keys" d="{black_keys}" fill="{_KEYS}"/>',
         *(
             f'<path class="{name}" d="{"".join(f"M{_short(step * step_width)} 0v{height}" for step in steps)}" '
-            f'stroke="{colour}" vector-effect="non-scaling-stroke"/>'
-            for name, steps, colour in (("beats", beats, _BEATS), ("bars", bars, _BARS))
+            f'stroke="{color}" vector-effect="non-scaling-stroke"/>'
+            for name, steps, color in (("beats", beats, _BEATS), ("bars", bars, _BARS))
             if steps
         ),
     ]

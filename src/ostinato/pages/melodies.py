@@ -102,7 +102,7 @@ def _figure(number: int, melody: Melody, caption: str, qpm: float, longest: int)
 
 
 def _facts(melody: Melody) -> str:
-    """Length, metre, number of notes and range: "8 bars of 4/4 · 45 notes · G3-C5"."""
+    """Length, meter, number of notes and range: "8 bars of 4/4 · 45 notes · G3-C5"."""
     bars, rest = divmod(len(melody), melody.steps_per_bar)
     beats, unit = time_signature_of(melody.steps_per_bar)
     lengths = [_counted(bars, "bar")] if bars or not rest else []

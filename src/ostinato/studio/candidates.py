@@ -41,7 +41,7 @@ class Candidate:
 def candidates(data: bytes, name: str) -> list[Candidate]:
     """The longest melody of each track of a MIDI file, in order of the tracks.
 
-    A change of tempo or metre ends a melody, drums hold none, and of a chord the
+    A change of tempo or meter ends a melody, drums hold none, and of a chord the
     top note is kept.
 
     Args:
@@ -63,7 +63,7 @@ def candidates(data: bytes, name: str) -> list[Candidate]:
         if playable and (known is None or len(found.melody) > len(known.melody)):
             longest[found.instrument] = found
     if not longest:
-        raise DataError(f"{name}: there is no melody in it, only drums, odd metres or nothing; choose another file")
+        raise DataError(f"{name}: there is no melody in it, only drums, odd meters or nothing; choose another file")
     if len(longest) > MAX_TRACKS:
         raise DataError(f"{name}: it has {len(longest)} tracks, and at most {MAX_TRACKS} can be shown")
     names = {info.instrument: info.name for info in sequence.instrument_infos}

@@ -154,7 +154,7 @@ def _responses() -> Json:
 
 
 def _schemas() -> Json:
-    metre = _integer(1, MAX_STEPS_PER_BAR, "Length of a bar in 16th notes: 16 is 4/4, 12 is 3/4 or 6/8.", STEPS_PER_BAR)
+    meter = _integer(1, MAX_STEPS_PER_BAR, "Length of a bar in 16th notes: 16 is 4/4, 12 is 3/4 or 6/8.", STEPS_PER_BAR)
     qpm = _number(MIN_QPM, MAX_QPM, "Quarter notes a minute.", DEFAULT_QPM)
     events = {"$ref": "#/components/schemas/Events"}
     probability = {"type": "number", "minimum": 0, "maximum": 1}
@@ -167,7 +167,7 @@ def _schemas() -> Json:
             "maxItems": MAX_STEPS,
             "description": "A melody, an event for each step.",
         },
-        "Melody": _object({"events": events, "steps_per_bar": metre}, required=["events"]),
+        "Melody": _object({"events": events, "steps_per_bar": meter}, required=["events"]),
         "Error": _object({"error": {"type": "string", "minLength": 1, "description": "What is wrong, in a sentence."}}),
         "Models": _object(
             {
@@ -209,7 +209,7 @@ def _schemas() -> Json:
                     "anyOf": [{"$ref": "#/components/schemas/Melody"}, {"type": "null"}],
                     "description": "What each melody begins with; null begins with a random note.",
                 },
-                "steps_per_bar": metre | {"description": "The metre where there is no primer, which has its own."},
+                "steps_per_bar": meter | {"description": "The meter where there is no primer, which has its own."},
                 "variations": _integer(1, MAX_VARIATIONS, "How many melodies.", DEFAULT_VARIATIONS),
                 "temperature": _number(
                     MIN_TEMPERATURE, MAX_TEMPERATURE, "Below 1 for likelier melodies, above 1 for wilder ones.", 1
@@ -238,7 +238,7 @@ def _schemas() -> Json:
             {
                 "model": {"type": "string"},
                 "seed": _integer(0, MAX_SEED, "Gives the same melodies again."),
-                "steps_per_bar": metre,
+                "steps_per_bar": meter,
                 "milliseconds": {"type": "number", "minimum": 0, "description": "What making them took."},
                 "variations": {
                     "type": "array",
@@ -308,7 +308,7 @@ def _schemas() -> Json:
                 "name": {"type": "string", "description": "Its name; empty where it has none."},
                 "events": events
                 | {"description": f"Its longest melody, or its first whole bars: {MAX_PRIMER_STEPS} steps at most."},
-                "steps_per_bar": metre,
+                "steps_per_bar": meter,
                 "qpm": {"type": "number", "exclusiveMinimum": 0, "description": "Its tempo, quarter notes a minute."},
                 "num_notes": _integer(1, None, "Notes in the events."),
                 "length": _integer(1, None, "Steps before it was cut."),
@@ -332,7 +332,7 @@ def _schemas() -> Json:
             },
             required=["melodies"],
         ),
-        "WavRequest": _object({"events": events, "steps_per_bar": metre, "qpm": qpm}, required=["events"])
+        "WavRequest": _object({"events": events, "steps_per_bar": meter, "qpm": qpm}, required=["events"])
         | {"description": f"At most {MAX_SOUND_SECONDS:g} seconds."},
     }
 

@@ -36,7 +36,7 @@ class GenerateRequest:
         num_steps: length of each, the primer included; what is new is 1 step to 32 bars long.
         model: which one; None is the default.
         primer: what each begins with; None begins with a random note.
-        steps_per_bar: the metre; the primer's where there is one.
+        steps_per_bar: the meter; the primer's where there is one.
         variations: how many.
         temperature: of the choice.
         top_k: choose among so many likeliest events; 0 is all.
@@ -72,12 +72,12 @@ class GenerateRequest:
         members = _Members(value)
         num_steps = members.integer("num_steps", 1, MAX_STEPS)
         primer = members.nullable("primer", _melody)
-        metre = members.integer("steps_per_bar", 1, MAX_STEPS_PER_BAR, STEPS_PER_BAR)
+        meter = members.integer("steps_per_bar", 1, MAX_STEPS_PER_BAR, STEPS_PER_BAR)
         request = GenerateRequest(
             num_steps=num_steps,
             model=members.nullable("model", _text),
             primer=primer,
-            steps_per_bar=metre if primer is None else primer.steps_per_bar,
+            steps_per_bar=meter if primer is None else primer.steps_per_bar,
             variations=members.integer("variations", 1, MAX_VARIATIONS, DEFAULT_VARIATIONS),
             temperature=members.number("temperature", MIN_TEMPERATURE, MAX_TEMPERATURE, 1.0),
             top_k=members.integer("top_k", 0, MAX_TOP_K, 0),

@@ -39,7 +39,7 @@ class Tunes:
         num_sequences: how many NoteSequences there are.
         pieces: identities of those with a melody, in order.
         num_melodies: in all of them.
-        steps_per_bar: the metre of most of the melodies.
+        steps_per_bar: the meter of most of the melodies.
         left_out: what was left out and why, in words.
     """
 
@@ -52,7 +52,7 @@ class Tunes:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What one NoteSequence gives: of each melody the fingerprint and the metre."""
+    """What one NoteSequence gives: of each melody the fingerprint and the meter."""
 
     identity: str
     melodies: tuple[tuple[bytes, int], ...]
@@ -74,7 +74,7 @@ def read_tunes(
     """
     statistics, seen = DatasetStatistics(), SeenMelodies()
     pieces: dict[str, None] = {}  # in order, each once
-    metres: Counter[int] = Counter()
+    meters: Counter[int] = Counter()
     for found in map_jobs(functools.partial(_find, extraction=extraction), note_sequences, processes=processes):
         statistics.note_sequences += 1
         if isinstance(found, Failure):
@@ -82,19 +82,19 @@ def read_tunes(
             continue
         statistics.extraction.add(found.extraction)
         new = [steps_per_bar for mark, steps_per_bar in found.melodies if seen.admits((mark,))]
-        metres.update(new)
+        meters.update(new)
         pieces.update({found.identity: None} if new else {})
-    duplicates = statistics.extraction.melodies - metres.total()
+    duplicates = statistics.extraction.melodies - meters.total()
     left_out = statistics.left_out(extraction)
     left_out += [f"{duplicates} melodies that equal an earlier one up to transposition"] if duplicates else []
     if len(pieces) < 2:
         raise DataError(
-            f"there are {metres.total()} melodies in {len(pieces)} of {statistics.note_sequences} pieces, and it takes "
+            f"there are {meters.total()} melodies in {len(pieces)} of {statistics.note_sequences} pieces, and it takes "
             "two pieces with a melody: one to learn from, and one to measure on"
             + (f"; left out: {'; '.join(left_out)}" if left_out else "")
         )
-    steps_per_bar = metres.most_common(1)[0][0]
-    return Tunes(statistics.note_sequences, tuple(pieces), metres.total(), steps_per_bar, tuple(left_out))
+    steps_per_bar = meters.most_common(1)[0][0]
+    return Tunes(statistics.note_sequences, tuple(pieces), meters.total(), steps_per_bar, tuple(left_out))
 
 
 def _find(note_sequence_bytes: bytes, extraction: ExtractionSettings) -> _Found:

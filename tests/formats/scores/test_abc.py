@@ -49,9 +49,9 @@ def sequences(text: str | bytes, identity: Identity = NO_NAME) -> list[NoteSeque
     return found
 
 
-def heard(music: str, key: str = "C", metre: str = "none") -> Heard:
+def heard(music: str, key: str = "C", meter: str = "none") -> Heard:
     """What is heard of a line of music in eighths, at 120 quarters a minute, in order."""
-    sequence = sequences(f"X:1\nM:{metre}\nL:1/8\nQ:1/4=120\nK:{key}\n{music}\n")[0]
+    sequence = sequences(f"X:1\nM:{meter}\nL:1/8\nQ:1/4=120\nK:{key}\n{music}\n")[0]
     return [(note.pitch, note.start_time * 4, (note.end_time - note.start_time) * 4) for note in sequence.notes]
 
 
@@ -71,7 +71,7 @@ def test_a_book() -> None:
     assert first.ticks_per_quarter == 220
     # Three eighths 80 times a minute are 120 quarters a minute; the pickup of an eighth comes after five of rest.
     assert [(tempo.time, tempo.qpm) for tempo in first.tempos] == [(0, 120)]
-    assert [(metre.time, metre.numerator, metre.denominator) for metre in first.time_signatures] == [(0, 6, 8)]
+    assert [(meter.time, meter.numerator, meter.denominator) for meter in first.time_signatures] == [(0, 6, 8)]
     assert [(key.key, key.mode) for key in first.key_signatures] == [
         (NoteSequence.KeySignature.E, NoteSequence.KeySignature.DORIAN)
     ]
@@ -167,8 +167,8 @@ def test_music(music: str, expected: Heard) -> None:
 
 
 def test_tuplets_of_five_follow_the_beat() -> None:
-    assert heard("(5CDEFG A", metre="4/4")[-1][1] == pytest.approx(2)
-    assert heard("(5CDEFG A", metre="6/8")[-1][1] == pytest.approx(3)
+    assert heard("(5CDEFG A", meter="4/4")[-1][1] == pytest.approx(2)
+    assert heard("(5CDEFG A", meter="6/8")[-1][1] == pytest.approx(3)
 
 
 @pytest.mark.parametrize(
@@ -212,9 +212,9 @@ def test_accidentals_and_keys(music: str, key: str, expected: list[int]) -> None
     assert pitches(music, key) == expected
 
 
-def test_the_unit_note_comes_from_the_metre() -> None:
-    for metre, eighths in (("2/4", 0.5), ("3/4", 1), ("C", 1), ("6/8", 1), ("none", 1)):
-        (tune,) = sequences(f"X:1\nM:{metre}\nK:C\nA\n")
+def test_the_unit_note_comes_from_the_meter() -> None:
+    for meter, eighths in (("2/4", 0.5), ("3/4", 1), ("C", 1), ("6/8", 1), ("none", 1)):
+        (tune,) = sequences(f"X:1\nM:{meter}\nK:C\nA\n")
         assert tune.total_time * 4 == eighths
 
 
@@ -244,9 +244,9 @@ def test_tempos(field: str, qpm: float) -> None:
     assert [tempo.qpm for tempo in tune.tempos] == [qpm]
 
 
-def test_metres_change_within_a_tune() -> None:
+def test_meters_change_within_a_tune() -> None:
     (tune,) = sequences("X:1\nM:C|\nL:1/4\nK:C\nABcd|\nM:3/4\nABc|[M:2+3/8] A/B/A/B/A/|")
-    assert [(metre.time, metre.numerator, metre.denominator) for metre in tune.time_signatures] == [
+    assert [(meter.time, meter.numerator, meter.denominator) for meter in tune.time_signatures] == [
         (0, 2, 2),
         (2, 3, 4),
         (3.5, 5, 8),

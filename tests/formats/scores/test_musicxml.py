@@ -30,11 +30,11 @@ def note(pitch: str, duration: int, more: str = "", voice: int = 1, before: str 
     )
 
 
-def attributes(metre: str = "", key: str = "", more: str = "", divisions: int = 2) -> str:
-    if metre:
-        beats, beat = metre.split("/")
-        metre = f"<time><beats>{beats}</beats><beat-type>{beat}</beat-type></time>"
-    return f"<attributes><divisions>{divisions}</divisions>{key}{metre}{more}</attributes>"
+def attributes(meter: str = "", key: str = "", more: str = "", divisions: int = 2) -> str:
+    if meter:
+        beats, beat = meter.split("/")
+        meter = f"<time><beats>{beats}</beats><beat-type>{beat}</beat-type></time>"
+    return f"<attributes><divisions>{divisions}</divisions>{key}{meter}{more}</attributes>"
 
 
 def score(*parts: list[str], head: str = "", names: tuple[str, ...] = ("Flute", "Drums")) -> str:
@@ -203,11 +203,11 @@ def test_tempos_and_chord_symbols() -> None:
     assert [tempo.qpm for tempo in sequence(score([attributes("4/4") + word + note("C4", 8)])).tempos] == [120]
 
 
-def test_metre_changes_and_repeats() -> None:
+def test_meter_changes_and_repeats() -> None:
     repeat = '<barline location="right"><repeat direction="backward"/></barline>'
     bars = [attributes("4/4") + note("C4", 8) + repeat, attributes("3/8") + note("D4", 3)]
     found = sequence(score(bars))
-    assert [(metre.time, metre.numerator, metre.denominator) for metre in found.time_signatures] == [
+    assert [(meter.time, meter.numerator, meter.denominator) for meter in found.time_signatures] == [
         (0, 4, 4),
         (2, 3, 8),
     ]
@@ -371,10 +371,10 @@ def test_each_drum_has_its_pitch() -> None:
     assert [note.pitch for note in sequence(score([attributes("1/4") + hit])).notes] == [71]
 
 
-def test_metres_that_are_added_up() -> None:
+def test_meters_that_are_added_up() -> None:
     times = "<beats>3+2</beats><beat-type>8</beat-type><beats>1</beats><beat-type>4</beat-type>"
-    (metre,) = sequence(score([f"<attributes><time>{times}</time></attributes>" + note("C4", 1)])).time_signatures
-    assert (metre.numerator, metre.denominator) == (7, 8)
+    (meter,) = sequence(score([f"<attributes><time>{times}</time></attributes>" + note("C4", 1)])).time_signatures
+    assert (meter.numerator, meter.denominator) == (7, 8)
 
 
 def test_a_mark_without_a_number_leaves_the_tempo_to_the_sound() -> None:

@@ -405,7 +405,7 @@ class _Voice:
         """Add the voice to a score, each layer as a part."""
         times = self._layers[0].times()
         for place, meter in self._meters:
-            score.metres[times[place]] = meter
+            score.meters[times[place]] = meter
         for place, key in self._keys:
             score.keys[times[place]] = key
         for place, qpm in self._tempos:

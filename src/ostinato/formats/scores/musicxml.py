@@ -245,7 +245,7 @@ class _Bar:
         length: up to where there are notes and rests, but for whole-bar rests.
         rest: up to where there are whole-bar rests.
         notes: in the order of the score.
-        metres: by time; likewise the others.
+        meters: by time; likewise the others.
     """
 
     is_short: bool
@@ -253,7 +253,7 @@ class _Bar:
     length: int = 0
     rest: int = 0
     notes: list[_Note] = field(default_factory=list)
-    metres: list[tuple[int, tuple[int, int]]] = field(default_factory=list)
+    meters: list[tuple[int, tuple[int, int]]] = field(default_factory=list)
     keys: list[tuple[int, tuple[int, str]]] = field(default_factory=list)
     tempos: list[tuple[int, float]] = field(default_factory=list)
 
@@ -283,8 +283,8 @@ def _score(root: ET.Element) -> Score:
     score = Score(first_bar=quarters(lengths[0]) if len(lengths) > 1 else None)
     for reader in readers:
         for number, bar in reader.bars.items():  # where parts disagree the first one is right
-            for time, metre in bar.metres:
-                score.metres.setdefault(quarters(starts[number] + time), metre)
+            for time, meter in bar.meters:
+                score.meters.setdefault(quarters(starts[number] + time), meter)
             for time, key in bar.keys:
                 score.keys.setdefault(quarters(starts[number] + time), key)
             for time, qpm in bar.tempos:
@@ -462,10 +462,10 @@ class _PartReader:
                 sounding = _transposed(int(sharps), round(self._transposition(key.get("number", "1"))))
                 bar.keys.append((self._now, (sounding, _said(key, "mode").lower())))
         for time in attributes.iterfind("time"):
-            metre = _metre(time)
-            if metre is not None:
-                self._whole = 4 * self._ticks * metre[0] // metre[1]
-                bar.metres.append((self._now, metre))
+            meter = _meter(time)
+            if meter is not None:
+                self._whole = 4 * self._ticks * meter[0] // meter[1]
+                bar.meters.append((self._now, meter))
 
     def _read_tempo(self, element: ET.Element, bar: _Bar) -> None:
         """Take the tempo out of a direction or a sound, if there is one."""
@@ -485,7 +485,7 @@ def _instrument(element: ET.Element) -> _Instrument:
     return _Instrument(program - 1, is_drum, None if drum is None else drum - 1)
 
 
-def _metre(time: ET.Element) -> tuple[int, int] | None:
+def _meter(time: ET.Element) -> tuple[int, int] | None:
     """The meter of a <time>, where several are added up; None if it has none that we understand."""
     beats = [_text_of(found) for found in time.iterfind("beats")]
     units = [_whole(_text_of(found), _BEAT_UNITS) or 0 for found in time.iterfind("beat-type")]

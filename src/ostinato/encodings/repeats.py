@@ -1,32 +1,36 @@
-"""The past of a melody, as lookback and key encoding see it: what stood some steps ago, and what repeats.
+"""Repeats: what stood some bars ago and comes again, as lookback and key encoding tell it.
 
 Shapes: n events, B melodies side by side, L lookback distances, K counter bits.
 
-Lookback distances are set in steps, the same in every metre, as Magenta's are:
-`(16, 32)`. Or they are set in bars of the melody's own metre: `"bars"`, which is
+Lookback distances are set in steps, the same in every meter, as Magenta's are:
+`(16, 32)`. Or they are set in bars of the melody's own meter: `"bars"`, which is
 one and two, or a list such as `"1,2,4,8 bars"`. In 4/4 `"bars"` and `(16, 32)`
 give the same numbers.
 
 The counter tells the place of the next event, p + 1. With distances in steps it
 is p + 1 itself. With distances in bars its four lowest bits are the place in the
 bar (more where a bar is longer than 16 steps) and those above are the bar's
-number, so that in every metre the same bits say the same.
+number, so that in every meter the same bits say the same.
 """
 
 import functools
 import itertools
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.encodings.encoding import check_pitch_range, checked_events
+from ostinato.encodings.one_hot import num_event_classes
 from ostinato.errors import SettingsError
-from ostinato.music.melody import NO_EVENT
+from ostinato.music.melody import NO_EVENT, Melody
+from ostinato.music.transpose import squash
 
 _MAX_COUNTER_BITS = 62  # an int64 counts the steps
 _MAX_DISTANCE = 2**16  # steps; a melody at work keeps as many
-_MAX_BARS = 64
+_MAX_BARS = 64  # more than most tunes have
 _PLACE_BITS = 4  # of the counter, for the place in a bar of up to 16 steps
 
 LookbackDistances = tuple[int, ...] | str
@@ -201,3 +205,89 @@ class Past:
     @property
     def _distances(self) -> tuple[int, ...]:
         return self.lookbacks.distances
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatEncoding(ABC):
+    """An encoding that calls a repeat a repeat: what lookback and key encoding have in common.
+
+    Its first classes are events, in an order of the subclass's own, and its last L
+    are the repeats at the L distances. The attributes are told by the subclasses.
+    """
+
+    min_pitch: int = 48
+    max_pitch: int = 84
+    transpose_to_key: int | None = 0
+    lookback_distances: LookbackDistances = (16, 32)
+    counter_bits: int = 5
+
+    def __post_init__(self) -> None:
+        check_pitch_range(self.min_pitch, self.max_pitch, self.transpose_to_key)
+        check_lookbacks(self.lookback_distances, self.counter_bits)
+
+    @property
+    @abstractmethod
+    def input_size(self) -> int:
+        """D, values a step."""
+
+    @property
+    def num_classes(self) -> int:
+        """C, number of labels."""
+        return self._num_event_classes + num_lookbacks(self.lookback_distances)
+
+    def squash(self, melody: Melody) -> tuple[Melody, int]:
+        """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
+        return squash(melody, self.min_pitch, self.max_pitch, self.transpose_to_key)
+
+    def inputs(self, melody: Melody) -> NDArray[np.float32]:
+        """[n, D]: row p is fed after event p."""
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        return self._inputs(events, lookbacks, lookbacks.repeats(events))
+
+    def labels(self, melody: Melody) -> NDArray[np.int64]:
+        """[n]: the class of each event given those before it."""
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        return self._labels(events, lookbacks, lookbacks.repeats(events))
+
+    def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
+
+        Raises:
+            DataError: if a pitch lies outside the encoding's range.
+        """
+        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        repeats = lookbacks.repeats(events)
+        return self._inputs(events[:-1], lookbacks, repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
+
+    def class_events(self, melody: Melody) -> NDArray[np.int64]:
+        """The event that each class stands for at each position, given those before it: [n, C]."""
+        ahead = self._lookbacks(melody.steps_per_bar).ahead_along(self._events(melody))
+        return with_repeats(self._events_of_classes(), ahead)
+
+    @property
+    def _num_event_classes(self) -> int:
+        return num_event_classes(self.min_pitch, self.max_pitch)
+
+    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:
+        """What lookback means in this meter."""
+        return lookbacks_of(self.lookback_distances, steps_per_bar)
+
+    def _events(self, melody: Melody) -> NDArray[np.int64]:
+        return checked_events(melody, self.min_pitch, self.max_pitch)
+
+    def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]) -> NDArray[np.int64]:
+        return lookbacks.labels(events, repeats, self._event_classes(events), self._num_event_classes)
+
+    @abstractmethod
+    def _inputs(
+        self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """[n, D], of events [n] of which `repeats` [n, L] tells what each repeats."""
+
+    @abstractmethod
+    def _event_classes(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
+        """[n]: the class of each event taken by itself."""
+
+    @abstractmethod
+    def _events_of_classes(self) -> NDArray[np.int64]:
+        """The event of each class that is no repeat, the other way round from `_event_classes`."""

@@ -44,6 +44,7 @@ from ostinato.errors import FormatError, SettingsError
 FORMAT_VERSION = 1
 TRAINING_PREFIX = "training."
 
+_FORMER_CARD_NAMES = {"licence": "license"}  # what the first model cards wrote, and what it is read as
 _LARGEST_HALF = 65504.0  # the largest float16
 
 
@@ -161,6 +162,8 @@ def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[A
         provenance = json.loads(metadata["ostinato.provenance"])
         if not isinstance(provenance, dict):
             raise TypeError("the provenance is no table")
+        if isinstance(card := provenance.get("card"), dict):
+            provenance["card"] = {_FORMER_CARD_NAMES.get(name, name): told for name, told in card.items()}
         arrays = load_safetensors(data)
         if strange := [name for name, array in arrays.items() if array.dtype.kind != "f"]:
             raise TypeError(f"array {strange[0]} holds no real numbers")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ostinato.encodings.past import Lookbacks, Past, lookbacks_of, num_lookbacks
+from ostinato.encodings.repeats import Lookbacks, Past, lookbacks_of, num_lookbacks
 
 EVENTS = np.array([60, -2, 60, 60])
 
@@ -23,7 +23,7 @@ def test_labels_say_repeats_first() -> None:
     assert Lookbacks(()).labels(EVENTS, repeats[:, :0], classes, 100).tolist() == [62, 0, 62, 62]
 
 
-def test_distances_in_bars_follow_the_metre() -> None:
+def test_distances_in_bars_follow_the_meter() -> None:
     assert lookbacks_of((16, 32), 12) == Lookbacks((16, 32))
     assert lookbacks_of("bars", 12) == Lookbacks((12, 24), 12)
     assert lookbacks_of("1, 2,4,8 bars", 18).distances == (18, 36, 72, 144)

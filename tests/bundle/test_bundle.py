@@ -99,6 +99,12 @@ def test_a_bundle_comes_back_as_it_was(name: str) -> None:
         np.testing.assert_array_equal(found.arrays[array], bundle.arrays[array])
 
 
+def test_the_card_of_an_early_bundle_says_license() -> None:
+    card = {"seed": 1, "licence": "Apache-2.0", "credits": "nobody"}
+    found, _ = decode_bundle(encode_bundle(random_bundle(preset("basic_rnn"), {"step": 3, "card": card})), "early.mag")
+    assert found.provenance == {"step": 3, "card": {"seed": 1, "license": "Apache-2.0", "credits": "nobody"}}
+
+
 def test_the_bytes_of_a_file() -> None:
     config = preset("basic_rnn").with_hparams({"rnn_layer_sizes": (1,)})
     bundle = random_bundle(config, {"step": 1})

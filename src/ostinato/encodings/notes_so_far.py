@@ -9,13 +9,13 @@ from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAV
 from ostinato.music.transpose import MAJOR_KEYS
 
 NO_PITCH = -1
-_NUM_RECENT_PITCHES = 3
+_NUM_RECENT_PITCHES = 3  # as Magenta's key encoding
 # The keys of a pitch class, and of no pitch at all, which -1 finds in the last row.
 _KEYS_OF_PITCH_CLASS = np.vstack([MAJOR_KEYS, np.zeros_like(MAJOR_KEYS[:1])])
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NotesSoFar:
     """What listening so far tells, after each of n steps of one melody or after one step of n melodies.
 
     Attributes:
@@ -42,9 +42,9 @@ class Heard:
         return keys
 
     @staticmethod
-    def nothing(batch_size: int) -> "Heard":
+    def nothing(batch_size: int) -> "NotesSoFar":
         """The beginning of `batch_size` melodies."""
-        return Heard(
+        return NotesSoFar(
             np.full(batch_size, NO_PITCH),
             np.zeros(batch_size, np.bool_),
             np.zeros(batch_size, np.int64),
@@ -54,7 +54,7 @@ class Heard:
         )
 
     @staticmethod
-    def along(events: NDArray[np.int64]) -> "Heard":
+    def along(events: NDArray[np.int64]) -> "NotesSoFar":
         """Listen to all n steps of a melody at once."""
         steps = np.arange(len(events))
         starts = events >= MIN_PITCH
@@ -66,7 +66,7 @@ class Heard:
         notes_in_key = np.zeros((len(pitches) + 1, NOTES_PER_OCTAVE), np.int64)
         np.cumsum(_keys_of(pitches), axis=0, out=notes_in_key[1:])
         direction, recent = _moves(pitches)
-        return Heard(
+        return NotesSoFar(
             np.where((last_change >= 0) & (events[last_change] >= MIN_PITCH), events[last_change], NO_PITCH),
             (last_other >= 0) & starts[last_other],
             direction[notes_so_far],
@@ -75,7 +75,7 @@ class Heard:
             recent[notes_so_far],
         )
 
-    def after(self, events: NDArray[np.int64]) -> "Heard":
+    def after(self, events: NDArray[np.int64]) -> "NotesSoFar":
         """Listen to one more event of each of n melodies."""
         starts = events >= MIN_PITCH
         newest, second, third = self.recent.T
@@ -90,7 +90,7 @@ class Heard:
             axis=1,
         )
         notes_in_key = self.notes_in_key + _keys_of(np.where(starts, events, NO_PITCH))
-        return Heard(
+        return NotesSoFar(
             np.where(starts, events, np.where(events == NOTE_OFF, NO_PITCH, self.pitch)),
             np.where(events == NOTE_OFF, self.attack, starts),
             np.where(moves, np.sign(events - newest), self.direction),
@@ -99,9 +99,9 @@ class Heard:
             np.where(starts[:, None], recent, self.recent),
         )
 
-    def select(self, rows: NDArray[np.integer]) -> "Heard":
+    def select(self, rows: NDArray[np.integer]) -> "NotesSoFar":
         """What was heard of the melodies at `rows`."""
-        return Heard(
+        return NotesSoFar(
             self.pitch[rows],
             self.attack[rows],
             self.direction[rows],

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
+from ostinato.encodings.encoding import EventGate, check_pitch_range, checked_events
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import Melody
 
@@ -23,13 +24,13 @@ ENCODINGS: list[Encoding] = [
     KeyEncoding(60, 72, lookback_distances="1,2,4 bars", counter_bits=6),
     BarEncoding(60, 72, lookback_distances="1,2 bars"),
 ]
-METRES = st.integers(1, 20)
+METERS = st.integers(1, 20)
 EVENTS = st.lists(st.sampled_from([-2, -1, 60, 61, 62, 64, 71]), max_size=40)
 each_encoding = pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda encoding: type(encoding).__name__)
 
 
 @each_encoding
-@given(events=EVENTS, steps_per_bar=METRES)
+@given(events=EVENTS, steps_per_bar=METERS)
 def test_a_stepper_gives_the_numbers_of_the_whole_melody(
     encoding: Encoding, events: list[int], steps_per_bar: int
 ) -> None:
@@ -41,7 +42,7 @@ def test_a_stepper_gives_the_numbers_of_the_whole_melody(
 
 
 @each_encoding
-@given(events=EVENTS, steps_per_bar=METRES)
+@given(events=EVENTS, steps_per_bar=METERS)
 def test_labels_decode_to_the_melody(encoding: Encoding, events: list[int], steps_per_bar: int) -> None:
     melody = Melody(events, steps_per_bar=steps_per_bar)
     stepper = encoding.stepper(1, steps_per_bar)
@@ -158,3 +159,31 @@ def test_one_and_two_bars_of_4_4_are_16_and_32_steps(
     melody = Melody(events * 2)
     for ours, magentas in zip(kind(lookback_distances="bars").encode(melody), kind().encode(melody), strict=True):
         np.testing.assert_array_equal(ours, magentas)
+
+
+def test_a_range_is_an_octave_of_midi_at_least() -> None:
+    check_pitch_range(0, 128, None)
+    check_pitch_range(48, 60, 11)
+    for low, high in ((48, 59), (-1, 60), (120, 129), (60, 48)):
+        with pytest.raises(SettingsError, match=f"min_pitch={low} and max_pitch={high}"):
+            check_pitch_range(low, high, 0)
+
+
+def test_events_in_the_range_pass() -> None:
+    assert checked_events(Melody([-2, 48, -1, 83]), 48, 84).tolist() == [-2, 48, -1, 83]
+    assert checked_events(Melody([]), 48, 84).tolist() == []
+
+
+@pytest.mark.parametrize("event", [-3, 0, 47, 84])
+def test_a_gate_refuses_what_is_no_event_of_the_range(event: int) -> None:
+    with pytest.raises(DataError, match=f"event {event} lies outside"):
+        EventGate(1, 48, 84).admit(np.array([event]))
+
+
+def test_a_gate_hears_each_melody_begin() -> None:
+    gate = EventGate(2, 48, 84)
+    assert gate.admit(np.array([-1, 60])).tolist() == [-2, 60]
+    assert gate.admit(np.array([-1, -1])).tolist() == [-2, -1]
+    chosen = gate.select(np.array([1, 0, 1]))
+    assert chosen.admit(np.array([-1, -1, -1])).tolist() == [-1, -2, -1]
+    assert gate.admit(np.array([60, -2])).tolist() == [60, -2]

@@ -7,12 +7,12 @@ import { recall, remember } from "./storage.js";
 
 const KEY = "ostinato.favourites.1";
 
-export class Favourites {
+export class Favorites {
   #cards = [];
 
   constructor(actions) {
     this.actions = { ...actions, remove: (variation) => this.remove(variation) };
-    this.place = document.getElementById("favourites");
+    this.place = document.getElementById("favorites");
     const kept = recall(KEY, []);
     this.melodies = Array.isArray(kept) ? kept.filter(isMelody) : [];
     for (const melody of this.melodies) melody.meter = meterOf(melody.stepsPerBar, melody.meter);
@@ -31,7 +31,7 @@ export class Favourites {
   add(variation, { model, seed, qpm }) {
     const { events, stepsPerBar, meter, primerSteps } = variation;
     const numbers = this.melodies.map((melody) => Number(melody.name.split(" ").at(-1)) || 0);
-    const name = `Favourite ${1 + Math.max(0, ...numbers)}`;
+    const name = `Favorite ${1 + Math.max(0, ...numbers)}`;
     this.melodies = [...this.melodies, { name, model, seed, qpm, events, stepsPerBar, meter, primerSteps }];
     return this.#changed();
   }
@@ -51,7 +51,7 @@ export class Favourites {
     });
     this.place.replaceChildren(...this.#cards.map((card) => card.element));
     for (const card of this.#cards) card.roll.draw();
-    document.getElementById("favourites-empty").hidden = this.#cards.length > 0;
+    document.getElementById("favorites-empty").hidden = this.#cards.length > 0;
   }
 
   #changed() {
