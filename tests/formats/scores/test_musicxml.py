@@ -298,4 +298,4 @@ def test_damaged_files_are_read_or_refused(is_packed: bool, changes: list[tuple[
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "music21.musicxml.xmlToM21", None)
     (records,) = musicxml_records([TUNE.encode()], [Identity()])
-    assert "pip install 'ostinato[scores]'" in str(records)
+    assert "pip install music21" in str(records)
