@@ -9,7 +9,6 @@ import sys
 import sysconfig
 import threading
 import urllib.request
-import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +24,7 @@ README = PROJECT / "README.md"
 QUICKER = {
     "--num_training_steps=2000": "--num_training_steps=2",
     "--num_training_steps=500": "--num_training_steps=2",
-    "--output=my.mag": "--output=my.mag --num_training_steps=2",
+    "learn data/aird/midi": "learn tests/golden/aird/corpora --num_training_steps=2",
 }
 SERVERS = {"ostinato studio": "ostinato studio --port=0 --no_open"}
 
@@ -99,7 +98,7 @@ def clone(tmp_path: Path) -> Path:
     folder = tmp_path / "ostinato"
     ignored = [line.strip("/") for line in (PROJECT / ".gitignore").read_text(encoding="utf-8").splitlines()]
     shutil.copytree(PROJECT, folder, ignore=shutil.ignore_patterns(".git", *ignored))
-    venv.create(folder / ".venv", with_pip=True)
+    subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True)
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder / ".venv")}))
     for older in packages.glob("setuptools*"):  # Python 3.11 brings one; PyTorch needs a newer, which is here as well
         shutil.rmtree(older)
