@@ -70,13 +70,15 @@ class Shell:
         server = next(int(said.removeprefix("PID ")) for said in printed if said.startswith("PID "))
         patience = threading.Timer(120, os.kill, (server, signal.SIGKILL))
         patience.start()
-        address = next(found[0] for said in printed if (found := re.search(r"http://[a-z0-9.]+:\d+/", said)))
-        with urllib.request.urlopen(address, timeout=20) as page:
-            assert page.status == 200
-        os.kill(server, signal.SIGINT)
-        for _ in printed:
-            pass
-        patience.cancel()
+        try:
+            address = next(found[0] for said in printed if (found := re.search(r"http://[a-z0-9.]+:\d+/", said)))
+            with urllib.request.urlopen(address, timeout=20) as page:
+                assert page.status == 200
+            os.kill(server, signal.SIGINT)
+            for _ in printed:
+                pass
+        finally:
+            patience.cancel()
 
     def _printed_by(self, line: str) -> Iterator[str]:
         assert self._process.stdin is not None
