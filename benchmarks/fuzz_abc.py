@@ -19,10 +19,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ostinato.formats.record import Identity
-
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 from ostinato.formats.scores.abc import abc_records
 from ostinato.formats.scores.abc_book import looks_like_abc
 from ostinato.parallel import Failure, map_jobs

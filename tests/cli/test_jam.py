@@ -125,7 +125,8 @@ def test_without_the_extra_the_command_that_installs_it_is_told(capsys: pytest.C
     mido.set_backend("no_such_backend")
     assert main([*PLAY]) == 1
     assert capsys.readouterr().err == (
-        "ostinato jam: playing over MIDI ports needs an extra that is not installed: pip install 'ostinato[live]'\n"
+        "ostinato jam: playing over MIDI ports needs an extra that is not installed: "
+        f"{sys.executable} -m pip install mido python-rtmidi\n"
     )
 
 

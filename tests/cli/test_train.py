@@ -274,7 +274,7 @@ def test_without_pytorch_the_way_to_install_it_is_told(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(new_run(tmp_path / "run", records)) == 1
-    assert "pip install 'ostinato[train]'" in capsys.readouterr().err
+    assert "pip install torch tensorboard numba" in capsys.readouterr().err
 
 
 def test_the_settings_are_there_to_read(records: Path, tmp_path: Path) -> None:
