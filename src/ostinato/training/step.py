@@ -12,7 +12,7 @@ nats, then for each class how many labels there were, and how many of these were
 given the highest probability. With hparam loss=events the cross entropy is that
 of the event, and any class that stands for it is a hit. Totals add up over
 batches and over processes, and no metric needs more; so each is a mean over all
-steps, however the melodies were batched. Steps labelled `IGNORED` count nowhere.
+steps, however the melodies were batched. Steps labeled `IGNORED` count nowhere.
 
 The names of the metrics are Magenta's. Its `event_accuracy` is over steps whose
 label is not the class of no event, `no_event_accuracy` over the others (a
