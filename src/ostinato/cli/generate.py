@@ -125,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
 
     from ostinato.formats.midi.reader import note_sequence_to_midi
     from ostinato.generation.generator import Model
-    from ostinato.music.render import text_roll
+    from ostinato.music.notes import text_roll
 
     seed = secrets.randbits(32) if args.seed is None else args.seed
     melodies = _made(args, Model(bundle), primer, {**options, "seed": seed})

@@ -8,9 +8,9 @@ What `layout.css` gives to the bodies of pages:
 
 | name                                    | is                                                     |
 |-----------------------------------------|--------------------------------------------------------|
-| `--paper`, `--panel`, `--line`          | colours: the page, a raised panel, thin lines          |
-| `--ink`, `--muted`                      | colours: text, lesser text                             |
-| `--accent`, `--second`, `--good`, `--bad` | colours: notes and first series, second series, verdicts |
+| `--paper`, `--panel`, `--line`          | colors: the page, a raised panel, thin lines          |
+| `--ink`, `--muted`                      | colors: text, lesser text                             |
+| `--accent`, `--second`, `--good`, `--bad` | colors: notes and first series, second series, verdicts |
 | `header`, `section`, `footer`, `.lead`  | parts of a page; the sentence below its title          |
 | `.panel`, `.toolbar`, `.muted`          | a raised box; a row of controls; lesser text           |
 | `table`, `td.number`, `.scroll`         | tables; figures to the right; what may scroll sideways |

@@ -1,7 +1,7 @@
 """Small plots for reports, as SVG that stands in a page: bars, columns and lines.
 
-Text and axes take the page's colour, so that they show on light and on dark
-paper; series take colours that can be told apart on both, and without red and
+Text and axes take the page's color, so that they show on light and on dark
+paper; series take colors that can be told apart on both, and without red and
 green. Each figure names itself to screen readers, and each mark tells its value
 when pointed at.
 """
@@ -11,13 +11,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 WIDTH = 640
-_COLOURS = ("#3b82c4", "#e08a1e", "#8a63c9", "#2a9d8f", "#c9507f", "#8c8c4a", "#6b7a8f", "#b5651d")
+_COLORS = ("#3b82c4", "#e08a1e", "#8a63c9", "#2a9d8f", "#c9507f", "#8c8c4a", "#6b7a8f", "#b5651d")
 _FONT = 12
 _CHARACTER = 6.7  # width of one, on average
 _ROW = 24  # height of a bar with its space
 _PLOT_HEIGHT = 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 42  # margins of plots with two axes
+_CELL, _HEAT_MARGIN = 16, 32  # pixels of heat maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ def bar_chart(title: str, bars: Sequence[Bar]) -> str:
         marks.append(
             f"<g><title>{html.escape(tip)}</title>"
             + _text(left - 8, middle + 4, _shortened(bar.label), "end")
-            + f'<rect x="{left:.1f}" y="{middle - 8:.1f}" width="{length:.1f}" height="16" fill="{_COLOURS[0]}"/>'
+            + f'<rect x="{left:.1f}" y="{middle - 8:.1f}" width="{length:.1f}" height="16" fill="{_COLORS[0]}"/>'
             + whisker
             + _text(left + end + 6, middle + 4, f"{bar.value:,.{digits}f}")
             + "</g>"
@@ -102,14 +106,14 @@ def line_chart(title: str, lines: Sequence[Line], *, x_label: str, y_label: str,
     axes = _Axes(min(xs), max(xs), 0 if from_zero else min(ys), max(ys))
     marks = [axes.grid(), axes.x_numbers(ticks(axes.x_low, axes.x_high)), axes.names(x_label, y_label)]
     for index, line in enumerate(kept):
-        colour = _COLOURS[index % len(_COLOURS)]
+        color = _COLORS[index % len(_COLORS)]
         places = [(axes.x(x), axes.y(y)) for x, y in line.points]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-        dash = "" if index < len(_COLOURS) else ' stroke-dasharray="5 3"'
-        marks.append(f'<path d="M{path}" stroke="{colour}" stroke-width="2" fill="none"{dash}/>' if path else "")
+        dash = "" if index < len(_COLORS) else ' stroke-dasharray="5 3"'
+        marks.append(f'<path d="M{path}" stroke="{color}" stroke-width="2" fill="none"{dash}/>' if path else "")
         for (x, y), (px, py) in zip(line.points, places, strict=True):
             tip = html.escape(f"{line.label}, {number(x)}: {number(y)}")
-            marks.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"><title>{tip}</title></circle>')
+            marks.append(f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{color}"><title>{tip}</title></circle>')
     return _figure(title, axes.height, "".join(marks), _legend([line.label for line in kept]))
 
 
@@ -139,9 +143,39 @@ def column_chart(
             tip = html.escape(f"{label}, {category}: {number(value)}")
             marks.append(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{axes.x(width) - axes.x(0):.1f}" '
-                f'height="{axes.floor - y:.1f}" fill="{_COLOURS[index % len(_COLOURS)]}"><title>{tip}</title></rect>'
+                f'height="{axes.floor - y:.1f}" fill="{_COLORS[index % len(_COLORS)]}"><title>{tip}</title></rect>'
             )
     return _figure(title, axes.height, "".join(marks), _legend([label for label, _ in series]))
+
+
+def heat_map(title: str, matrix: NDArray[np.float64], labels: Sequence[str], *, most: float) -> str:
+    """A matrix of shares as a figure: from each row's class to each column's, the more often the darker.
+
+    Args:
+        title: what is shown.
+        matrix: [N, N], from 0 to 1.
+        labels: N, of the classes.
+        most: the share that is darkest, above 0.
+    """
+    cells = []
+    for index, label in enumerate(labels):
+        middle = _HEAT_MARGIN + index * _CELL + _CELL / 2
+        cells.append(f'<text x="{middle}" y="{_HEAT_MARGIN - 4}" text-anchor="middle">{html.escape(label)}</text>')
+        cells.append(f'<text x="{_HEAT_MARGIN - 4}" y="{middle + 4}" text-anchor="end">{html.escape(label)}</text>')
+    for row, column in zip(*np.nonzero(matrix), strict=True):
+        share = matrix[row, column]
+        # Shares differ by orders of magnitude; the root lets the rare ones be seen.
+        cells.append(
+            f'<rect x="{_HEAT_MARGIN + column * _CELL}" y="{_HEAT_MARGIN + row * _CELL}" width="{_CELL - 1}" '
+            f'height="{_CELL - 1}" fill-opacity="{(share / most) ** 0.5:.2f}">'
+            f"<title>{html.escape(labels[row])} to {html.escape(labels[column])}: {share:.2%}</title></rect>"
+        )
+    size = _HEAT_MARGIN + len(labels) * _CELL
+    name = html.escape(title)
+    return (
+        f'<figure><figcaption>{name}</figcaption><svg viewBox="0 0 {size} {size}" role="img" aria-label="{name}">'
+        f"{''.join(cells)}</svg></figure>\n"
+    )
 
 
 def number(value: float) -> str:
@@ -208,11 +242,11 @@ def _shortened(label: str) -> str:
 
 
 def _legend(labels: Sequence[str]) -> str:
-    """Which colour is which, in text beside a square; nothing for one series."""
+    """Which color is which, in text beside a square; nothing for one series."""
     if len(labels) < 2:
         return ""
     entries = [
-        f'<span style="white-space:nowrap"><span style="color:{_COLOURS[index % len(_COLOURS)]}">■</span> '
+        f'<span style="white-space:nowrap"><span style="color:{_COLORS[index % len(_COLORS)]}">■</span> '
         f"{html.escape(label)}</span>"
         for index, label in enumerate(labels)
     ]
