@@ -45,7 +45,7 @@ def indifferent(encoding: Encoding) -> Bundle:
 
 
 def tunes(seed: int, count: int = 9) -> list[Melody]:
-    """Melodies of many lengths in three metres, with repeats."""
+    """Melodies of many lengths in three meters, with repeats."""
     chance = np.random.default_rng(seed)
     made = []
     for number in range(count):
@@ -102,7 +102,7 @@ def test_the_probabilities_of_all_events_sum_to_1(seed: int, encoding: Encoding)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS, ids=repr)
-def test_batches_of_many_lengths_and_metres_say_what_the_model_says_of_each_melody(encoding: Encoding) -> None:
+def test_batches_of_many_lengths_and_meters_say_what_the_model_says_of_each_melody(encoding: Encoding) -> None:
     made = bundle(encoding)
     melodies = tunes(1)
     scores = event_scores([made], melodies, dtype=np.float64)

@@ -15,11 +15,11 @@ from ostinato.music.melody import Melody
 from ostinato.studio.candidates import Candidate, candidates
 
 
-def _file(tracks: dict[str, list[tuple[int, int, int]]], metre: tuple[int, int] = (4, 4), qpm: float = 120.0) -> bytes:
+def _file(tracks: dict[str, list[tuple[int, int, int]]], meter: tuple[int, int] = (4, 4), qpm: float = 120.0) -> bytes:
     """Tracks by their names, of pitches with the 16ths from which to which they sound."""
     sequence = NoteSequence(ticks_per_quarter=220)
     sequence.tempos.add(qpm=qpm)
-    sequence.time_signatures.add(numerator=metre[0], denominator=metre[1])
+    sequence.time_signatures.add(numerator=meter[0], denominator=meter[1])
     second = 60 / qpm / 4
     for number, (name, notes) in enumerate(tracks.items()):
         sequence.instrument_infos.add(instrument=number, name=name)
@@ -56,7 +56,7 @@ def test_a_long_one_is_cut_after_whole_bars() -> None:
         (b"", FormatError, "song.mid: "),
         (b"RIFF....WAVE", FormatError, "song.mid: "),
         (midi("00 90 3c"), FormatError, "song.mid: "),
-        (midi(END), DataError, "song.mid: there is no melody in it, only drums, odd metres or nothing"),
+        (midi(END), DataError, "song.mid: there is no melody in it, only drums, odd meters or nothing"),
         (midi(f"00 99 26 40 83 60 89 26 00 {END}"), DataError, "song.mid: there is no melody in it"),
         (_file({"": [(60, 0, 1)]}, (17, 4)), DataError, "song.mid: there is no melody in it"),
         (

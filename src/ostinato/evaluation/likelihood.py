@@ -24,7 +24,7 @@ from ostinato.music.melody import MAX_PITCH, NO_EVENT, Melody
 NUM_EVENTS = MAX_PITCH + 1 - NO_EVENT
 """E: no event, note-off and all pitches, in this order."""
 
-_BATCH_SIZE = 64  # melodies
+_BATCH_SIZE = 64  # melodies side by side: enough for large products, few enough to be of like length
 # What a float64 can hold; a probability that was rounded to nothing costs as much.
 _LEAST_PROBABILITY = np.finfo(np.float64).tiny
 
@@ -163,7 +163,7 @@ def _range_and_key(encoding: Encoding) -> str:
 
 
 def _batches(melodies: Sequence[Melody]) -> Iterator[list[int]]:
-    """Places of melodies of one metre and like length: a stepper works in one metre, and no step shall be idle."""
+    """Places of melodies of one meter and like length: a stepper works in one meter, and no step shall be idle."""
     order = sorted(
         range(len(melodies)), key=lambda place: (melodies[place].steps_per_bar, len(melodies[place])), reverse=True
     )
@@ -180,7 +180,7 @@ def _batches(melodies: Sequence[Melody]) -> Iterator[list[int]]:
 def _score_batch(
     members: Sequence["_Member"], melodies: Sequence[Melody]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Go through melodies of one metre side by side, filled up with no events at their ends.
+    """Go through melodies of one meter side by side, filled up with no events at their ends.
 
     Returns:
         All [B, T - 1]: the probability of the event that came, whether it was the most probable, and the first
@@ -212,7 +212,7 @@ class _Member:
         self._network = Network(bundle, dtype)
 
     def begin(self, melodies: Sequence[Melody], num_steps: int) -> None:
-        """Begin with melodies of one metre; at the ends of those shorter than `num_steps` any class stands."""
+        """Begin with melodies of one meter; at the ends of those shorter than `num_steps` any class stands."""
         self._labels = np.zeros((len(melodies), num_steps), np.int64)
         for row, melody in enumerate(melodies):
             self._labels[row, : len(melody)] = self._encoding.labels(melody)

@@ -6,12 +6,9 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.reader import midi_to_note_sequence
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, FoundMelody, find_melodies
 from ostinato.music.melody import Melody
-from ostinato.studio.requests import MAX_STEPS, MAX_STEPS_PER_BAR
+from ostinato.studio.schema import MAX_PRIMER_STEPS, MAX_STEPS_PER_BAR, MAX_TRACKS
 
-MAX_PRIMER_STEPS = MAX_STEPS // 2
-"""A longer melody is cut to this: half of what a melody may hold, so that there is room to go on."""
-MAX_TRACKS = 256
-_MAX_STEPS = 2**16
+_MAX_STEPS = 2**16  # two hours of music at 120 quarters a minute
 
 # A whole track is one melody, whatever its rests; of notes that start together the top one counts.
 _WHOLE_TRACKS = ExtractionSettings(
@@ -41,7 +38,7 @@ class Candidate:
 def candidates(data: bytes, name: str) -> list[Candidate]:
     """The longest melody of each track of a MIDI file, in order of the tracks.
 
-    A change of tempo or metre ends a melody, drums hold none, and of a chord the
+    A change of tempo or meter ends a melody, drums hold none, and of a chord the
     top note is kept.
 
     Args:
@@ -63,7 +60,7 @@ def candidates(data: bytes, name: str) -> list[Candidate]:
         if playable and (known is None or len(found.melody) > len(known.melody)):
             longest[found.instrument] = found
     if not longest:
-        raise DataError(f"{name}: there is no melody in it, only drums, odd metres or nothing; choose another file")
+        raise DataError(f"{name}: there is no melody in it, only drums, odd meters or nothing; choose another file")
     if len(longest) > MAX_TRACKS:
         raise DataError(f"{name}: it has {len(longest)} tracks, and at most {MAX_TRACKS} can be shown")
     names = {info.instrument: info.name for info in sequence.instrument_infos}

@@ -220,7 +220,7 @@ def test_the_attention_shows_where_it_looked(wide: StudioPage) -> None:
     expect(roll.locator(".heat-cell")).to_have_count(memory)
 
 
-def test_repeats_wear_the_colours_of_the_legend(wide: StudioPage) -> None:
+def test_repeats_wear_the_colors_of_the_legend(wide: StudioPage) -> None:
     """Whatever the model does: the answer of the server is changed on its way."""
     page = wide.page
     distances = {32: 16, 36: 32, 40: 24, 44: None}

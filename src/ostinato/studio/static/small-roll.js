@@ -1,5 +1,5 @@
 /**
- * A small piano roll to look at, listen to and walk along step by step: notes coloured by how they came about, under
+ * A small piano roll to look at, listen to and walk along step by step: notes colored by how they came about, under
  * them how sure the model was of each step, above them which steps it looked back at.
  */
 

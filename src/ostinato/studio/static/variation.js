@@ -5,7 +5,7 @@
 
 import { NOTE_OFF } from "./melody.js";
 
-/** How a step came about; the legend, the colours and the patterns go by these names. */
+/** How a step came about; the legend, the colors and the patterns go by these names. */
 export const KINDS = {
   given: "your melody",
   fresh: "new",
