@@ -24,7 +24,7 @@ from ostinato.evaluation.sources import Sources
 
 LEVEL = 0.95
 NUM_BARS = 16
-"""This many bars are told one by one: later ones hardly differ, and fewer melodies have them."""
+"""This many bars are told one by one; fewer and fewer melodies have later ones."""
 
 _DIGITS = 6  # of the figures in JSON: more would differ from machine to machine
 

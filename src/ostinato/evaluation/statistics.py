@@ -34,7 +34,7 @@ LENGTH_CLASSES = STEPS_PER_BAR
 _BANDWIDTHS_BEYOND = 5  # what the grid shows on either side of the data; beyond lies a mass of some 1e-7
 _POINTS_PER_BANDWIDTH = 8
 _LEAST_BANDWIDTH = 1 / 400  # of the largest distance: samples without spread are drawn this wide
-_LEAST_PROBABILITY = 1e-300  # of a float64 before it is 0, whose logarithm is infinite
+_LEAST_PROBABILITY = 1e-300  # keeps logarithms finite
 MOST_REPEATS = 4
 """A note struck more often than this in a row counts as repeated too often."""
 

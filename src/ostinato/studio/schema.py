@@ -21,7 +21,7 @@ from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, STEPS_PER_BAR,
 MAX_STEPS = 1024
 """Length of a melody, its primer included: 64 bars of 4/4."""
 MAX_BARS = 32
-"""What is made in one request: with 8 variations, a second or two of work."""
+"""What is made in one request: with 8 variations, a few seconds of work."""
 MAX_STEPS_PER_BAR = 64  # four whole notes
 MAX_VARIATIONS, DEFAULT_VARIATIONS = 8, 4  # what can be compared by ear, and what fits a screen
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0  # beyond lies one melody over and over, or noise
@@ -32,7 +32,7 @@ MAX_MELODIES = 64
 """What is written in one request."""
 MIN_QPM, MAX_QPM, DEFAULT_QPM = 20.0, 400.0, 120.0  # a little wider than a metronome's
 MAX_SOUND_SECONDS = 300.0
-"""At 44,100 samples a second, 26 MB of sound."""
+"""In stereo at 44,100 samples a second, 53 MB."""
 MAX_PRIMER_STEPS = MAX_STEPS // 2
 """A longer melody of an uploaded file is cut to this: half of what a melody may hold leaves room to go on."""
 MAX_TRACKS = 256
