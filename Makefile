@@ -12,6 +12,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 
 demo: $(VENV)/core.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
+	@echo "To type ostinato yourself, first type: . $(BIN)/activate"
 
 road: $(VENV)/train.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/road

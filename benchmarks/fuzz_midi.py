@@ -19,8 +19,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import note_sequence_records
+from ostinato.formats.midi.reader import note_sequence_records
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Remark
 from ostinato.parallel import Failure, map_jobs
 
 LIMIT_SECONDS = 2.0
@@ -107,19 +108,21 @@ def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[str, fl
     rng = random.Random(f"{seed}-{number}")
     data = mutate(rng.choice(paths).read_bytes(), rng)
     began = time.perf_counter()
-    (record,) = note_sequence_records([data])
+    (pieces,) = note_sequence_records([data])
     seconds = time.perf_counter() - began
-    if isinstance(record, FormatError):
-        outcome = str(record).split(", at byte ")[0]
+    if isinstance(pieces, FormatError):
+        outcome = str(pieces).split(", at byte ")[0]
         outcome = "".join("N" if letter.isdigit() else letter for letter in outcome)
         while "NN" in outcome:
             outcome = outcome.replace("NN", "N")
     else:
+        record, *remarks = pieces
+        assert isinstance(record, bytes)
         sequence = NoteSequence.FromString(record)
         assert sequence.SerializeToString(deterministic=True) == record
         assert all(0 <= note.start_time < note.end_time <= sequence.total_time for note in sequence.notes)
         assert all(0 <= note.pitch < 128 and 0 < note.velocity < 128 for note in sequence.notes)
-        outcome = "converted"
+        outcome = ", ".join(["converted", *sorted({remark.name for remark in remarks if isinstance(remark, Remark)})])
     return outcome, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

@@ -23,7 +23,7 @@ from machine import machine
 
 from ostinato.bundle import Bundle, array_shapes, load_bundle, save_bundle
 from ostinato.config import preset
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 
 NUM_STEPS = 128
 PRIMER = [60]
@@ -34,11 +34,11 @@ times = [("", time.perf_counter())]
 def done(part): times.append((part, time.perf_counter()))
 import numpy, numpy.random; done("import numpy")
 import argparse, logging, ostinato.cli.main, ostinato.cli.generate; done("import the command")
-from ostinato.generation.generator import Model; done("import the generator")
+from ostinato.generation.model import Model; done("import the generator")
 from ostinato.bundle import load_bundle
 bundle = load_bundle({bundle!r}); done("load the bundle")
 melodies = Model(bundle).generate({steps}, {primer}, num_outputs=10, seed=0); done("generate 10 melodies")
-from ostinato.formats.midi.reader import note_sequence_to_midi; done("import the MIDI writer")
+from ostinato.formats.midi.writer import note_sequence_to_midi; done("import the MIDI writer")
 files = [note_sequence_to_midi(melody.to_note_sequence()) for melody in melodies]
 from pathlib import Path
 ostinato.cli.generate._write_new(Path({folder!r}), files); done("write 10 files")

@@ -16,8 +16,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command does
 
 from machine import machine
 
-from ostinato.generation.generator import Model
-from ostinato.live.responder import model_responder
+from ostinato.generation.model import Model
+from ostinato.live.turns import model_responder
 from ostinato.music.melody import Melody
 from ostinato.shipped import load_shipped
 

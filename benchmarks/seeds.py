@@ -22,7 +22,7 @@ PRIMER = [60]
 NUM_OUTPUTS = (1, 4, 16)
 MAKE = """
 import json, sys
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.shipped import load_shipped
 name, seeds, num_steps, primer, counts = json.loads(sys.argv[1])
 model = Model(load_shipped(name))

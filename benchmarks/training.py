@@ -29,13 +29,12 @@ from machine import machine
 from training_step import Step, plain_network, products, seconds_of, training_step
 
 from ostinato.config import PRESETS, Config, parse_hparams, preset
-from ostinato.training import learning
-from ostinato.training.batches import Batch, Prefetched
-from ostinato.training.examples import Examples, load_examples
-from ostinato.training.learning import Learner, on_device, pick_device
-from ostinato.training.loop import TrainSettings, train
+from ostinato.training import step as training
+from ostinato.training.data import Batch, Examples, Prefetched, load_examples
+from ostinato.training.hardware import Processes, pick_device
+from ostinato.training.job import TrainSettings, train
 from ostinato.training.network import MelodyNetwork
-from ostinato.training.processes import Processes
+from ostinato.training.step import Learner, on_device
 from ostinato.training.summaries import Summary
 
 # Kernels are compiled, memory is taken and the first batches are made before the clock starts.
@@ -138,10 +137,10 @@ def time_loop(
             watch.learning(),
             watch.part(waiting, Prefetched, "__next__"),
             watch.part(forward, MelodyNetwork, "forward"),
-            watch.part(loss, learning, "batch_loss"),
-            watch.part(loss, learning, "batch_totals"),
+            watch.part(loss, training, "batch_loss"),
+            watch.part(loss, training, "batch_totals"),
             watch.part(backward, torch.Tensor, "backward"),
-            watch.part(optimizer, learning, "clip_grad_norm_"),
+            watch.part(optimizer, training, "clip_grad_norm_"),
             watch.part(optimizer, torch.optim.AdamW, "step"),
         ):
             block.enter_context(context)

@@ -34,12 +34,13 @@ import torch
 from torch import Tensor, nn
 
 from ostinato.config import Config, preset
-from ostinato.training import dropout, fused, kernels, links
-from ostinato.training.batches import Position, training_batches
-from ostinato.training.examples import load_examples
-from ostinato.training.metrics import batch_loss
+from ostinato.training import network as torch_network
+from ostinato.training.data import Position, load_examples, training_batches
+from ostinato.training.fast import kernels
+from ostinato.training.fast import network as fast
+from ostinato.training.hardware import in_parts, threads_for
 from ostinato.training.network import MelodyNetwork
-from ostinato.training.threads import in_parts, threads_for
+from ostinato.training.step import batch_loss
 
 Step = Callable[[], None]
 
@@ -134,11 +135,11 @@ class Shares:
         ("LSTM gates", kernels, ("lstm_forward", "lstm_backward")),
         ("attention window", kernels, ("attend_forward", "attend_backward")),
         ("attention memory", kernels, ("remember_forward", "remember_backward")),
-        ("weight gradients", links.Layer, ("gradients",)),
-        ("weight gradients", links.Attention, ("gradients",)),
-        ("dropout draws", dropout, ("draw",)),
-        ("forward walk", fused._Walk, ("forward",)),
-        ("backward walk", fused._Walk, ("backward",)),
+        ("weight gradients", fast.LSTMStage, ("gradients",)),
+        ("weight gradients", fast.AttentionStage, ("gradients",)),
+        ("dropout draws", torch_network, ("draw_dropout",)),
+        ("forward walk", fast._Unrolled, ("forward",)),
+        ("backward walk", fast._Unrolled, ("backward",)),
     )
 
     def __init__(self) -> None:

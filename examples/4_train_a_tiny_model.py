@@ -6,8 +6,8 @@ import ostinato
 from ostinato.config import preset
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import write_records
-from ostinato.training.examples import load_examples
-from ostinato.training.loop import TrainSettings, train
+from ostinato.training.data import load_examples
+from ostinato.training.job import TrainSettings, train
 
 melody = ostinato.Melody([60, -2, 62, -2, 64, -2, 65, -2, 67, -2, -2, -2, 67, -2, -1, -2] * 2)
 config = preset("lookback_rnn").with_hparams(

@@ -3,10 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 
-from ostinato.live.loop import play
-from ostinato.live.messages import Kind, channel_of, control_change, kind, note_off, note_on
-from ostinato.live.session import Session, SessionSettings
-from ostinato.live.voices import Voice, Voices
+from ostinato.live.session import Session, SessionSettings, play
+from ostinato.live.voices import Kind, Voice, Voices, channel_of, control_change, kind, note_off, note_on
 from ostinato.music.melody import Melody
 
 # At 120 quarters a minute a 16th is 1/8 s, so every moment of the grid is exact in binary.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ostinato.config import PRESETS, Config, Hparams, parse_hparams, preset
-from ostinato.encodings import KeyEncoding, LookbackEncoding, OneHotEncoding
+from ostinato.encodings import BarEncoding, KeyEncoding, LookbackEncoding, OneHotEncoding
 from ostinato.errors import FormatError, SettingsError
 
 
@@ -133,6 +133,19 @@ def test_lookback_distances_are_written_as_steps_or_bars() -> None:
         preset("basic_rnn").with_lookback_distances("bars")
     with pytest.raises(SettingsError, match='such as "bars" for one and two'):
         classic.with_lookback_distances("16,x")
+
+
+def test_the_bar_encodings_lookback_distances_are_bars() -> None:
+    ours = preset("ostinato")
+    assert ours.encoding == BarEncoding()
+    assert ours.with_lookback_distances("1,2,3,4,6,8,12,16 bars") == ours
+    one_and_two = ours.with_lookback_distances("bars").encoding
+    assert one_and_two == BarEncoding(lookback_distances="bars")
+    # Six distances fewer: the event ahead (38) and the repeat (1) of each, and the class of its repeat.
+    assert ours.encoding.input_size - one_and_two.input_size == 6 * (38 + 1)
+    assert ours.encoding.num_classes - one_and_two.num_classes == 6
+    with pytest.raises(SettingsError, match="--lookback_distances=16,32: the encoding of ostinato looks back in bars"):
+        ours.with_lookback_distances("16,32")
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

@@ -9,7 +9,7 @@ from ostinato.config import Config
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
-from ostinato.training.examples import Examples, load_examples
+from ostinato.training.data import Examples, load_examples
 
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71, 72)
 

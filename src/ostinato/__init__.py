@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ostinato.errors import OstinatoError
-    from ostinato.formats.midi.reader import read_midi, write_midi
+    from ostinato.formats.midi.reader import read_midi
+    from ostinato.formats.midi.writer import write_midi
     from ostinato.formats.note_sequence_pb2 import NoteSequence
-    from ostinato.generation.generator import Model
+    from ostinato.generation.model import Model
     from ostinato.music.extract import extract_melodies
     from ostinato.music.melody import Melody
 
@@ -46,12 +47,12 @@ __all__ = [
 
 _HOMES = {
     "Melody": "ostinato.music.melody",
-    "Model": "ostinato.generation.generator",
+    "Model": "ostinato.generation.model",
     "NoteSequence": "ostinato.formats.note_sequence_pb2",
     "OstinatoError": "ostinato.errors",
     "extract_melodies": "ostinato.music.extract",
     "read_midi": "ostinato.formats.midi.reader",
-    "write_midi": "ostinato.formats.midi.reader",
+    "write_midi": "ostinato.formats.midi.writer",
 }
 
 
@@ -98,14 +99,8 @@ def load(path: "str | os.PathLike[str] | None" = None) -> "Model":
     Raises:
         OstinatoError: if it is none of these, or damaged.
     """
-    from pathlib import Path
-
     from ostinato.bundle.files import load_bundle
-    from ostinato.generation.generator import Model
-    from ostinato.shipped import SHIPPED_MODELS, load_shipped
+    from ostinato.generation.model import Model
+    from ostinato.shipped import BEST_MODEL, model_path
 
-    if path is None:
-        return Model(load_shipped())
-    if path in SHIPPED_MODELS and not Path(path).exists():
-        return Model(load_shipped(str(path)))
-    return Model(load_bundle(path))
+    return Model(load_bundle(model_path(BEST_MODEL if path is None else path)))

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
-from ostinato.encodings.past import LookbackDistances
+from ostinato.encodings.repeats import LookbackDistances, RepeatEncoding
 from ostinato.errors import FormatError, SettingsError
 
 AttentionScope = Literal["stack", "first_layer"]
@@ -190,19 +190,26 @@ class Config:
         """The same config with other lookback distances.
 
         Args:
-            text: "bars", "1,2,4,8 bars", or steps as "16,32".
+            text: "bars", "1,2,4,8 bars", or steps as "16,32", which `BarEncoding` does not count in.
 
         Raises:
-            SettingsError: if the text cannot be read, or the encoding looks at no past.
+            SettingsError: if the text cannot be read, or the encoding looks at no past, or not at steps.
         """
         encoding = self.encoding
-        if not isinstance(encoding, LookbackEncoding | KeyEncoding):
+        if not isinstance(encoding, RepeatEncoding | BarEncoding):
             raise SettingsError(f"--lookback_distances={text}: the encoding of {self.name} has no lookbacks")
+        distances: LookbackDistances
         try:
-            distances: LookbackDistances = tuple(map(int, text.split(",")))
+            distances = tuple(map(int, text.split(",")))
         except ValueError:
             distances = text  # bars, then
-        return dataclasses.replace(self, encoding=dataclasses.replace(encoding, lookback_distances=distances))
+        if isinstance(encoding, BarEncoding) and not isinstance(distances, str):
+            raise SettingsError(
+                f"--lookback_distances={text}: the encoding of {self.name} looks back in bars, not steps; "
+                'name them as "bars" for one and two, or "1,2,4,8 bars"'
+            )
+        changes: dict[str, Any] = {"lookback_distances": distances}
+        return dataclasses.replace(self, encoding=dataclasses.replace(encoding, **changes))
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values; `from_json` reads them back equal."""

@@ -5,6 +5,18 @@ to do next. Library code raises; only the command line prints and exits, with
 the class's `exit_code`.
 """
 
+import sys
+
+# What pip is given for each extra: the packages, since `ostinato[train]` is on no index. TinySoundFont asks for
+# PyAudio, to play to a loudspeaker, which we do not need and which Linux has no wheel of.
+_PACKAGES = {
+    "train": "torch tensorboard numba",
+    "studio": "starlette uvicorn",
+    "live": "mido python-rtmidi",
+    "sound": "--no-deps tinysoundfont",
+    "beam": "apache-beam",
+}
+
 
 class OstinatoError(Exception):
     """Anything that a user can mend: bad data, a bad setting, a missing part."""
@@ -27,7 +39,11 @@ class DataError(OstinatoError):
 
 
 class MissingExtraError(OstinatoError):
-    """A part of Ostinato that is not installed; the message holds the command that installs it."""
+    """A part of Ostinato that is not installed; the message holds the command that installs it.
+
+    The command names this Python, so that it works in any folder, whether the environment is activated or not.
+    """
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an extra that is not installed: pip install 'ostinato[{extra}]'")
+        python = f'"{sys.executable}"' if " " in sys.executable else sys.executable
+        super().__init__(f"{what} needs an extra that is not installed: {python} -m pip install {_PACKAGES[extra]}")

@@ -20,7 +20,7 @@ from ostinato.bundle import (
     printable,
     save_bundle,
 )
-from ostinato.bundle.files import training_summary
+from ostinato.bundle.files import held_out_loss, training_summary
 from ostinato.config import Config, preset
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
@@ -334,3 +334,45 @@ def test_a_few_hundred_mutations_load_or_are_refused_cleanly() -> None:
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1]) == {"mutations": 400, "failures": 0}
+
+
+def loss_event(step: int, tag: str, value: float) -> bytes:
+    return pb.Event(step=step, summary={"value": [{"tag": tag, "simple_value": value}]}).SerializeToString()
+
+
+def write_events(run_dir: Path, name: str, events: list[bytes]) -> None:
+    # TensorBoard's files begin with an event that holds their version and no summary.
+    write_records(run_dir / "eval" / f"events.out.tfevents.{name}", [b"\x1a\x0dbrain.Event:2", *events])
+
+
+def test_the_loss_at_a_step_or_before_it(tmp_path: Path) -> None:
+    write_events(
+        tmp_path,
+        "1",
+        [loss_event(10, "loss", 2.5), loss_event(10, "metrics/accuracy", 0.25), loss_event(20, "loss", 1.25)],
+    )
+    write_events(tmp_path, "2", [loss_event(30, "loss", 0.123456)])
+    assert held_out_loss(tmp_path, 20) == {"loss": 1.25, "step": 20}
+    assert held_out_loss(tmp_path, 29) == {"loss": 1.25, "step": 20}
+    assert held_out_loss(tmp_path, 99) == {"loss": 0.1235, "step": 30}
+    assert held_out_loss(tmp_path, 9) is None
+
+
+def test_a_run_that_was_not_evaluated(tmp_path: Path) -> None:
+    assert held_out_loss(tmp_path, 20) is None
+    write_events(tmp_path, "1", [])
+    assert held_out_loss(tmp_path, 20) is None
+
+
+def test_a_file_that_is_being_written(tmp_path: Path) -> None:
+    write_events(tmp_path, "1", [loss_event(10, "loss", 2.5), b"\xff", loss_event(20, "loss", 1.5)])
+    path = tmp_path / "eval" / "events.out.tfevents.1"
+    path.write_bytes(path.read_bytes()[:-3])
+    assert held_out_loss(tmp_path, 20) == {"loss": 2.5, "step": 10}
+
+
+def test_what_pytorch_writes(tmp_path: Path) -> None:
+    tensorboard = pytest.importorskip("torch.utils.tensorboard")
+    with tensorboard.SummaryWriter(str(tmp_path / "eval")) as writer:
+        writer.add_scalar("loss", 0.75, 40)
+    assert held_out_loss(tmp_path, 40) == {"loss": 0.75, "step": 40}

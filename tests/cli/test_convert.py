@@ -34,19 +34,26 @@ def test_convert(tunes: Path, tmp_path: Path, flag: str) -> None:
 
 
 def test_bad_files_are_named_and_counted(tunes: Path, tmp_path: Path) -> None:
-    (tunes / "bad1.mid").write_bytes(TUNE.replace(b"\x3c\x64", b"\x3c\xe4"))
-    (tunes / "bad2.mid").write_bytes(TUNE.replace(b"\x3c\x64", b"\x3c\xe4"))
+    (tunes / "bad1.mid").write_bytes(TUNE.replace(b"\x3c\x64", b"\xbc\x64"))
+    (tunes / "bad2.mid").write_bytes(TUNE.replace(b"\x3c\x64", b"\xbc\x64"))
+    (tunes / "loud.mid").write_bytes(TUNE.replace(b"\x3c\x64", b"\x3c\xe4"))
+    (tunes / "silent.mid").write_bytes(TUNE.replace(b"\x3c\x64", b"\x3c\x00"))
     (tunes / "text.mid").write_text("no music")
     done = ostinato("convert", f"--input_dir={tunes}", f"--output_file={tmp_path}/out", "--num_processes=2")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "Skipped 3 of 4 files:",
+        "Skipped 3 of 6 files:",
         "  a status byte stands where a data byte must (2):",
         "    bad1.mid, at byte 23",
         "    bad2.mid, at byte 23",
         "  no MIDI file: its header, MThd, is missing (1):",
         "    text.mid",
-        f"Wrote 1 NoteSequences of 4 files to {tmp_path}/out",
+        "Remarks on 2 of 6 files:",
+        "  malformed events (1):",
+        "    loud.mid: a malformed event, at byte 22; what surrounds it is used",
+        "  no notes (1):",
+        "    silent.mid: there are no notes in it",
+        f"Wrote 3 NoteSequences of 6 files to {tmp_path}/out",
     ]
 
 

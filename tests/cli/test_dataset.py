@@ -127,6 +127,10 @@ def test_a_damaged_file_stops_unless_its_whole_records_are_asked_for(tmp_path: P
         (["--output_dir=o", "--num_processes=0"], "--num_processes must be at least 1, not 0"),
         ([f"--train_output={NOTES}", "--eval_ratio=0"], "is an input and would be overwritten"),
         (["--output_dir=o", "--lookback_distances=bars"], "the encoding of basic_rnn has no lookbacks"),
+        (
+            ["--output_dir=o", "--config=ostinato", "--lookback_distances=16,32"],
+            "--lookback_distances=16,32: the encoding of ostinato looks back in bars, not steps",
+        ),
         (["--output_dir=o", "--config=polka_rnn"], "no config is called 'polka_rnn'; known are basic_rnn"),
     ],
 )

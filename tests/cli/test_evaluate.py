@@ -15,7 +15,7 @@ from ostinato import shipped
 from ostinato.bundle import Bundle, array_shapes, checkpoint_path, encode_bundle, load_bundle, save_bundle
 from ostinato.cli.main import main
 from ostinato.config import preset
-from ostinato.formats.midi.reader import write_midi
+from ostinato.formats.midi.writer import write_midi
 
 LOOKBACK = golden_files.SMALL.parent / "gold_lookback.mag"
 ATTENTION = golden_files.SMALL.parent / "gold_attention.mag"

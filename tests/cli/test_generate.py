@@ -20,10 +20,11 @@ from ostinato.bundle import Bundle, array_shapes, checkpoint_path, encode_bundle
 from ostinato.cli import generate
 from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.config import preset
-from ostinato.formats.midi.reader import read_midi, write_midi
+from ostinato.formats.midi.reader import read_midi
+from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.generation.generator import Model
-from ostinato.generation.ranking import most_varied
+from ostinato.generation.model import Model
+from ostinato.generation.search import most_varied
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
 
@@ -143,7 +144,7 @@ def test_the_files_hold_what_the_model_makes(tmp_path: Path, make: Generate) -> 
         ]
 
 
-def test_a_primer_midi_keeps_tempo_and_metre_and_its_track_is_named(
+def test_a_primer_midi_keeps_tempo_and_meter_and_its_track_is_named(
     tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make(f"--primer_midi={primer_midi}", "--num_outputs=1", "--num_steps=48", "--seed=1") == 0
@@ -244,10 +245,10 @@ def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture
         (["--num_steps=16", "--num_bars=1"], 2, "give either --num_steps or --num_bars, not both"),
         (["--num_bars=0"], 2, "--num_bars=0: there must be at least 1 bar"),
         (["--no_primer_in_output"], 2, "--no_primer_in_output leaves out a primer, but there is none"),
-        (["--rank=9"], 2, "--rank=9 melodies are too few to keep --num_outputs=10 of them"),
+        (["--rank=9"], 2, "rank=9 melodies are too few to keep num_outputs=10 of them"),
         (["--rank_by=varied"], 2, "--rank_by=varied chooses among --rank=N melodies, which is missing"),
         (["--soundfont=x.sf2"], 2, "--soundfont plays --wav, which is missing"),
-        ([f"--run_dir={BUNDLE.parent}"], 2, "give one of --run_dir, --checkpoint_file and --bundle_file"),
+        ([f"--run_dir={BUNDLE.parent}"], 2, "give one of --bundle_file, --checkpoint_file and --run_dir; there are 2"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_makes_nothing(
@@ -264,7 +265,7 @@ def test_what_cannot_be_is_one_line_and_makes_nothing(
 def test_without_a_model_the_best_shipped_one_plays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = [f"--output_dir={tmp_path / 'out'}", "--num_outputs=2", "--num_steps=24", "--seed=4"]
     assert main(["generate", *flags]) == 0
-    assert f"2 melodies of the shipped model {BEST_MODEL} in " in capsys.readouterr().out
+    assert f"2 melodies of the built-in model {BEST_MODEL} in " in capsys.readouterr().out
     assert main(["generate", *flags, f"--config={BEST_MODEL}"]) == 0
     by_default, by_name = [path.read_bytes() for path in written(tmp_path)][::2]
     assert by_default == by_name
@@ -277,13 +278,13 @@ def test_a_config_names_a_shipped_model(
 ) -> None:
     flags = [f"--output_dir={tmp_path}", "--num_outputs=1", "--num_steps=8"]
     assert main(["generate", *flags, "--config=attention_rnn"]) == 0
-    assert "1 melodies of the shipped model attention_rnn" in capsys.readouterr().out
+    assert "1 melodies of the built-in model attention_rnn" in capsys.readouterr().out
     assert main(["generate", *flags, "--config=nonsense"]) == 2
     assert "no model called 'nonsense' comes with Ostinato" in capsys.readouterr().err
     # Magenta's command of that model has the config set.
     monkeypatch.setattr("sys.argv", ["lookback_rnn_generate", *flags])
     assert main_by_magenta_name() == 0
-    assert "the shipped model lookback_rnn" in capsys.readouterr().out
+    assert "the built-in model lookback_rnn" in capsys.readouterr().out
 
 
 def test_key_and_range_by_name(tmp_path: Path, make: Generate) -> None:
@@ -324,7 +325,7 @@ def test_a_primer_midi_has_a_meter_of_its_own(
     tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make(f"--primer_midi={primer_midi}", "--meter=3/4", "--num_bars=3", "--num_outputs=1") == 0
-    # As long a bar, but another metre.
+    # As long a bar, but another meter.
     capsys.readouterr()
     assert make(f"--primer_midi={primer_midi}", "--meter=6/8", "--num_bars=3") == 2
     assert f"{primer_midi}: the primer is in 3/4, not in --meter=6/8; leave --meter out" in capsys.readouterr().err

@@ -16,7 +16,7 @@ import golden_files
 import memory_ports
 from ostinato.cli import jam
 from ostinato.cli.main import main
-from ostinato.live.messages import note_off, note_on, program_change
+from ostinato.live.voices import note_off, note_on, program_change
 from simulated_session import panic_of, sounding
 
 BUNDLE = golden_files.SMALL.parent / "gold_attention.mag"
@@ -104,7 +104,7 @@ def test_a_port_that_goes_away_ends_the_session_in_silence(capsys: pytest.Captur
         (["--meter=33/1"], "the meter 33/1 has bars of 528 16ths; choose one of at most 512"),
         (["--meter=4/5"], "the meter 4/5 cannot be"),
         (["--seed=-1"], "--seed must be 0 or more, not -1"),
-        (["--run_dir=x"], "give one of --bundle_file, --run_dir and --checkpoint_file, not 2"),
+        (["--run_dir=x"], "give one of --bundle_file, --checkpoint_file and --run_dir; there are 2"),
         (["--output_port=moog"], "--output_port=moog: 0 output ports are called that; choose one of Midi Through"),
     ],
 )
@@ -125,7 +125,8 @@ def test_without_the_extra_the_command_that_installs_it_is_told(capsys: pytest.C
     mido.set_backend("no_such_backend")
     assert main([*PLAY]) == 1
     assert capsys.readouterr().err == (
-        "ostinato jam: playing over MIDI ports needs an extra that is not installed: pip install 'ostinato[live]'\n"
+        "ostinato jam: playing over MIDI ports needs an extra that is not installed: "
+        f"{sys.executable} -m pip install mido python-rtmidi\n"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ostinato.cli import render
 from ostinato.errors import DataError, OstinatoError, SettingsError
-from ostinato.formats.midi.reader import write_midi
+from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import Melody
 from soundfonts import sine_soundfont

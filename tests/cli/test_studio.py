@@ -81,7 +81,8 @@ def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else object())
     assert main(["studio"]) == 1
     assert capsys.readouterr().err == (
-        "ostinato studio: the studio needs an extra that is not installed: pip install 'ostinato[studio]'\n"
+        "ostinato studio: the studio needs an extra that is not installed: "
+        f"{sys.executable} -m pip install starlette uvicorn\n"
     )
 
 

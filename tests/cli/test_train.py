@@ -274,7 +274,7 @@ def test_without_pytorch_the_way_to_install_it_is_told(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(new_run(tmp_path / "run", records)) == 1
-    assert "pip install 'ostinato[train]'" in capsys.readouterr().err
+    assert "pip install torch tensorboard numba" in capsys.readouterr().err
 
 
 def test_the_settings_are_there_to_read(records: Path, tmp_path: Path) -> None:
@@ -362,7 +362,7 @@ class _Terminal(io.StringIO):
 
 
 def _summary(step: int) -> Any:
-    from ostinato.training.metrics import Metrics
+    from ostinato.training.step import Metrics
     from ostinato.training.summaries import Summary
 
     return Summary(step, 0.01, Metrics(1.25, 0.5, 0.5, 0.5, 0.5, 100), 1.0, 10.0, 5000.0, 0.0)

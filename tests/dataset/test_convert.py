@@ -1,15 +1,18 @@
 import hashlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ostinato.dataset.convert import (
     NothingConvertedError,
+    Remarked,
     Skipped,
     convert_contents,
     convert_files,
@@ -23,6 +26,9 @@ from ostinato.formats.tensorflow.tfrecord import read_records
 
 # One track, one note: middle C for a quarter note.
 TUNE = bytes.fromhex("4d546864 00000006 0000 0001 01e0 4d54726b 0000000d 00 90 3c 64 83 60 80 3c 00 00 ff 2f 00")
+
+
+CASES = Path(__file__).parent.parent / "cases"
 
 
 def sequences(path: Path) -> list[NoteSequence]:
@@ -66,7 +72,7 @@ def test_names_ids_and_order(tunes: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("processes", [1, 2, None])
 def test_any_number_of_processes_gives_the_same_file(tunes: Path, tmp_path: Path, processes: int | None) -> None:
     for number in range(100):
-        (tunes / f"{number:03}.mid").write_bytes(TUNE[: -1 - number % 3] if number % 10 == 0 else TUNE)
+        (tunes / f"{number:03}.mid").write_bytes(TUNE[: 21 - number % 3] if number % 10 == 0 else TUNE)
     convert_folder(tunes, tmp_path / "one", recursive=True, processes=1)
     report = convert_folder(tunes, tmp_path / "some", recursive=True, processes=processes)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "some").read_bytes()
@@ -91,26 +97,26 @@ def test_links_are_followed_but_not_in_circles(tunes: Path, tmp_path: Path) -> N
 
 
 def test_bad_files_are_named_with_their_reason(tunes: Path, tmp_path: Path) -> None:
-    (tunes / "a_cut.mid").write_bytes(TUNE[:-3])
+    (tunes / "a_cut.mid").write_bytes(TUNE[:24])
     (tunes / "c_text.mid").write_text("no music")
     (tunes / "d_large.mid").write_bytes(TUNE + bytes(MAX_FILE_BYTES))
     report = convert_folder(tunes, tmp_path / "out")
     assert [skipped.filename for skipped in report.skipped] == ["a_cut.mid", "c_text.mid", "d_large.mid"]
-    assert "cut off in the track at byte 14" in report.skipped[0].reason
+    assert "cut off in a track, at byte 14" in report.skipped[0].reason
     assert "no MIDI file" in report.skipped[1].reason
     assert "too many" in report.skipped[2].reason
     assert len(sequences(tmp_path / "out")) == 3
 
 
 def test_a_book_gives_many_records_and_names_the_tunes_it_cannot(tunes: Path, tmp_path: Path) -> None:
-    (tunes / "book.abc").write_text("X:1\nK:C\nABc\n\nX:2\nK:C\nA&B\n\nX:5\nK:G\nABc\n")
+    (tunes / "book.abc").write_text("X:1\nK:C\nABc\n\nX:2\nK:C\nz4\n\nX:5\nK:G\nABc\n")
     (tunes / "empty.ABC").write_text("no tune")
     report = convert_folder(tunes, tmp_path / "out")
     assert [sequence.reference_number for sequence in sequences(tmp_path / "out")] == [0, 0, 1, 5, 0]
     assert (report.files, report.converted, report.records) == (5, 4, 5)
     book, empty = report.skipped
     assert (book.filename, empty.filename) == ("book.abc", "empty.ABC")
-    assert book.reason.startswith("tune X:2: ")
+    assert book.reason.startswith("tune X:2: line 5: ")
     assert empty.reason.startswith("no tune in it")
 
 
@@ -189,3 +195,27 @@ def test_ctrl_c_leaves_no_half_file_and_no_process(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
+
+
+@pytest.mark.parametrize(("name", "case"), json.loads((CASES / "midi.json").read_text()).items())
+def test_damaged_and_oddly_named_midi_files(name: str, case: dict[str, Any], tmp_path: Path) -> None:
+    """Their notes, as [pitch, start, length] in quarters; the folders are named after what ails the files."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / Path(name).name).write_bytes((CASES / name).read_bytes())
+    report = convert_folder(tmp_path / "in", tmp_path / "out")
+    (sequence,) = sequences(tmp_path / "out")
+    quarters = sequence.tempos[0].qpm / 60
+    found = [
+        [note.pitch, note.start_time * quarters, (note.end_time - note.start_time) * quarters]
+        for note in sequence.notes
+    ]
+    assert sorted(found) == [pytest.approx(note) for note in case["notes"]]
+    names = {"midi_byte": ["malformed events"], "midi_cut": ["cut off"], "midi_names": []}
+    assert [remarked.name for remarked in report.remarked] == names[Path(name).parent.name]
+
+
+def test_a_file_without_notes_is_converted_and_named(tunes: Path, tmp_path: Path) -> None:
+    (tunes / "c.mid").write_bytes(TUNE.replace(b"\x3c\x64", b"\x3c\x00"))
+    report = convert_folder(tunes, tmp_path / "out")
+    assert (report.files, report.converted, report.records, report.skipped) == (4, 4, 4, [])
+    assert report.remarked == [Remarked("c.mid", "no notes", "there are no notes in it")]

@@ -7,7 +7,7 @@ from ostinato.music.transpose import transpose
 
 
 @given(st.lists(st.integers(-2, 127).map(lambda event: event if event < 0 else 30 + event // 2), max_size=20))
-def test_a_melody_is_itself_at_any_pitch_level_and_in_any_metre(events: list[int]) -> None:
+def test_a_melody_is_itself_at_any_pitch_level_and_in_any_meter(events: list[int]) -> None:
     melody = Melody(events)
     assert fingerprint(transpose(melody, 7)) == fingerprint(melody)
     assert fingerprint(Melody(events, 32, 12)) == fingerprint(melody)

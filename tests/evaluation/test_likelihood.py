@@ -14,7 +14,7 @@ from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
 from ostinato.errors import DataError, SettingsError
 from ostinato.evaluation.likelihood import NUM_EVENTS, PredictedSteps, event_scores, merged_probabilities, squash_all
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 
 SMALL = Hparams(rnn_layer_sizes=(8, 8))

@@ -8,7 +8,7 @@ from note_sequences import add, sequence
 from ostinato.dataset.convert import Skipped, convert_folder
 from ostinato.errors import DataError, FormatError
 from ostinato.evaluation.sources import read_melodies
-from ostinato.formats.midi.reader import write_midi
+from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.extract import ExtractionSettings
 

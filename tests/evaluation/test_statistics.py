@@ -236,7 +236,7 @@ def test_repeated_notes(events: list[int], share: Share) -> None:
         ([60, 62, 64, 65, 67, 69, 71], Share(7, 7)),  # C major
         ([57, 59, 60, 62, 64, 65, 67], Share(7, 7)),  # A minor
         ([62, 64, 66, 67, 69, 71, 73, 60], Share(7, 8)),  # D major and a C
-        ([60, 61, 62, 63, 64], Share(3, 5)),  # no five neighbours have more than three notes of a major scale
+        ([60, 61, 62, 63, 64], Share(3, 5)),  # no five neighbors have more than three notes of a major scale
         ([61, 61, 61], Share(3, 3)),
     ],
 )

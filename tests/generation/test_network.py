@@ -15,7 +15,7 @@ from ostinato.bundle import Bundle, array_shapes
 from ostinato.bundle.files import load_bundle
 from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import OneHotEncoding
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.generation.network import Floats, Network, State
 from ostinato.generation.sampling import softmax
 

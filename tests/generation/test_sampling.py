@@ -8,10 +8,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
+from ostinato.encodings import OneHotEncoding
 from ostinato.errors import SettingsError
-from ostinato.generation.sampling import RandomDraws, Sampling, inverse_cdf, log_probabilities_of, softmax
+from ostinato.generation.options import GenerationOptions
+from ostinato.generation.sampling import (
+    Constraints,
+    RandomDraws,
+    event_probabilities,
+    inverse_cdf,
+    log_probabilities_of,
+    softmax,
+)
 from ostinato.music.keys import parse_key
+
+ENCODING = OneHotEncoding(60, 72, None)
+# C, D, E, held, off; then two repeats, of D and of no event.
+EVENTS = np.array([[60, 62, 64, -2, -1, 62, -2]])
+SHARES = np.array([[0.10, 0.15, 0.25, 0.05, 0.20, 0.05, 0.20]])
+# So that the events have: C 0.10, D 0.20, E 0.25, held 0.25, off 0.20.
 
 
 def test_softmax_worked_by_hand() -> None:
@@ -40,6 +56,34 @@ def test_inverse_cdf_worked_by_hand() -> None:
     uniforms = np.array([0, 0.2499, 0.25, 0.7499, 0.75, np.nextafter(1, 0)])
     rows = np.tile(probabilities, (6, 1))
     assert inverse_cdf(rows, uniforms)[0].tolist() == [1, 1, 3, 3, 4, 4]
+
+
+def test_draws_near_an_edge_are_in_doubt() -> None:
+    # At the edge of 0.25, a set of probability 1/4, odds off by 0.01 move it by 0.01 * 1/4 * 3/4 = 0.001875.
+    probabilities = np.tile([0.25, 0.75], (5, 1))
+    uniforms = np.array([0.1, 0.2478, 0.2484, 0.2518, 0.2523])
+    classes, in_doubt = inverse_cdf(probabilities, uniforms, slack=0.01)
+    assert classes.tolist() == [0, 0, 0, 1, 1]
+    assert in_doubt.tolist() == [False, False, True, True, False]
+    # The ends are no edges, for nothing lies beyond them.
+    _, in_doubt = inverse_cdf(probabilities[:2], np.array([0, np.nextafter(1, 0)]), slack=0.01)
+    assert not in_doubt.any()
+
+
+def test_what_is_in_doubt_is_drawn_again_by_the_exact_probabilities() -> None:
+    asked: list[int] = []
+
+    def exactly(rows: NDArray[np.integer]) -> NDArray[np.float64]:
+        asked.extend(rows.tolist())
+        return np.tile([0.0, 1.0], (len(rows), 1))
+
+    uniforms = np.random.default_rng(5).random((64, 300))[0]  # as RandomDraws takes them
+    probabilities = np.stack([uniforms, 1 - uniforms], axis=1)
+    probabilities[::2] = [0.999, 0.001]
+    draws = RandomDraws([np.random.default_rng(5)])
+    picked = draws.pick(probabilities, 1e-6, exactly)
+    assert asked == list(range(1, 300, 2))
+    assert (picked[1::2] == 1).all()
 
 
 @given(
@@ -73,51 +117,116 @@ def test_each_output_has_numbers_of_its_own() -> None:
     assert ours[:150] != ours[150:300]
 
 
-@pytest.mark.parametrize("temperature", [0, -1.0, math.nan, math.inf, "hot", None])
-def test_an_impossible_temperature_is_refused(temperature: float) -> None:
-    with pytest.raises(SettingsError, match="temperature must be a number above 0, not"):
-        Sampling(temperature)
+def filtered(semitones: int = 0, shares: NDArray[np.float64] = SHARES, **settings: Any) -> NDArray[np.float64]:
+    with np.errstate(divide="ignore"):
+        logs = np.log(shares)
+    kept, _ = Constraints(GenerationOptions(**settings), ENCODING, semitones).filter(logs, EVENTS)
+    shares = np.exp(kept)
+    np.testing.assert_allclose(shares.sum(), 1)
+    row: NDArray[np.float64] = shares[0]
+    return row
 
 
-@pytest.mark.parametrize("name", ["beam_size", "branch_factor", "steps_per_iteration"])
-@pytest.mark.parametrize("value", [0, -3, 1.5, True, "2"])
-def test_an_impossible_beam_is_refused(name: str, value: int) -> None:
-    with pytest.raises(SettingsError, match=f"{name} must be a whole number of 1 or more, not {value!r}"):
-        Sampling(**{name: value})  # type: ignore[arg-type]
+def test_classes_of_one_event_add_up() -> None:
+    found = event_probabilities(np.concatenate([SHARES, SHARES]), np.concatenate([EVENTS, EVENTS[:, ::-1]]))
+    assert found.shape == (2, 130)
+    np.testing.assert_allclose(found[0, [62, 64, 66, 0, 1]], [0.10, 0.20, 0.25, 0.25, 0.20])
+    assert found[0].sum() == pytest.approx(1)
+    np.testing.assert_allclose(found[1, [62, 64, 66, 0, 1]], [0.20, 0.20, 0.20, 0.15, 0.25])
+
+
+def test_top_k_counts_events_not_classes() -> None:
+    # Held and E are equally probable; held counts as the first, being lower.
+    np.testing.assert_allclose(filtered(top_k=1), [0, 0, 0, 0.2, 0, 0, 0.8], atol=1e-12)
+    np.testing.assert_allclose(filtered(top_k=2), [0, 0, 0.5, 0.1, 0, 0, 0.4], atol=1e-12)
+    np.testing.assert_allclose(filtered(top_k=4), np.array([0, 0.15, 0.25, 0.05, 0.2, 0.05, 0.2]) / 0.9, atol=1e-12)
+    np.testing.assert_allclose(filtered(top_k=5), SHARES[0], atol=1e-12)
+    np.testing.assert_allclose(filtered(top_k=1000), SHARES[0], atol=1e-12)
+
+
+def test_top_p_keeps_the_fewest_events_that_make_up_the_share() -> None:
+    np.testing.assert_allclose(filtered(top_p=1e-9), [0, 0, 0, 0.2, 0, 0, 0.8], atol=1e-12)
+    np.testing.assert_allclose(filtered(top_p=0.26), [0, 0, 0.5, 0.1, 0, 0, 0.4], atol=1e-12)
+    np.testing.assert_allclose(filtered(top_p=0.89), np.array([0, 0.15, 0.25, 0.05, 0.2, 0.05, 0.2]) / 0.9, atol=1e-12)
+    np.testing.assert_allclose(filtered(top_p=0.91), SHARES[0], atol=1e-12)
+
+
+def test_the_filters_act_one_after_the_other() -> None:
+    # D major knows D and E: with held and off 0.9 of the whole. Of the three best, 0.7, top_p takes 0.5 / 0.7.
+    np.testing.assert_allclose(
+        filtered(key=parse_key("D")), np.array([0, 0.15, 0.25, 0.05, 0.2, 0.05, 0.2]) / 0.9, atol=1e-12
+    )
+    np.testing.assert_allclose(
+        filtered(key=parse_key("D"), top_k=3, top_p=0.7), [0, 0, 0.5, 0.1, 0, 0, 0.4], atol=1e-12
+    )
+
+
+def test_key_and_range_are_of_what_is_heard() -> None:
+    # Heard two semitones lower: Bb, C, D.
+    np.testing.assert_allclose(filtered(2, key=parse_key("C")), np.array([0, *SHARES[0, 1:]]) / 0.9, atol=1e-12)
+    np.testing.assert_allclose(
+        filtered(2, min_note=60, max_note=61), np.array([0, 0.15, 0, 0.05, 0.2, 0.05, 0.2]) / 0.65, atol=1e-12
+    )
+
+
+def test_what_is_left_is_drawn_however_improbable() -> None:
+    shares = np.array([[1, 0, 0, 0, 0, 0, 0.0]])
+    np.testing.assert_allclose(filtered(shares=shares, min_note=61), np.array([0, 1, 1, 1, 1, 1, 1]) / 6)
+    shares = np.array([[1, 0, 1e-300, 0, 0, 0, 0.0]])
+    np.testing.assert_allclose(filtered(shares=shares, min_note=61, top_k=3), [0, 0, 1, 0, 0, 0, 0], atol=1e-12)
+
+
+def test_the_notes_that_may_be_drawn_are_the_models() -> None:
+    in_c = GenerationOptions(key="C")
+    assert Constraints(in_c, ENCODING, 0).notes.tolist() == [
+        60,
+        62,
+        64,
+        65,
+        67,
+        69,
+        71,
+    ]
+    # A semitone below what the model thinks: B to Bb.
+    assert Constraints(in_c, ENCODING, 1).notes.tolist() == [
+        60,
+        61,
+        63,
+        65,
+        66,
+        68,
+        70,
+    ]
+    assert Constraints(GenerationOptions(top_k=3, min_note=70), ENCODING, 0).notes.tolist() == [70, 71]
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"top_k": -1}, "top_k must be a whole number of 0 or more, not -1"),
-        ({"top_k": 2.0}, "top_k must be a whole number of 0 or more, not 2.0"),
-        ({"top_k": True}, "top_k must be a whole number of 0 or more, not True"),
-        ({"top_p": 0}, "top_p must be a share above 0 and up to 1, not 0"),
-        ({"top_p": 1.01}, "top_p must be a share above 0 and up to 1, not 1.01"),
-        ({"top_p": math.nan}, "top_p must be a share above 0 and up to 1, not nan"),
-        ({"top_p": "0.9"}, "top_p must be a share above 0 and up to 1, not '0.9'"),
-        ({"top_k": 1, "branch_factor": 2}, "top_k=1 draws the same events in all of branch_factor=2 branches"),
-        ({"min_note": -1}, r"min_note must be a MIDI pitch 0\.\.127, not -1"),
-        ({"max_note": 128}, r"max_note must be a MIDI pitch 0\.\.127, not 128"),
-        ({"max_note": 60.0}, r"max_note must be a MIDI pitch 0\.\.127, not 60.0"),
-        ({"min_note": 61, "max_note": 60}, "min_note=61 lies above max_note=60"),
-        (
-            {"min_note": 61, "max_note": 61, "key": parse_key("C")},
-            r"there is no note of C major within 61\.\.61; widen",
-        ),
+        ({"min_note": 72}, r"makes notes of 60\.\.71 \(C4\.\.B4\), and none of them is within 72\.\.127"),
+        ({"max_note": 60, "key": parse_key("B")}, r"none of them is of B major within 0\.\.60"),
     ],
 )
-def test_impossible_constraints_are_refused_in_one_line(settings: dict[str, Any], message: str) -> None:
-    with pytest.raises(SettingsError, match=message) as caught:
-        Sampling(**settings)
-    assert "\n" not in str(caught.value)
+def test_a_model_without_an_allowed_note_is_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        Constraints(GenerationOptions(**settings), ENCODING, 0)
 
 
-def test_what_may_be_drawn() -> None:
-    assert not Sampling(0.5, 2, 3, 4).is_constrained
-    assert all(map(Sampling().allows, range(128)))
-    constrained = [Sampling(top_k=1), Sampling(top_p=0.9), Sampling(min_note=1), Sampling(max_note=126)]
-    assert all(sampling.is_constrained for sampling in constrained)
-    in_a_minor = Sampling(key=parse_key("Am"), min_note=60, max_note=72)
-    assert [pitch for pitch in range(128) if in_a_minor.allows(pitch)] == [60, 62, 64, 65, 67, 69, 71, 72]
-    assert in_a_minor.allowed_notes == "of A minor within 60..72"
+@given(
+    arrays(np.float64, (3, 7), elements=st.floats(-1e6, 0)),
+    arrays(np.int64, (3, 7), elements=st.sampled_from([-2, -1, 60, 62, 66, 71])),
+    st.integers(0, 4),
+    st.floats(0, 1, exclude_min=True),
+    st.sampled_from(["C", "F# minor", "Eb blues"]),
+)
+def test_any_distribution_stays_one(
+    logs: NDArray[np.float64], events: NDArray[np.int64], top_k: int, top_p: float, key: str
+) -> None:
+    events[:, 0] = -2  # there is always a class of no event
+    options = GenerationOptions(top_k=top_k, top_p=top_p, key=parse_key(key))
+    kept, _ = Constraints(options, ENCODING, 0).filter(logs, events)
+    np.testing.assert_allclose(np.exp(kept).sum(axis=1), 1)
+    for row, row_events in zip(kept, events, strict=True):
+        drawn = set(row_events[np.exp(row) > 0].tolist())
+        assert not top_k or len(drawn) <= top_k
+        assert all(event < 0 or options.allows(event) for event in drawn)

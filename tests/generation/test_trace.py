@@ -9,7 +9,7 @@ import pytest
 from ostinato.bundle import Bundle
 from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import KeyEncoding, LookbackEncoding, OneHotEncoding
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.generation.network import Network
 from ostinato.generation.trace import repeat_distances
 from ostinato.music.melody import Melody

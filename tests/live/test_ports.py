@@ -5,8 +5,8 @@ import pytest
 
 import memory_ports
 from ostinato.errors import SettingsError
-from ostinato.live.messages import note_on
 from ostinato.live.ports import MidoInput, MidoOutput, PortError, chosen_port, open_input, open_output, port_names
+from ostinato.live.voices import note_on
 
 KEYS = ["Midi Through:Midi Through Port-0 14:0", "Keystation 49:Keystation 49 MIDI 1 24:0", "Launchkey:Launchkey 28:0"]
 

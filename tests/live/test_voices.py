@@ -3,9 +3,58 @@ from collections.abc import Callable
 
 import pytest
 
-from ostinato.live.messages import control_change, note_off, note_on, program_change
-from ostinato.live.voices import Voice, Voices
+from ostinato.live.voices import (
+    Kind,
+    Voice,
+    Voices,
+    channel_of,
+    control_change,
+    ends_all_notes,
+    is_channel_message,
+    kind,
+    note_off,
+    note_on,
+    program_change,
+)
 from simulated_session import panic_of
+
+
+def test_messages_as_their_bytes() -> None:
+    # By the MIDI 1.0 specification: status byte with the channel in its low half, then data bytes.
+    assert note_on(0, 60, 100) == b"\x90\x3c\x64"
+    assert note_off(9, 60) == b"\x89\x3c\x00"
+    assert control_change(15, 123, 0) == b"\xbf\x7b\x00"
+    assert program_change(1, 24) == b"\xc1\x18"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"\x93\x3c\x01", Kind.NOTE_ON),
+        (b"\x93\x3c\x00", Kind.NOTE_OFF),
+        (b"\x83\x3c\x40", Kind.NOTE_OFF),
+        (b"\xb3\x40\x7f", Kind.CONTROL),
+        (b"\xc3\x18", Kind.PROGRAM),
+        (b"\xe3\x00\x40", 0xE0),
+    ],
+)
+def test_kinds(message: bytes, expected: int) -> None:
+    assert kind(message) == expected
+    assert channel_of(message) == 3
+    assert is_channel_message(message)
+
+
+@pytest.mark.parametrize("message", [b"\xf0\x01\xf7", b"\xf8", b"\xfe"])
+def test_system_messages_have_no_channel(message: bytes) -> None:
+    assert not is_channel_message(message)
+
+
+@pytest.mark.parametrize(
+    ("control", "ends"), [(64, False), (120, True), (121, False), (122, False), (123, True), (127, True)]
+)
+def test_controls_that_end_all_notes(control: int, ends: bool) -> None:
+    assert ends_all_notes(control_change(0, control, 0)) is ends
+    assert not ends_all_notes(note_on(0, control, 1))
 
 
 def test_a_pitch_sounds_once_and_its_last_player_ends_it() -> None:

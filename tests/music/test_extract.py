@@ -127,7 +127,7 @@ def test_instruments_come_in_the_order_of_a_set() -> None:
 
 
 @pytest.mark.parametrize(("numerator", "denominator"), [(4, 6), (3, 32), (0, 4), (4, 0), (-4, 4), (4, -4)])
-def test_a_metre_without_whole_steps_is_left_out(numerator: int, denominator: int) -> None:
+def test_a_meter_without_whole_steps_is_left_out(numerator: int, denominator: int) -> None:
     made = sequence((60, 0, 4))
     made.time_signatures.add(numerator=numerator, denominator=denominator)
     melodies, statistics = found_in(made)

@@ -6,7 +6,7 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.quantize import quantize, split_at_changes
 
 
-def test_a_piece_begins_where_tempo_or_metre_really_changes() -> None:
+def test_a_piece_begins_where_tempo_or_meter_really_changes() -> None:
     made = sequence((60, 0, 4), (62, 16, 60), (64, 64, 68))
     made.tempos.add(time=0, qpm=120)
     made.tempos.add(time=8 * STEP, qpm=120)  # as before

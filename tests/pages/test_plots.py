@@ -1,4 +1,4 @@
-"""Plots: well formed, at scale, and harmless whatever they are labelled."""
+"""Plots: well formed, at scale, and harmless whatever they are labeled."""
 
 import math
 import re

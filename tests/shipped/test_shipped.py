@@ -14,7 +14,7 @@ def test_a_shipped_model_is_its_preset_and_has_a_card(name: str) -> None:
     assert bundle.config.name == name
     assert bundle.config.encoding == preset(name).encoding
     card = bundle.provenance["card"]
-    assert {"data", "split", "settings", "steps", "wall_seconds", "seed", "held_out", "licence", "credits"} <= set(card)
+    assert {"data", "split", "settings", "steps", "wall_seconds", "seed", "held_out", "license", "credits"} <= set(card)
     assert set(card["held_out"]) == {"validation", "test"}
 
 

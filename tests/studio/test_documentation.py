@@ -12,7 +12,7 @@ import pytest
 import symusic
 from starlette.testclient import TestClient
 
-from ostinato.formats.midi.reader import note_sequence_to_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.music.melody import Melody
 from ostinato.studio.openapi import document
 from ostinato.studio.server import create_app, listen, make_server

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 # Without PyTorch there is no training to test.
-collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_*.py"]
+collect_ignore_glob = [] if importlib.util.find_spec("torch") else ["test_*.py", "fast/test_*.py"]
 
 
 @pytest.fixture

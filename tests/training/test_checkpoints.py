@@ -18,7 +18,6 @@ from ostinato.bundle import Bundle, array_shapes, checkpoints, decode_bundle
 from ostinato.config import preset
 from ostinato.encodings import LookbackEncoding
 from ostinato.errors import FormatError, OstinatoError, SettingsError
-from ostinato.training.batches import Position
 from ostinato.training.checkpoints import (
     Checkpoint,
     Origin,
@@ -32,6 +31,7 @@ from ostinato.training.checkpoints import (
     train_folder,
     write_settings,
 )
+from ostinato.training.data import Position
 
 CONFIG = preset("attention_rnn").with_hparams({"rnn_layer_sizes": (3,), "attn_length": 2})
 

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -5,6 +7,8 @@ import torch
 from ostinato.bundle import array_shapes
 from ostinato.config import Config, Hparams
 from ostinato.encodings import OneHotEncoding
+from ostinato.training import layers, network
+from ostinato.training.layers import draw_dropout
 from ostinato.training.network import MelodyNetwork
 
 # The smallest there is: 14 inputs and 14 classes.
@@ -53,3 +57,57 @@ def test_pytorchs_lstm_computes_the_same(residual: bool) -> None:
         torch.autograd.backward(logits.square().sum())
         found.append((logits.detach(), state.cells, [parameter.grad for parameter in model.parameters()]))
     torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("keep_prob", [0.1, 0.5, 0.9, 0.9999999])
+def test_dropout_keeps_its_share_and_the_expected_value(keep_prob: float) -> None:
+    drop = draw_dropout((100, 100, 101), keep_prob, torch.device("cpu"))
+    assert drop.kept.shape == (100, 100, 101)
+    share = drop.kept.double().mean().item()
+    assert share == pytest.approx(keep_prob, abs=0.002)
+    assert drop(torch.ones(100, 100, 101)).double().mean().item() == pytest.approx(1, abs=0.02)
+    assert drop.scale == pytest.approx(1 / keep_prob, rel=1e-3)
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_attention_worked_by_hand(plain: bool) -> None:
+    """All gates shut, so that y is what the attention makes of its own output's bias."""
+    hparams = Hparams(rnn_layer_sizes=(1,), attn_length=2)
+    model = MelodyNetwork(Config("hand", TINY, hparams), plain=plain).eval()
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in array_shapes(model.config).items()}
+    arrays["attention.output.kernel"][:] = [[0], [1]]
+    arrays["attention.output.bias"][:] = 1
+    arrays["attention.memory.kernel"][:] = np.arctanh(0.5)
+    arrays["attention.score"][:] = 2 * np.log(3)
+    arrays["output.kernel"][0, 0] = 1
+    model.load_arrays(arrays)
+    with torch.no_grad():
+        y = model(torch.zeros(1, 3, 14))[0, :, 0]
+    # Memory 0, 0: a = 0, y = 1. Memory 0, 1: scores 0 and 2 log 3 * 1/2, weights 1/4 and 3/4, a = 3/4, y = 1.75.
+    # Memory 1, 1.75: the second score is 2 log 3 tanh(1.75 arctanh 1/2), and 1.75 arctanh 1/2 = 0.9612855.
+    second, first = 2 * np.log(3) * np.tanh(0.9612855), np.log(3)
+    share = np.exp(second) / (np.exp(second) + np.exp(first))
+    np.testing.assert_allclose(y, [1, 1.75, 1 + (1 - share) + 1.75 * share], rtol=1e-6)
+
+
+def test_a_cell_that_cannot_be_compiled_runs_as_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_compiler(function: object) -> object:
+        def fail(*args: object) -> None:
+            raise RuntimeError("no compiler\nand more lines")
+
+        return fail
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    compiled = layers._compiled(layers.attend)
+    model = MelodyNetwork(Config("tiny", TINY, Hparams(rnn_layer_sizes=(3,), attn_length=2)), plain=True).eval()
+    inputs = torch.randn(2, 3, 14)
+    with torch.no_grad():
+        plain = model(inputs)
+        monkeypatch.setattr(network, "attend", compiled)
+        with caplog.at_level(logging.WARNING):
+            assert torch.equal(model(inputs), plain)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the attention cell cannot be compiled here and runs as written: no compiler"
+    ]

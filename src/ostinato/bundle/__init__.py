@@ -1,12 +1,10 @@
 """A model as numbers and settings: where training and generation meet.
 
-`model` is what a bundle is and its file, `magenta` turns TensorFlow's variables
-into one, `files` opens whatever a user points at and writes `.mag` bundles,
-`held_out` finds a run's loss on melodies it did not learn from.
+`bundle` is what a bundle is and its file, `magenta` turns TensorFlow's variables
+into one, `files` opens whatever a user points at and writes `.mag` bundles.
 """
 
-from ostinato.bundle.files import load_bundle, num_parameters, printable, save_bundle
-from ostinato.bundle.model import (
+from ostinato.bundle.bundle import (
     FORMAT_VERSION,
     TRAINING_PREFIX,
     Bundle,
@@ -16,6 +14,7 @@ from ostinato.bundle.model import (
     decode_bundle,
     encode_bundle,
 )
+from ostinato.bundle.files import load_bundle, num_parameters, printable, save_bundle
 
 __all__ = [
     "FORMAT_VERSION",

@@ -7,7 +7,7 @@ A `.mag` is a GeneratorBundle, Magenta's protobuf. One of ours holds
 | generator_details.id        | the config's name                                                |
 | generator_details.description | which program wrote it                                         |
 | bundle_details.description  | in words: what it is, what it was trained on, its held-out loss  |
-| checkpoint_file, one        | the model as safetensors (`ostinato.bundle.model`)               |
+| checkpoint_file, one        | the model as safetensors (`ostinato.bundle.bundle`)               |
 | metagraph_file              | JSON: `format` "ostinato", `format_version`, `checkpoint_format` |
 |                             | "safetensors", `config`, `provenance`, `parameters`, and `arrays`, |
 |                             | the shape of each by its name; for other readers, ours has it all |
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ostinato
-from ostinato.bundle.model import FORMAT_VERSION, Bundle, checkpoints, decode_bundle, encode_bundle
+from ostinato.bundle.bundle import FORMAT_VERSION, Bundle, checkpoints, decode_bundle, encode_bundle
 from ostinato.config import preset
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.files import atomic_writer
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_MAX_FILE_BYTES = 1 << 30
+_MAX_FILE_BYTES = 1 << 30  # the files are read whole; a model of ours has a few MB
 # A generator keeps as many rows of each melody; the longest that Magenta trains on has 512 steps.
 _MAX_ATTN_LENGTH = 1 << 12
-_MAX_TEXT = 2000
+_MAX_TEXT = 2000  # characters of a text of unknown origin that are shown
 _STRUCTURE = ("rnn_layer_sizes", "attn_length", "attn_scope", "residual_connections")
 _CHECKPOINT_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
@@ -230,7 +230,6 @@ def save_bundle(
     Returns:
         The bundle as it was written, with its description and its held-out loss in the provenance.
     """
-    from ostinato.bundle.held_out import held_out_loss
     from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
 
     step = bundle.provenance.get("step")
@@ -259,6 +258,34 @@ def save_bundle(
     with atomic_writer(path) as file:
         file.write(message.SerializeToString(deterministic=True))
     return bundle
+
+
+def held_out_loss(run_dir: str | os.PathLike[str], step: int) -> dict[str, Any] | None:
+    """The loss of a run on melodies it did not learn from, out of what its evaluation wrote for TensorBoard.
+
+    Args:
+        run_dir: the run; its evaluation writes to `run_dir/eval`, Magenta's too.
+        step: of the checkpoint; its own evaluation counts, or the last one before it.
+
+    Returns:
+        `loss`, in nats a step to 4 digits, and the `step` it was measured at; None if there is none.
+    """
+    from google.protobuf.message import DecodeError
+
+    from ostinato.formats.tensorflow.tensorflow_pb2 import Event
+    from ostinato.formats.tensorflow.tfrecord import read_records
+
+    losses: dict[int, float] = {}
+    for path in sorted((Path(run_dir) / "eval").glob("events.out.tfevents.*")):
+        # The evaluation may be at work on its file: its last record may not be whole.
+        for record in read_records(path, skip_corrupt=True):
+            try:
+                event = Event.FromString(record)
+            except DecodeError:
+                continue
+            losses.update((event.step, value.simple_value) for value in event.summary.value if value.tag == "loss")
+    measured = [at for at in losses if at <= step]
+    return {"loss": round(losses[max(measured)], 4), "step": max(measured)} if measured else None
 
 
 def training_summary(provenance: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from ostinato.bundle.model import Bundle
+from ostinato.bundle.bundle import Bundle
 from ostinato.config import PRESETS, AttentionScope, Config, preset
 from ostinato.errors import FormatError
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
@@ -44,7 +44,7 @@ GLOBAL_STEP = "global_step"
 
 # A hostile graph takes some 50 times its bytes in memory; Magenta's have a hundred kilobytes, to train a few more.
 MAX_METAGRAPH_BYTES = 1 << 23
-_MAX_STATE_RANK = 4
+_MAX_STATE_RANK = 4  # dimensions of a state in a graph; an attention's have fewer
 
 _KERNELS = ("kernel", "weights", "matrix", "w_0")
 _BIASES = ("bias", "biases", "b")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostinato.cli.flags import add_boolean
+from ostinato.cli.model_flags import chosen_model
 from ostinato.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -56,15 +57,16 @@ def run(args: argparse.Namespace) -> int:
         write_bundle(load_bundle(args.old), args.new, args.bundle_description, half_precision=args.half_precision)
         return 0
 
-    from ostinato.config import parse_hparams
-
     if (args.run_dir is None) == (args.checkpoint_file is None):
         raise SettingsError("give either --run_dir or --checkpoint_file: what to write a bundle of")
     _require_free(args.bundle_file, args.force)
-    source = args.run_dir or args.checkpoint_file
-    bundle = load_bundle(source, config=args.config, hparams=parse_hparams(args.hparams))
+    model = chosen_model(args, among=("run_dir", "checkpoint_file"))
     write_bundle(
-        bundle, args.bundle_file, args.bundle_description, trained_in=source, half_precision=args.half_precision
+        model.bundle,
+        args.bundle_file,
+        args.bundle_description,
+        trained_in=model.path,
+        half_precision=args.half_precision,
     )
     return 0
 

@@ -59,6 +59,16 @@ def run(args: argparse.Namespace) -> int:
         for reason, lines in sorted(by_reason.items(), key=lambda group: -len(group[1])):
             print(f"  {reason} ({len(lines)}):", *lines, sep="\n")
 
+    def name_remarked(report: ConvertReport) -> None:
+        if not report.remarked:
+            return
+        print(f"Remarks on {len({one.filename for one in report.remarked})} of {report.files} files:")
+        by_name: dict[str, list[str]] = {}
+        for one in report.remarked:
+            by_name.setdefault(one.name, []).append(f"    {one.filename}: {one.text}")
+        for name, lines in sorted(by_name.items(), key=lambda group: -len(group[1])):
+            print(f"  {name} ({len(lines)}):", *lines, sep="\n")
+
     runner = runner_of(args)
     try:
         if runner is None:
@@ -83,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
         if bar is not None:
             bar.close()
     name_skipped(report)
+    name_remarked(report)
     sequences = "" if report.records == report.files else f" of {report.files} files"
     print(f"Wrote {report.records} NoteSequences{sequences} to {shards_name(args.output_file, args.num_shards)}")
     return 0

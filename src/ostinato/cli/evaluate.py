@@ -6,12 +6,12 @@ import logging
 import os
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.extraction import add_extraction, extraction_of
+from ostinato.cli.model_flags import add_model, chosen_models, listed
 from ostinato.cli.progress import progress
 from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
@@ -38,12 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="melodies that the models have not learned from: a folder of music files, or TFRecord files of "
         "NoteSequences as a path, a glob, shards as NAME@10.tfrecord, a comma list",
     )
-    parser.add_argument("--bundle_file", metavar="FILES", help="measure these .mag bundles: a comma list")
-    parser.add_argument("--checkpoint_file", metavar="FILES", help="and these checkpoints")
-    parser.add_argument("--run_dir", metavar="FOLDERS", help="and the newest checkpoints of these training runs")
-    parser.add_argument(
-        "--config", metavar="NAMES", help="and these models that come with Ostinato; all of them if no model is named"
-    )
+    add_model(parser, "measure", several=True)
     parser.add_argument(
         "--ensemble",
         metavar="A+B",
@@ -94,7 +89,7 @@ def _check(args: argparse.Namespace) -> None:
         raise SettingsError(f"--num_resamples must be at least 1, not {args.num_resamples}")
     if args.seed < 0:
         raise SettingsError(f"--seed must be at least 0, not {args.seed}")
-    read = [args.input, args.ngram_training, *_listed(args.bundle_file), *_listed(args.checkpoint_file)]
+    read = [args.input, args.ngram_training, *listed(args.bundle_file), *listed(args.checkpoint_file)]
     inputs = {Path(path).resolve() for path in read if path}
     for flag, output in (("--json", args.json), ("--html", args.html)):
         if output is None:
@@ -108,32 +103,18 @@ def _check(args: argparse.Namespace) -> None:
         raise SettingsError("--ngram_training is --input: models that count what they predict tell nothing")
 
 
-def _listed(text: str | None) -> list[str]:
-    """The parts of a comma list."""
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
 def _models(args: argparse.Namespace) -> list[tuple[str, list["Bundle"]]]:
-    """The models that the flags ask for: a name and the members of each."""
+    """The models that the flags ask for, all built-in ones if they name none: a name and the members of each."""
     from ostinato.bundle import load_bundle
     from ostinato.shipped import SHIPPED_MODELS, load_shipped, shipped_path
 
-    paths = [*_listed(args.bundle_file), *_listed(args.checkpoint_file), *_listed(args.run_dir)]
-    shipped, ensembles = _listed(args.config), _listed(args.ensemble)
-    if not paths and not shipped and not ensembles:
-        shipped = [name for name in SHIPPED_MODELS if shipped_path(name).is_file()]
-    # A file's name alone is easier to read, where it tells the models apart.
-    names = Counter([*shipped, *(Path(path).stem for path in paths)])
-    models = [(name, [load_shipped(name)]) for name in dict.fromkeys(shipped)]
-    for path in dict.fromkeys(paths):
-        stem = Path(path).stem
-        models.append((stem if names[stem] == 1 else path, [load_bundle(path)]))
-    for ensemble in dict.fromkeys(ensembles):
+    models = [(chosen.name, [chosen.bundle]) for chosen in chosen_models(args)]
+    for ensemble in listed(args.ensemble):
         members = [part.strip() for part in ensemble.split("+") if part.strip()]
         if len(members) < 2:
             raise SettingsError(f"--ensemble={ensemble} is one model; name several with + between, as a.mag+b.mag")
         models.append(("+".join(Path(member).stem for member in members), [load_bundle(path) for path in members]))
-    return models
+    return models or [(name, [load_shipped(name)]) for name in SHIPPED_MODELS if shipped_path(name).is_file()]
 
 
 def _read(source: str, settings: ExtractionSettings) -> "Sources":

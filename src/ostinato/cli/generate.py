@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean
+from ostinato.cli.model_flags import add_model, chosen_model
 from ostinato.errors import SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ostinato.bundle import Bundle
     from ostinato.formats.note_sequence_pb2 import NoteSequence
-    from ostinato.generation.generator import Model
+    from ostinato.generation.options import GenerationOptions
     from ostinato.music.melody import Melody
 
 SUMMARY = "make new melodies with a trained model, as MIDI files"
@@ -29,22 +29,17 @@ SUMMARY = "make new melodies with a trained model, as MIDI files"
 _QPM = 120.0
 _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100
-_BEAM = ("beam_size", "branch_factor", "steps_per_iteration")
-_RANKINGS = {None: "likeliest", "likely": "likeliest", "varied": "most varied"}
+# Flags that are fields of the options by the same name.
+_AS_THEY_ARE = (
+    *("num_outputs", "temperature", "top_k", "top_p", "key", "beam_size", "branch_factor", "steps_per_iteration"),
+    "rank",
+)
+_RANKINGS = {"likely": "likeliest", "varied": "most varied"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument("--run_dir", metavar="FOLDER", help="play the newest checkpoint of this training run")
-    parser.add_argument("--checkpoint_file", metavar="FILE", help="or this checkpoint")
-    parser.add_argument(
-        "--bundle_file", metavar="FILE", help="or this bundle, ours or Magenta's; without any of these, a shipped model"
-    )
-    parser.add_argument(
-        "--config",
-        metavar="NAME",
-        help="which shipped model (the best if absent), or the kind of a checkpoint of Magenta's",
-    )
+    add_model(parser, "play")
     parser.add_argument("--hparams", default="", metavar="LIST", help="not needed: the model knows its own")
     parser.add_argument("--output_dir", default="generated", metavar="FOLDER", help="where the MIDI files go")
     parser.add_argument("--num_outputs", type=int, default=10, metavar="N", help="how many melodies")
@@ -121,14 +116,16 @@ def run(args: argparse.Namespace) -> int:
     _refuse_contradictions(args)
     primer = _primer(args)
     options = _options(args, primer)
-    bundle, name = _model(args)
+    model = chosen_model(args)
 
-    from ostinato.formats.midi.reader import note_sequence_to_midi
-    from ostinato.generation.generator import Model
+    from ostinato.formats.midi.writer import note_sequence_to_midi
+    from ostinato.generation.model import Model
+    from ostinato.music.melody import Melody
     from ostinato.music.notes import text_roll
 
-    seed = secrets.randbits(32) if args.seed is None else args.seed
-    melodies = _made(args, Model(bundle), primer, {**options, "seed": seed})
+    melodies = Model(model.bundle).make(options)
+    if args.no_primer_in_output:
+        melodies = [Melody(melody[len(options.opening) :], 0, melody.steps_per_bar) for melody in melodies]
     qpm = primer.qpm if args.qpm is None else args.qpm
     sequences = [melody.to_note_sequence(qpm, time_signature=primer.time_signature) for melody in melodies]
     files = [note_sequence_to_midi(sequence) for sequence in sequences]
@@ -140,22 +137,17 @@ def run(args: argparse.Namespace) -> int:
         print(f"{path}  {text_roll(melody)}")
     for path, samples in zip(paths, chain(first, sounds), strict=False):
         _write_sound(path.with_suffix(".wav"), samples)
-    made = f"{len(melodies)} melodies of {name}"
+    made = f"{len(melodies)} melodies of {model.name}"
     if args.html:
-        _write_page(args.html, melodies, made, _command(args, seed), qpm, [path.name for path in paths])
+        _write_page(args.html, melodies, made, _command(args, options.seed), qpm, [path.name for path in paths])
         print(f"{args.html}: a page to see and hear them")
-    chosen = f", the {_RANKINGS[args.rank_by]} of {args.rank}" if args.rank else ""
-    print(f"{made} in {args.output_dir}{chosen}; the same again with --seed={seed}")
+    chosen = f", the {_RANKINGS[options.rank_by]} of {args.rank}" if args.rank else ""
+    print(f"{made} in {args.output_dir}{chosen}; the same again with --seed={options.seed}")
     return 0
 
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
     """Refuse flags that say two things at once, or change what isn't there."""
-    sources = [path for path in (args.run_dir, args.checkpoint_file, args.bundle_file) if path]
-    if len(sources) > 1:
-        raise SettingsError(
-            f"give one of --run_dir, --checkpoint_file and --bundle_file: what to play; there are {len(sources)}"
-        )
     if args.primer_melody and args.primer_midi:
         raise SettingsError("give either --primer_melody or --primer_midi, not both")
     if args.primer_track is not None and not args.primer_midi:
@@ -166,67 +158,47 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
         raise SettingsError("give either --num_steps or --num_bars, not both")
     if args.num_bars is not None and args.num_bars < 1:
         raise SettingsError(f"--num_bars={args.num_bars}: there must be at least 1 bar")
-    if args.num_outputs < 1:
-        raise SettingsError(f"num_outputs must be a whole number of 1 or more, not {args.num_outputs}")
-    if args.rank is not None and args.rank < args.num_outputs:
-        raise SettingsError(
-            f"--rank={args.rank} melodies are too few to keep --num_outputs={args.num_outputs} of them; make more"
-        )
     if args.rank_by and args.rank is None:
         raise SettingsError(f"--rank_by={args.rank_by} chooses among --rank=N melodies, which is missing")
     if args.soundfont and not args.wav:
         raise SettingsError("--soundfont plays --wav, which is missing")
 
 
-def _options(args: argparse.Namespace, primer: "_Primer") -> dict[str, Any]:
-    """What `Model.generate` is asked for, but for the primer and the seed."""
-    notes = {}
+def _options(args: argparse.Namespace, primer: "_Primer") -> "GenerationOptions":
+    """What the flags ask for; a primer that can't be is refused by the name of its flag or file."""
+    from ostinato.generation.options import GenerationOptions
+
+    asked: dict[str, Any] = {name: getattr(args, name) for name in _AS_THEY_ARE}
     for name in ("min_note", "max_note"):
         if (text := getattr(args, name)) is not None:
             from ostinato.music.keys import parse_note
 
             try:
-                notes[name] = parse_note(text)
+                asked[name] = parse_note(text)
             except SettingsError as error:
                 raise SettingsError(f"--{name}: {error}") from None
-    return {
-        "num_steps": _num_steps(args, primer.steps_per_bar),
-        "num_outputs": args.num_outputs if args.rank is None else args.rank,
-        "steps_per_bar": primer.steps_per_bar,
-        **{name: getattr(args, name) for name in ("temperature", "top_k", "top_p", "key", *_BEAM)},
-        **notes,
-    }
-
-
-def _made(args: argparse.Namespace, model: "Model", primer: "_Primer", options: dict[str, Any]) -> "list[Melody]":
-    """The melodies to write, the best first if they are ranked."""
-    given = 0 if primer.events is None else len(primer.events)
-    if args.rank is None:
-        melodies = model.generate(primer=primer.events, **options)
-    elif args.rank_by == "varied":
-        from ostinato.generation.ranking import most_varied
-
-        melodies = model.generate(primer=primer.events, **options)
-        made = [_without(melody, given) for melody in melodies]
-        melodies = [melodies[place] for place in most_varied(made, args.num_outputs)]
+    if args.num_bars is not None:
+        num_steps = args.num_bars * primer.steps_per_bar
     else:
-        from ostinato.generation.ranking import most_likely
-
-        traced = model.generate_traced(primer=primer.events, **options)
-        places = most_likely([each.mean_log_likelihood for each in traced], args.num_outputs)
-        melodies = [traced[place].melody for place in places]
-    return [_without(melody, given) for melody in melodies] if args.no_primer_in_output else melodies
-
-
-def _without(melody: "Melody", num_steps: int) -> "Melody":
-    """The melody from so many steps on, as one that begins at step 0."""
-    return type(melody)(melody[num_steps:], steps_per_bar=melody.steps_per_bar)
+        num_steps = _NUM_STEPS if args.num_steps is None else args.num_steps
+    options = GenerationOptions(
+        num_steps,
+        steps_per_bar=primer.steps_per_bar,
+        seed=secrets.randbits(32) if args.seed is None else args.seed,
+        rank_by=args.rank_by or "likely",
+        **asked,
+    )
+    try:
+        return replace(options, primer=primer.events)
+    except SettingsError as error:
+        raise SettingsError(f"{primer.source}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class _Primer:
-    """How each melody begins, and its tempo and metre."""
+    """How each melody begins, and its tempo and meter."""
 
+    source: str = "--primer_melody"
     events: "Melody | list[int] | None" = None
     qpm: float = _QPM
     time_signature: tuple[int, int] = (4, 4)
@@ -234,33 +206,19 @@ class _Primer:
 
 
 def _primer(args: argparse.Namespace) -> _Primer:
-    """The primer that the flags ask for; one that can't be is refused by the name of its flag or file."""
-    from ostinato.generation.generator import checked_primer
-
-    primer, source = _Primer(_events(args.primer_melody) if args.primer_melody else None), "--primer_melody"
+    """The primer that the flags ask for, or only its meter."""
+    primer = _Primer(events=_events(args.primer_melody) if args.primer_melody else None)
     if args.primer_midi:
-        primer, source = _midi_primer(args.primer_midi, args.primer_track), args.primer_midi
+        primer = _midi_primer(args.primer_midi, args.primer_track)
     if args.meter:
         from ostinato.music.meter import parse_meter
 
         meter = parse_meter(args.meter)
         if args.primer_midi and primer.time_signature != meter.time_signature:
             found = "/".join(map(str, primer.time_signature))
-            raise SettingsError(f"{source}: the primer is in {found}, not in --meter={meter}; leave --meter out")
+            raise SettingsError(f"{primer.source}: the primer is in {found}, not in --meter={meter}; leave --meter out")
         primer = replace(primer, time_signature=meter.time_signature, steps_per_bar=meter.steps_per_bar)
-    if primer.events is not None:
-        try:
-            checked_primer(primer.events, _num_steps(args, primer.steps_per_bar))
-        except SettingsError as error:
-            raise SettingsError(f"{source}: {error}") from None
     return primer
-
-
-def _num_steps(args: argparse.Namespace, steps_per_bar: int) -> int:
-    """How long the melodies shall be."""
-    if args.num_bars is not None:
-        return int(args.num_bars * steps_per_bar)
-    return _NUM_STEPS if args.num_steps is None else int(args.num_steps)
 
 
 def _events(text: str) -> list[int]:
@@ -287,38 +245,7 @@ def _midi_primer(path: str, track: int | None) -> _Primer:
         f"{found.numerator}/{found.denominator} at {found.qpm:g} quarters a minute"
     )
     time_signature = (found.numerator, found.denominator)
-    return _Primer(found.melody, found.qpm, time_signature, found.melody.steps_per_bar)
-
-
-def _model(args: argparse.Namespace) -> "tuple[Bundle, str]":
-    """What to play, and what it is called."""
-    if source := args.run_dir or args.checkpoint_file or args.bundle_file:
-        bundle = _load(source, args.config, args.hparams)
-        return bundle, bundle.config.name
-    from ostinato.shipped import BEST_MODEL, shipped_path
-
-    name = args.config or BEST_MODEL
-    bundle = _load(os.fspath(shipped_path(name)), None, args.hparams)
-    return bundle, f"the shipped model {name}"
-
-
-def _load(path: str, config: str | None, hparams_text: str) -> "Bundle":
-    """The model at `path`; hparams that say otherwise than it does are refused."""
-    from ostinato.bundle import load_bundle
-    from ostinato.config import parse_hparams
-
-    hparams = parse_hparams(hparams_text)
-    bundle = load_bundle(path, config=config, hparams=hparams)
-    # Of its training Magenta keeps nothing that could be compared; what shapes the network has been.
-    if bundle.provenance.get("made_by") != "Magenta":
-        stored, asked = bundle.config.hparams, bundle.config.with_hparams(hparams).hparams
-        for name in hparams:
-            if getattr(asked, name) != getattr(stored, name):
-                raise SettingsError(
-                    f"--hparams: {name}={getattr(asked, name)!r}, but {path} was trained with "
-                    f"{getattr(stored, name)!r}; leave it out"
-                )
-    return bundle
+    return _Primer(path, found.melody, found.qpm, time_signature, found.melody.steps_per_bar)
 
 
 def _save_bundle(args: argparse.Namespace) -> int:
@@ -329,8 +256,8 @@ def _save_bundle(args: argparse.Namespace) -> int:
         raise SettingsError("--save_generator_bundle takes its model from either --run_dir or --checkpoint_file")
     if not args.bundle_file:
         raise SettingsError("--save_generator_bundle needs --bundle_file: the bundle to write")
-    source = args.run_dir or args.checkpoint_file
-    write_bundle(_load(source, args.config, args.hparams), args.bundle_file, args.bundle_description, trained_in=source)
+    model = chosen_model(args, among=("run_dir", "checkpoint_file"))
+    write_bundle(model.bundle, args.bundle_file, args.bundle_description, trained_in=model.path)
     return 0
 
 
@@ -389,7 +316,7 @@ def _write_page(
         file.write(page.encode())
 
 
-def _command(args: argparse.Namespace, seed: int) -> str:
+def _command(args: argparse.Namespace, seed: object) -> str:
     """The command that makes the same melodies again: all flags that are not at their defaults, and the seed."""
     parser = argparse.ArgumentParser()
     add_arguments(parser)

@@ -10,10 +10,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from ostinato.cli.flags import add_boolean
+from ostinato.cli.model_flags import add_model, chosen_model
 from ostinato.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
-    from ostinato.bundle import Bundle
     from ostinato.live.session import SessionSettings
 
 SUMMARY = "play with a model in turns, call and response, over MIDI ports"
@@ -32,15 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the only one there is if absent",
     )
     parser.add_argument("--output_port", metavar="NAME", help="the port that everything sounds on, in the same way")
-    parser.add_argument("--bundle_file", metavar="FILE", help="play with this bundle, ours or Magenta's")
-    parser.add_argument("--run_dir", metavar="FOLDER", help="or with the newest checkpoint of this training run")
-    parser.add_argument("--checkpoint_file", metavar="FILE", help="or with this checkpoint")
-    parser.add_argument(
-        "--config",
-        metavar="NAME",
-        help="or with this model of those that come with Ostinato, the best if absent; with a checkpoint of "
-        "Magenta's, its kind",
-    )
+    add_model(parser, "play with")
     parser.add_argument("--qpm", type=float, default=120.0, metavar="QPM", help="tempo, in quarters a minute")
     parser.add_argument("--meter", default="4/4", metavar="N/D", help="time signature")
     add_boolean(
@@ -98,12 +90,11 @@ def run(args: argparse.Namespace) -> int:
     if args.list_ports:
         return _list_ports()
 
-    from ostinato.generation.generator import Model
-    from ostinato.live.clock import MonotonicClock
-    from ostinato.live.loop import play
+    from ostinato.generation.model import Model
+    from ostinato.live.metronome import MonotonicClock
     from ostinato.live.ports import open_input, open_output
-    from ostinato.live.responder import model_responder
-    from ostinato.live.session import Session
+    from ostinato.live.session import Session, play
+    from ostinato.live.turns import model_responder
     from ostinato.live.voices import Voice, Voices
     from ostinato.music.melody import Melody
     from ostinato.music.notes import text_roll
@@ -112,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{voice.value:9}{text_roll(melody)}", flush=True)
 
     settings = _settings(args)
-    bundle = _load(args)
+    bundle = chosen_model(args).bundle
     seed = secrets.randbits(32) if args.seed is None else args.seed
     if seed < 0:
         raise SettingsError(f"--seed must be 0 or more, not {seed}")
@@ -169,19 +160,6 @@ def _settings(args: argparse.Namespace) -> "SessionSettings":
         metronome_channel=args.metronome_channel - 1,
         program=args.program,
     )
-
-
-def _load(args: argparse.Namespace) -> "Bundle":
-    """The model to play with."""
-    from ostinato.bundle import load_bundle
-    from ostinato.shipped import BEST_MODEL, load_shipped
-
-    sources = [path for path in (args.bundle_file, args.run_dir, args.checkpoint_file) if path]
-    if len(sources) > 1:
-        raise SettingsError(f"give one of --bundle_file, --run_dir and --checkpoint_file, not {len(sources)}")
-    if sources:
-        return load_bundle(sources[0], config=args.config)
-    return load_shipped(args.config or BEST_MODEL)
 
 
 @contextlib.contextmanager

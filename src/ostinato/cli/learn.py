@@ -27,8 +27,8 @@ from ostinato.files import atomic_writer
 from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import time_signature_of
-from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
-from ostinato.training.road import (
+from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
+from ostinato.training.recipe import (
     FEW_MELODIES,
     MANY_MELODIES,
     Recipe,
@@ -41,7 +41,7 @@ from ostinato.training.road import (
 
 if TYPE_CHECKING:
     from ostinato.music.melody import Melody
-    from ostinato.training.loop import TrainReport
+    from ostinato.training.job import TrainReport
 
 SUMMARY = "train a model on your own tunes: from a folder of music files to a bundle, in minutes"
 
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     }
     if origin is not None and isinstance(earlier := origin.bundle.provenance.get("card"), dict):
         # Whoever is thanked for what a model learned from is thanked for what is made of it.
-        card |= {name: earlier[name] for name in ("licence", "credits") if name in earlier}
+        card |= {name: earlier[name] for name in ("license", "credits") if name in earlier}
     saved = save_bundle(
         Bundle(best.config, best.arrays, {**best.provenance, "data": data, "card": card}),
         output,
@@ -182,7 +182,7 @@ def _seconds(args: argparse.Namespace) -> float:
 
 def _origin(name: str) -> _Origin:
     """The model that --from names."""
-    path = shipped_path(name) if name in SHIPPED_MODELS else Path(name)
+    path = model_path(name)
     try:
         return _Origin(name, path, load_bundle(path))
     except DataError as error:
@@ -279,8 +279,8 @@ def _train(
 ) -> "tuple[TrainReport, int]":
     """Train until time or steps are over, it gets no better, or Ctrl-C; returns how it went, and the exit code."""
     from ostinato.training import checkpoints
-    from ostinato.training.examples import load_examples
-    from ostinato.training.loop import TrainSettings, train
+    from ostinato.training.data import load_examples
+    from ostinato.training.job import TrainSettings, train
 
     settings = TrainSettings(
         num_training_steps=args.num_training_steps,
@@ -336,9 +336,9 @@ def _tell_figures(before: dict[str, Any] | None, after: dict[str, Any], report: 
 
 
 def _play(bundle: Bundle, steps_per_bar: int, output: Path, args: argparse.Namespace) -> None:
-    """Make melodies in the metre of most tunes, as MIDI files and as a page."""
-    from ostinato.formats.midi.reader import note_sequence_to_midi
-    from ostinato.generation.generator import Model
+    """Make melodies in the meter of most tunes, as MIDI files and as a page."""
+    from ostinato.formats.midi.writer import note_sequence_to_midi
+    from ostinato.generation.model import Model
     from ostinato.pages.melodies import melodies_page
 
     melodies = Model(bundle).generate(

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--soundfont",
         default="",
         metavar="FILE.sf2",
-        help="play with the instruments of this SoundFont, instead of Ostinato's own synthesiser",
+        help="play with the instruments of this SoundFont, instead of Ostinato's own synthesizer",
     )
     parser.add_argument("--sample_rate", type=int, default=44_100, metavar="HZ", help="samples a second, 8000..192000")
     parser.add_argument(
@@ -41,11 +41,9 @@ def run(args: argparse.Namespace) -> int:
         raise SettingsError(f"{target}: is an input too; give the sound file another name")
 
     from ostinato.formats.midi.reader import read_midi
-    from ostinato.sound.level import set_peak
-    from ostinato.sound.limits import sounding_seconds
     from ostinato.sound.soundfont import synthesize_with
     from ostinato.sound.synthesizer import synthesize
-    from ostinato.sound.wav import write_wav
+    from ostinato.sound.wav import set_peak, sounding_seconds, write_wav
 
     sequence = read_midi(source)
     try:

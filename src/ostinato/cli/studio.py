@@ -10,6 +10,7 @@ import threading
 import webbrowser
 
 from ostinato.cli.flags import add_boolean
+from ostinato.cli.model_flags import add_model, model_paths
 from ostinato.errors import MissingExtraError, SettingsError
 from ostinato.studio import DEFAULT_PORT
 
@@ -22,15 +23,7 @@ _logger = logging.getLogger(__name__)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument(
-        "--bundle_file",
-        default="",
-        metavar="FILES",
-        help="play these bundles too, several with commas between; the first is chosen at the start",
-    )
-    parser.add_argument(
-        "--run_dir", default="", metavar="FOLDERS", help="and the newest checkpoints of these training runs"
-    )
+    add_model(parser, "play", several=True)
     parser.add_argument(
         "--host",
         default="127.0.0.1",
@@ -60,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     if not 0 <= args.port <= _MAX_PORT:
         raise SettingsError(f"--port must be 0 to {_MAX_PORT}, not {args.port}")
-    given = [path for paths in (args.bundle_file, args.run_dir) for path in paths.split(",") if path]
-    models = Models.shipped_and(given)
+    models = Models.shipped_and(model_paths(args), args.config)
     models.model()  # so that the first click waits for no loading
     with listen(args.host, args.port) as bound:
         port = bound.getsockname()[1]

@@ -24,8 +24,8 @@ from ostinato.errors import MissingExtraError, SettingsError
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.music.melody import Melody
-    from ostinato.training.loop import TrainReport
-    from ostinato.training.metrics import Metrics
+    from ostinato.training.job import TrainReport
+    from ostinato.training.step import Metrics
     from ostinato.training.summaries import Summary
 
 SUMMARY = "train a model on examples, or with --eval evaluate it beside its training"
@@ -64,8 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--init_from",
         metavar="MODEL",
-        help="begin a new run from this model instead of random values: a .mag bundle, ours or Magenta's, a checkpoint "
-        "or a run_dir; its config and hparams are the run's, but for what --hparams changes in how it learns",
+        help="begin a new run from this model instead of random values: a built-in one, a .mag bundle, ours or "
+        "Magenta's, a checkpoint or a run_dir; its config and hparams are the run's, but for what --hparams changes in "
+        "how it learns",
     )
     parser.add_argument(
         "--num_training_steps", type=int, default=0, metavar="N", help="steps of the run in all; 0: until stopped"
@@ -137,11 +138,11 @@ def require_pytorch() -> None:
 
 def _train(args: argparse.Namespace) -> int:
     from ostinato.bundle import load_bundle
+    from ostinato.shipped import model_path
     from ostinato.training.checkpoints import Origin, stored_run
-    from ostinato.training.examples import load_examples
-    from ostinato.training.learning import pick_device
-    from ostinato.training.loop import TrainSettings, train
-    from ostinato.training.processes import Processes
+    from ostinato.training.data import load_examples
+    from ostinato.training.hardware import Processes, pick_device
+    from ostinato.training.job import TrainSettings, train
 
     settings = TrainSettings(
         num_training_steps=args.num_training_steps,
@@ -160,7 +161,8 @@ def _train(args: argparse.Namespace) -> int:
     if args.init_from is not None:
         if args.lookback_distances is not None:
             raise SettingsError("--lookback_distances are the model's own with --init_from; leave them out")
-        origin = Origin(args.init_from, load_bundle(args.init_from, config=args.config, hparams=hparams))
+        path = model_path(args.init_from)
+        origin = Origin(path, load_bundle(path, config=args.config, hparams=hparams))
     if stored is not None:
         config = _as_asked(stored.config, args)
     elif origin is not None:
@@ -218,8 +220,8 @@ def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
     """What plays a model in the course of its training, always by the run's seed, and writes MIDI files."""
 
     def sample(bundle: "Bundle") -> "list[Melody]":
-        from ostinato.formats.midi.reader import note_sequence_to_midi
-        from ostinato.generation.generator import Model
+        from ostinato.formats.midi.writer import note_sequence_to_midi
+        from ostinato.generation.model import Model
 
         seed, step = bundle.provenance["seed"], bundle.provenance["step"]
         melodies = Model(bundle).generate(_SAMPLE_STEPS, num_outputs=_NUM_SAMPLES, seed=seed)
@@ -233,10 +235,9 @@ def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from ostinato.training.evaluate import evaluate_run, wait_for_run
-    from ostinato.training.examples import load_examples, require_records
-    from ostinato.training.learning import pick_device
-    from ostinato.training.processes import Processes
+    from ostinato.training.data import load_examples, require_records
+    from ostinato.training.evaluation import evaluate_run, wait_for_run
+    from ostinato.training.hardware import Processes, pick_device
 
     # First what can be told before there is a checkpoint.
     device = pick_device(args.device, Processes())

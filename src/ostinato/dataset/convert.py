@@ -15,16 +15,14 @@ from types import MappingProxyType
 
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
-from ostinato.formats.midi.records import Identity, note_sequence_records
+from ostinato.formats.midi.reader import note_sequence_records
+from ostinato.formats.record import Converted, Identity, Remark
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
 TIMEOUT_SECONDS = 60.0  # for a batch of files, and then for one file
-
-# Of one file its records, and for each piece of it that cannot be read the reason; or why it has none.
-Converted = list[bytes | FormatError] | FormatError
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,39 +31,39 @@ class SourceFormat:
 
     Attributes:
         name: as it stands in the ids of its NoteSequences.
+        max_bytes: how large a file may be; notation needs many more bytes for a note than MIDI.
         read: takes the bytes and the identity of some files, and gives what each converts to.
     """
 
     name: str
-    read: Callable[[Sequence[bytes], Sequence[Identity]], list[Converted]]
-
-
-def _read_midi(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
-    return [
-        record if isinstance(record, FormatError) else [record] for record in note_sequence_records(files, identities)
-    ]
+    max_bytes: int
+    read: Callable[[Sequence[bytes], Sequence[Identity]], Sequence[Converted]]
 
 
 # The readers of scores load protobuf, which MIDI files do not need.
-def _read_musicxml(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
+def _read_musicxml(files: Sequence[bytes], identities: Sequence[Identity]) -> Sequence[Converted]:
     from ostinato.formats.scores.musicxml import musicxml_records
 
     return musicxml_records(files, identities)
 
 
-def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Converted]:
+def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> Sequence[Converted]:
     from ostinato.formats.scores.abc import abc_records
 
     return abc_records(files, identities)
 
 
-_MIDI = SourceFormat("midi", _read_midi)
-_MUSICXML = SourceFormat("musicxml", _read_musicxml)
-_ABC = SourceFormat("abc", _read_abc)
+_MIDI = SourceFormat("midi", MAX_FILE_BYTES, note_sequence_records)
+_MUSICXML = SourceFormat("musicxml", 64 << 20, _read_musicxml)
+_ABC = SourceFormat("abc", 16 << 20, _read_abc)
 
 # By the ending of a file's name, in lower case.
 SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType(
-    {".mid": _MIDI, ".midi": _MIDI, ".xml": _MUSICXML, ".musicxml": _MUSICXML, ".mxl": _MUSICXML, ".abc": _ABC}
+    {
+        **dict.fromkeys((".mid", ".midi", ".kar", ".smf", ".rmi"), _MIDI),
+        **dict.fromkeys((".xml", ".musicxml", ".mxl"), _MUSICXML),
+        ".abc": _ABC,
+    }
 )
 
 
@@ -77,6 +75,15 @@ class Skipped:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Remarked:
+    """What there is to say of a file that was converted: its name, what that is counted under, and the sentence."""
+
+    filename: str
+    name: str
+    text: str
+
+
 @dataclass(slots=True)
 class ConvertReport:
     """What became of the files of a folder.
@@ -86,12 +93,14 @@ class ConvertReport:
         converted: how many of them were converted.
         records: how many NoteSequences were written.
         skipped: the others, and the tunes of a book that could not be read, in order.
+        remarked: what there is to say of files that were converted, in order.
     """
 
     files: int = 0
     converted: int = 0
     records: int = 0
     skipped: list[Skipped] = field(default_factory=list)
+    remarked: list[Remarked] = field(default_factory=list)
 
 
 class NothingConvertedError(DataError):
@@ -170,6 +179,7 @@ def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list
         report.skipped.append(Skipped(_text(name), str(result)))
         return []
     report.skipped += [Skipped(_text(name), str(piece)) for piece in result if isinstance(piece, FormatError)]
+    report.remarked += [Remarked(_text(name), piece.name, piece.text) for piece in result if isinstance(piece, Remark)]
     records = [piece for piece in result if isinstance(piece, bytes)]
     report.converted += bool(records)
     return records
@@ -207,6 +217,11 @@ def is_source(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SOURCE_FORMATS  # noqa: PTH122
 
 
+def source_format(name: str) -> SourceFormat:
+    """What kind of file this is, by its name; it must be one of `SOURCE_FORMATS`."""
+    return SOURCE_FORMATS[os.path.splitext(name)[1].lower()]  # noqa: PTH122
+
+
 def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]]) -> Iterator[str]:
     status = os.stat(folder)  # noqa: PTH116 (tens of thousands of paths: strings are several times faster)
     if (status.st_dev, status.st_ino) in visited and status.st_ino:
@@ -234,14 +249,15 @@ def read_file(path: str) -> bytes:
     """
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
-        if size > MAX_FILE_BYTES:
-            raise too_large(size)
+        if size > source_format(path).max_bytes:
+            raise too_large(path, size)
         return file.readall()
 
 
-def too_large(size: int) -> FormatError:
-    """The error that a file of so many bytes is not read."""
-    return FormatError(f"{size} bytes are too many for one piece; at most {MAX_FILE_BYTES} are read")
+def too_large(name: str, size: int) -> FormatError:
+    """The error that a file of this name is not read, as it has so many bytes."""
+    source = source_format(name)
+    return FormatError(f"{size} bytes are too many for a {source.name} file; at most {source.max_bytes} are read")
 
 
 def convert_files(
@@ -288,7 +304,7 @@ def convert_contents(collection: str, contents: Sequence[tuple[str, bytes]]) -> 
         What each converts to.
     """
     converted: list[Converted] = [[] for _ in contents]
-    formats = [SOURCE_FORMATS[os.path.splitext(name)[1].lower()] for name, _ in contents]  # noqa: PTH122
+    formats = [source_format(name) for name, _ in contents]
     for source in dict.fromkeys(formats):
         places = [place for place, its in enumerate(formats) if its is source]
         results = source.read(

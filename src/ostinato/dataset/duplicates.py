@@ -10,7 +10,7 @@ _FINGERPRINT_BYTES = 16  # among a billion melodies a chance hit is one in 10^20
 
 
 def fingerprint(melody: Melody) -> bytes:
-    """16 bytes that are equal for melodies equal up to transposition, whatever their metre."""
+    """16 bytes that are equal for melodies equal up to transposition, whatever their meter."""
     events = np.array(melody.events, np.int16)
     starts = events >= MIN_PITCH
     # Counted from the first pitch, and up, so that no pitch turns into a note-off.

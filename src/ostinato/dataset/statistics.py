@@ -48,7 +48,7 @@ class DatasetStatistics:
                 f"melodies of fewer than {settings.min_unique_pitches} different pitch classes (--min_unique_pitches)",
             ),
             (found.drum_tracks, "tracks of drums"),
-            (found.pieces_without_grid, "stretches in a metre whose bar is no whole number of 16th notes"),
+            (found.pieces_without_grid, "stretches in a meter whose bar is no whole number of 16th notes"),
             (self.duplicates, "melodies that equal an earlier one up to transposition (--dedupe)"),
             (self.out_of_range, "transpositions that leave the model's range of pitches (--transpose)"),
         ]

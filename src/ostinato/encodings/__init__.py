@@ -5,7 +5,7 @@ so they cannot drift apart.
 """
 
 from ostinato.encodings.bar import BarEncoding
-from ostinato.encodings.interface import Encoding, Stepper
+from ostinato.encodings.encoding import Encoding, Stepper
 from ostinato.encodings.key import KeyEncoding
 from ostinato.encodings.lookback import LookbackEncoding
 from ostinato.encodings.one_hot import OneHotEncoding

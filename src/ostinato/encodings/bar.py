@@ -1,16 +1,16 @@
-"""Bar encoding, of the Ostinato model: lookbacks in bars of the melody's own metre, the place in the bar, the key."""
+"""Bar encoding, of the Ostinato model: lookbacks in bars of the melody's own meter, the place in the bar, the key."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.encodings.heard import NO_PITCH, Heard
+from ostinato.encodings.encoding import checked_events
 from ostinato.encodings.lookback import LookbackEncoding, LookbackStepper
-from ostinato.encodings.pitches import checked_events
+from ostinato.encodings.notes_so_far import NO_PITCH, NotesSoFar
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
 
-_PLACES = 32  # of a bar that are told apart; all further ones are the last
+_PLACES = 32  # of a bar that are told apart, enough for two whole notes; all further ones are the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class BarEncoding:
         min_pitch: lowest pitch.
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
-        lookback_distances: rising, in bars of the melody's own metre; see `past`.
-        counter_bits: K, of the place of the next event.
+        lookback_distances: rising, in bars of the melody's own meter; see `repeats`.
+        counter_bits: K, of the place of the next event; 9 bits count 32 bars of up to 16 steps.
 
     Raises:
         SettingsError: if a setting cannot be.
@@ -46,6 +46,7 @@ class BarEncoding:
     min_pitch: int = 48
     max_pitch: int = 84
     transpose_to_key: int | None = 0
+    # Phrases, strains and their halves; more distances needed fewer bits (docs/experiments.md).
     lookback_distances: str = "1,2,3,4,6,8,12,16 bars"
     counter_bits: int = 9
 
@@ -90,7 +91,7 @@ class BarEncoding:
     def stepper(self, batch_size: int, steps_per_bar: int) -> "BarStepper":
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
         lookback = self._lookback.stepper(batch_size, steps_per_bar)
-        return BarStepper(self, lookback, Heard.nothing(batch_size), 0, steps_per_bar)
+        return BarStepper(self, lookback, NotesSoFar.nothing(batch_size), 0, steps_per_bar)
 
     @property
     def _lookback(self) -> LookbackEncoding:
@@ -105,16 +106,16 @@ class BarEncoding:
     def _with_more(self, rows: NDArray[np.float32], melody: Melody) -> NDArray[np.float32]:
         """The inputs [n, D] whose first D' columns are the first n rows of a melody's lookback encoding."""
         events = checked_events(melody, self.min_pitch, self.max_pitch)[: len(rows)]
-        return self._rows(rows, Heard.along(events), np.arange(1, len(rows) + 1), melody.steps_per_bar)
+        return self._rows(rows, NotesSoFar.along(events), np.arange(1, len(rows) + 1), melody.steps_per_bar)
 
     def _rows(
-        self, lookback: NDArray[np.float32], heard: Heard, next_steps: NDArray[np.int64], steps_per_bar: int
+        self, lookback: NDArray[np.float32], notes: NotesSoFar, next_steps: NDArray[np.int64], steps_per_bar: int
     ) -> NDArray[np.float32]:
         """The table above, of n steps of one melody or of one step of n melodies.
 
         Args:
             lookback: [n, D'].
-            heard: what listening so far tells, n of it.
+            notes: what listening so far tells, n of it.
             next_steps: [n] or [1], p + 1.
             steps_per_bar: of the melody or melodies.
         """
@@ -125,8 +126,8 @@ class BarEncoding:
         rows[every, at + np.minimum(next_steps % steps_per_bar, _PLACES - 1)] = 1
         rows[:, at + _PLACES + min(steps_per_bar, _PLACES) - 1] = 1
         at += 2 * _PLACES
-        rows[every, at + np.where(heard.pitch == NO_PITCH, self._num_pitches, heard.pitch - self.min_pitch)] = 1
-        rows[:, at + self._num_pitches + 1 :] = heard.keys
+        rows[every, at + np.where(notes.pitch == NO_PITCH, self._num_pitches, notes.pitch - self.min_pitch)] = 1
+        rows[:, at + self._num_pitches + 1 :] = notes.keys
         return rows
 
 
@@ -134,20 +135,20 @@ class BarStepper:
     """Bar encoding of B melodies that grow together."""
 
     def __init__(
-        self, encoding: BarEncoding, lookback: LookbackStepper, heard: Heard, num_events: int, steps_per_bar: int
+        self, encoding: BarEncoding, lookback: LookbackStepper, notes: NotesSoFar, num_events: int, steps_per_bar: int
     ) -> None:
         self._encoding = encoding
         self._lookback = lookback
-        self._heard = heard
+        self._notes = notes
         self._num_events = num_events
         self._steps_per_bar = steps_per_bar
 
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
         lookback = self._lookback.push(events)
-        self._heard = self._heard.after(np.array(events, np.int64))
+        self._notes = self._notes.after(np.array(events, np.int64))
         self._num_events += 1
-        return self._encoding._rows(lookback, self._heard, np.array([self._num_events]), self._steps_per_bar)
+        return self._encoding._rows(lookback, self._notes, np.array([self._num_events]), self._steps_per_bar)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""
@@ -155,5 +156,5 @@ class BarStepper:
 
     def select(self, rows: NDArray[np.integer]) -> "BarStepper":
         """A new stepper of the melodies at `rows`, in that order; rows may repeat."""
-        lookback, heard = self._lookback.select(rows), self._heard.select(rows)
-        return BarStepper(self._encoding, lookback, heard, self._num_events, self._steps_per_bar)
+        lookback, notes = self._lookback.select(rows), self._notes.select(rows)
+        return BarStepper(self._encoding, lookback, notes, self._num_events, self._steps_per_bar)

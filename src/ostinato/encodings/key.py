@@ -5,25 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.encodings.heard import NO_PITCH, Heard
-from ostinato.encodings.past import (
-    LookbackDistances,
-    Lookbacks,
-    Past,
-    check_lookbacks,
-    lookbacks_of,
-    num_lookbacks,
-    with_repeats,
-)
-from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
+from ostinato.encodings.encoding import EventGate
+from ostinato.encodings.notes_so_far import NO_PITCH, NotesSoFar
+from ostinato.encodings.repeats import Lookbacks, Past, RepeatEncoding, num_lookbacks, with_repeats
 from ostinato.errors import SettingsError
-from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
-from ostinato.music.transpose import squash
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE, STEPS_PER_BAR
 
 
 @dataclass(frozen=True, slots=True)
-class KeyEncoding:
-    """The sounding pitch and its direction, repeats, the metre, and the keys that the notes fit.
+class KeyEncoding(RepeatEncoding):
+    """The sounding pitch and its direction, repeats, the meter, and the keys that the notes fit.
 
     With R = max_pitch - min_pitch pitches, L lookback distances and K counter
     bits, row p of the inputs is what is known after event p:
@@ -55,26 +46,21 @@ class KeyEncoding:
         min_pitch: lowest pitch.
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
-        lookback_distances: rising, in steps or in bars of the melody's own metre; see `past`. Magenta's are one and two
-            bars of 4/4, whatever the metre.
+        lookback_distances: rising, in steps or in bars of the melody's own meter; see `repeats`. Magenta's are one and
+            two bars of 4/4, whatever the meter.
         counter_bits: K, of the place of the next event; 7 bits count eight bars of 4/4.
         steps_per_bar: the bar whose start is told, in steps, where the distances are in steps. Magenta's is 4/4's,
-            whatever the metre. Where they are in bars, it is the melody's own.
+            whatever the meter. Where they are in bars, it is the melody's own.
 
     Raises:
         SettingsError: if a setting cannot be.
     """
 
-    min_pitch: int = 48
-    max_pitch: int = 84
-    transpose_to_key: int | None = 0
-    lookback_distances: LookbackDistances = (16, 32)
     counter_bits: int = 7
     steps_per_bar: int = STEPS_PER_BAR
 
     def __post_init__(self) -> None:
-        check_pitch_range(self.min_pitch, self.max_pitch, self.transpose_to_key)
-        check_lookbacks(self.lookback_distances, self.counter_bits)
+        RepeatEncoding.__post_init__(self)  # super() knows nothing of a dataclass with slots
         if type(self.steps_per_bar) is not int or self.steps_per_bar < 1:
             raise SettingsError(f"steps_per_bar must be an integer of at least 1, not {self.steps_per_bar!r}")
 
@@ -84,81 +70,33 @@ class KeyEncoding:
         lookbacks = num_lookbacks(self.lookback_distances)
         return self._num_event_classes + 2 + lookbacks + self.counter_bits + 1 + 2 * NOTES_PER_OCTAVE
 
-    @property
-    def num_classes(self) -> int:
-        """C, number of labels."""
-        return self._num_event_classes + num_lookbacks(self.lookback_distances)
-
-    def squash(self, melody: Melody) -> tuple[Melody, int]:
-        """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
-        return squash(melody, self.min_pitch, self.max_pitch, self.transpose_to_key)
-
-    def inputs(self, melody: Melody) -> NDArray[np.float32]:
-        """[n, D]: row p is fed after event p."""
-        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
-        return self._inputs(events, lookbacks, lookbacks.repeats(events))
-
-    def labels(self, melody: Melody) -> NDArray[np.int64]:
-        """[n]: the class of each event given those before it."""
-        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
-        return self._labels(events, lookbacks, lookbacks.repeats(events))
-
-    def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
-
-        Raises:
-            DataError: if a pitch lies outside the encoding's range.
-        """
-        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
-        repeats = lookbacks.repeats(events)
-        return self._inputs(events[:-1], lookbacks, repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
-
-    def class_events(self, melody: Melody) -> NDArray[np.int64]:
-        """The event that each class stands for at each position, given those before it: [n, C]."""
-        ahead = self._lookbacks(melody.steps_per_bar).ahead_along(self._events(melody))
-        return with_repeats(self._events_of_classes, ahead)
-
     def stepper(self, batch_size: int, steps_per_bar: int) -> "KeyStepper":
         """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
-        return KeyStepper(self, gate, Past(batch_size, self._lookbacks(steps_per_bar)), Heard.nothing(batch_size))
-
-    @property
-    def _num_event_classes(self) -> int:
-        return self.max_pitch - self.min_pitch + 2
-
-    @property
-    def _events_of_classes(self) -> NDArray[np.int64]:
-        """The event of each class that is no repeat."""
-        return np.concatenate([np.arange(self.min_pitch, self.max_pitch), np.arange(NO_EVENT, MIN_PITCH)])
-
-    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:
-        """What lookback means in this metre."""
-        return lookbacks_of(self.lookback_distances, steps_per_bar)
-
-    def _events(self, melody: Melody) -> NDArray[np.int64]:
-        return checked_events(melody, self.min_pitch, self.max_pitch)
+        return KeyStepper(self, gate, Past(batch_size, self._lookbacks(steps_per_bar)), NotesSoFar.nothing(batch_size))
 
     def _inputs(
         self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
         counters = lookbacks.counters(len(events), self.counter_bits)
         bars_start = self._bars_start(np.arange(len(events)), lookbacks)
-        return self._rows(Heard.along(events), repeats, counters, bars_start)
+        return self._rows(NotesSoFar.along(events), repeats, counters, bars_start)
 
     def _bars_start(self, positions: NDArray[np.int64], lookbacks: Lookbacks) -> NDArray[np.bool_]:
         """[n]: whether a bar starts after each position."""
         starts: NDArray[np.bool_] = (positions + 1) % (lookbacks.steps_per_bar or self.steps_per_bar) == 0
         return starts
 
-    def _labels(self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def _event_classes(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
         num_pitches = self.max_pitch - self.min_pitch
-        classes = np.where(events < MIN_PITCH, events - NO_EVENT + num_pitches, events - self.min_pitch)
-        return lookbacks.labels(events, repeats, classes, self._num_event_classes)
+        return np.where(events < MIN_PITCH, events - NO_EVENT + num_pitches, events - self.min_pitch)
+
+    def _events_of_classes(self) -> NDArray[np.int64]:
+        return np.concatenate([np.arange(self.min_pitch, self.max_pitch), np.arange(NO_EVENT, MIN_PITCH)])
 
     def _rows(
         self,
-        heard: Heard,
+        notes: NotesSoFar,
         repeats: NDArray[np.bool_],
         counters: NDArray[np.float32],
         bars_start: NDArray[np.bool_],
@@ -166,53 +104,53 @@ class KeyEncoding:
         """The table above, of n steps of one melody or of one step of n melodies.
 
         Args:
-            heard: what listening so far tells, n of it.
+            notes: what listening so far tells, n of it.
             repeats: [n, L], whether the event repeats the one at each distance.
             counters: [n, K] or [1, K].
             bars_start: [n] or [1], whether a bar starts at the next position.
         """
         num_pitches = self.max_pitch - self.min_pitch
-        sounds = heard.pitch != NO_PITCH
+        sounds = notes.pitch != NO_PITCH
         rows = np.zeros((len(sounds), self.input_size), np.float32)
-        rows[sounds, heard.pitch[sounds] - self.min_pitch] = 1
+        rows[sounds, notes.pitch[sounds] - self.min_pitch] = 1
         rows[:, num_pitches] = sounds
         rows[:, num_pitches + 1] = ~sounds
-        rows[:, num_pitches + 2] = heard.attack
-        rows[:, num_pitches + 3] = heard.direction
+        rows[:, num_pitches + 2] = notes.attack
+        rows[:, num_pitches + 3] = notes.direction
         at = num_pitches + 4
         rows[:, at : at + repeats.shape[1]] = repeats
         at += repeats.shape[1]
         rows[:, at : at + self.counter_bits] = counters
         at += self.counter_bits
         rows[:, at] = bars_start
-        rows[:, at + 1 : at + 1 + NOTES_PER_OCTAVE] = heard.keys
-        rows[:, at + 1 + NOTES_PER_OCTAVE :] = heard.recent_keys
+        rows[:, at + 1 : at + 1 + NOTES_PER_OCTAVE] = notes.keys
+        rows[:, at + 1 + NOTES_PER_OCTAVE :] = notes.recent_keys
         return rows
 
 
 class KeyStepper:
     """Key encoding of B melodies that grow together."""
 
-    def __init__(self, encoding: KeyEncoding, gate: EventGate, past: Past, heard: Heard) -> None:
+    def __init__(self, encoding: KeyEncoding, gate: EventGate, past: Past, notes: NotesSoFar) -> None:
         self._encoding = encoding
         self._gate = gate
         self._past = past
-        self._heard = heard
+        self._notes = notes
 
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
         admitted = self._gate.admit(events)
         position, lookbacks = self._past.num_events, self._past.lookbacks
         repeats = self._past.push(admitted)
-        self._heard = self._heard.after(admitted)
+        self._notes = self._notes.after(admitted)
         counters = lookbacks.counter(position, self._encoding.counter_bits)
         bars_start = self._encoding._bars_start(np.array([position]), lookbacks)
-        return self._encoding._rows(self._heard, repeats, counters, bars_start)
+        return self._encoding._rows(self._notes, repeats, counters, bars_start)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""
-        return with_repeats(self._encoding._events_of_classes, self._past.ahead())
+        return with_repeats(self._encoding._events_of_classes(), self._past.ahead())
 
     def select(self, rows: NDArray[np.integer]) -> "KeyStepper":
         """A new stepper of the melodies at `rows`, in that order; rows may repeat."""
-        return KeyStepper(self._encoding, self._gate.select(rows), self._past.select(rows), self._heard.select(rows))
+        return KeyStepper(self._encoding, self._gate.select(rows), self._past.select(rows), self._notes.select(rows))

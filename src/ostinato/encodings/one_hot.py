@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.encodings.pitches import EventGate, check_pitch_range, checked_events
+from ostinato.encodings.encoding import EventGate, check_pitch_range, checked_events
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.transpose import squash
 

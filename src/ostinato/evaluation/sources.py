@@ -12,9 +12,10 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from ostinato.dataset.convert import TIMEOUT_SECONDS, Converted, Skipped, convert_files, find_files, is_source
+from ostinato.dataset.convert import TIMEOUT_SECONDS, Skipped, convert_files, find_files, is_source
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.note_columns import parse_note_sequence
+from ostinato.formats.record import Converted, Remark
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import Melody
@@ -57,7 +58,7 @@ class Sources:
             (found.too_short, f"melodies shorter than {settings.min_bars} bars"),
             (found.too_few_pitches, f"melodies of fewer than {settings.min_unique_pitches} different pitch classes"),
             (found.drum_tracks, "tracks of drums"),
-            (found.pieces_without_grid, "stretches in a metre whose bar is no whole number of 16th notes"),
+            (found.pieces_without_grid, "stretches in a meter whose bar is no whole number of 16th notes"),
             (found.truncated, f"melodies cut to {settings.max_steps} steps"),
         ]
         return [f"{count:,} {reason}" for count, reason in reasons if count]
@@ -158,6 +159,8 @@ def _read(converted: Converted, name: str, settings: ExtractionSettings) -> _Rea
     for piece in [converted] if isinstance(converted, FormatError) else converted:
         if isinstance(piece, FormatError):
             read.failures.append(str(piece))
+            continue
+        if isinstance(piece, Remark):
             continue
         try:
             note_sequence, notes = parse_note_sequence(piece)

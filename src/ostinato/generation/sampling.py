@@ -3,121 +3,22 @@
 Shapes: B melodies, C classes.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.encodings import Encoding
 from ostinato.errors import SettingsError
-from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE
+from ostinato.generation.options import GenerationOptions
+from ostinato.generation.transposition import heard_table
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT
 
-if TYPE_CHECKING:
-    from ostinato.music.keys import Key
-
-# Random numbers are made for so many steps at a time: asking each of 1,000 generators at each step takes longer.
+# Random numbers are made for this many steps at a time: asking each of 1,000 generators at each step takes longer.
 _STEPS_AHEAD = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """All choices of how to sample.
-
-    With `beam_size` and `branch_factor` at 1, melodies are drawn event by event.
-    Otherwise each output is the likeliest of a beam: every `steps_per_iteration`
-    events, each melody of the beam has been continued `branch_factor` times and
-    the `beam_size` likeliest of all are kept.
-
-    The rest says what may be drawn at all, in terms of what is heard; see
-    `constraints`. A beam is chosen by what the model holds likely, not by what is
-    likely among the allowed: otherwise it would cost nothing to lead the model to
-    where only unlikely events are allowed.
-
-    Attributes:
-        temperature: the logits are divided by it: below 1 makes likely events likelier, above 1 evens them out.
-        beam_size: melodies kept after an iteration.
-        branch_factor: continuations drawn of each melody in an iteration.
-        steps_per_iteration: events drawn in an iteration; the first one takes what does not divide evenly.
-        top_k: draw from so many of the most probable events; 0 draws from all.
-        top_p: draw from the fewest most probable events that make up this share, above 0 to 1; 1 draws from all.
-        key: draw only its notes.
-        min_note: lowest note to draw, as a MIDI pitch.
-        max_note: highest note to draw, included.
-
-    Raises:
-        SettingsError: if one of them is out of its range, or no note could be drawn.
-    """
-
-    temperature: float = 1.0
-    beam_size: int = 1
-    branch_factor: int = 1
-    steps_per_iteration: int = 1
-    top_k: int = 0
-    top_p: float = 1.0
-    key: "Key | None" = None
-    min_note: int = MIN_PITCH
-    max_note: int = MAX_PITCH
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.temperature, (int, float)) and 0 < self.temperature < math.inf):
-            raise SettingsError(
-                f"temperature must be a number above 0, not {self.temperature!r}; 1 samples as the model learned"
-            )
-        for name in ("beam_size", "branch_factor", "steps_per_iteration"):
-            require_at_least_1(name, getattr(self, name))
-        if not _is_whole(self.top_k) or self.top_k < 0:
-            raise SettingsError(
-                f"top_k must be a whole number of 0 or more, not {self.top_k!r}; 0 draws from all events"
-            )
-        if not (isinstance(self.top_p, (int, float)) and 0 < self.top_p <= 1):
-            raise SettingsError(
-                f"top_p must be a share above 0 and up to 1, not {self.top_p!r}; 1 draws from all events"
-            )
-        if self.top_k == 1 and self.branch_factor > 1:
-            raise SettingsError(
-                f"top_k=1 draws the same events in all of branch_factor={self.branch_factor} branches; "
-                "raise top_k, or leave out the branches"
-            )
-        for name in ("min_note", "max_note"):
-            note = getattr(self, name)
-            if not _is_whole(note) or not MIN_PITCH <= note <= MAX_PITCH:
-                raise SettingsError(f"{name} must be a MIDI pitch {MIN_PITCH}..{MAX_PITCH}, not {note!r}")
-        if self.min_note > self.max_note:
-            raise SettingsError(f"min_note={self.min_note} lies above max_note={self.max_note}; exchange them")
-        if not any(map(self.allows, range(self.min_note, self.max_note + 1))):
-            raise SettingsError(f"there is no note {self.allowed_notes}; widen the range")
-
-    @property
-    def is_constrained(self) -> bool:
-        """Whether some events may not be drawn."""
-        limits_notes = self.key is not None or self.min_note > MIN_PITCH or self.max_note < MAX_PITCH
-        return limits_notes or self.top_k > 0 or self.top_p < 1
-
-    def allows(self, pitch: int) -> bool:
-        """Whether a note, as it is heard, lies within key and range."""
-        in_key = self.key is None or pitch % NOTES_PER_OCTAVE in self.key.pitch_classes
-        return in_key and self.min_note <= pitch <= self.max_note
-
-    @property
-    def allowed_notes(self) -> str:
-        """Which notes are allowed, in words: "of A minor within 60..72"."""
-        return (f"of {self.key} " if self.key else "") + f"within {self.min_note}..{self.max_note}"
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def require_at_least_1(name: str, value: object) -> None:
-    """Check a setting that counts something.
-
-    Raises:
-        SettingsError: if it is no integer of 1 or more.
-    """
-    if not _is_whole(value) or value < 1:  # type: ignore[operator]
-        raise SettingsError(f"{name} must be a whole number of 1 or more, not {value!r}")
+# What cannot be told from impossible still is not: where nothing else may be drawn, it is drawn.
+_LEAST_LOG_PROBABILITY = -1e300
 
 
 def log_softmax(logits: NDArray[np.floating[Any]], temperature: float = 1.0) -> NDArray[np.float64]:
@@ -173,7 +74,7 @@ def inverse_cdf(
         return classes, np.zeros(len(classes), np.bool_)
     # Odds off by a share s move the probability p of a set by s p (1 - p), to first order.
     reach = slack / total * sought * (total - sought)
-    return classes, (np.abs(cumulative - sought) < reach).any(axis=1)
+    return classes, np.any(np.abs(cumulative - sought) < reach, axis=1)
 
 
 Exactly = Callable[[NDArray[np.integer]], NDArray[np.float64]]
@@ -220,6 +121,115 @@ class RandomDraws:
             uniforms = next(self._uniforms)
         classes, in_doubt = inverse_cdf(probabilities, uniforms, slack)
         if exactly is not None and in_doubt.any():
-            rows = np.flatnonzero(in_doubt)
-            classes[rows], _ = inverse_cdf(exactly(rows), uniforms[rows])
+            doubtful = np.flatnonzero(in_doubt)
+            classes[doubtful], _ = inverse_cdf(exactly(doubtful), uniforms[doubtful])
         return classes
+
+
+class Constraints:
+    """What may be drawn: the notes of a key and a range, the likeliest few events.
+
+    Events are counted as they are heard, and classes that stand for the same event
+    ("as one bar ago" and the event itself) count together. The filters act one after
+    the other: key and range first, then top_k of what is left, then top_p of that.
+    Each leaves the odds among what it keeps as they were. No event and note-off are
+    always allowed.
+
+    Args:
+        options: say what may be heard.
+        encoding: of the model.
+        semitones: how far above what is heard the model works.
+
+    Attributes:
+        notes: the pitches of the model that may be drawn, lowest first.
+
+    Raises:
+        SettingsError: if the model has no note that may be heard.
+    """
+
+    def __init__(self, options: GenerationOptions, encoding: Encoding, semitones: int) -> None:
+        self._top_k, self._top_p = options.top_k, options.top_p
+        self._heard = heard_table(semitones)
+        notes = self._heard >= MIN_PITCH
+        self._allowed = ~notes
+        self._allowed[notes] = [options.allows(pitch) for pitch in self._heard[notes].tolist()]
+        pitches = np.arange(encoding.min_pitch, encoding.max_pitch)
+        self.notes = pitches[self._allowed[pitches - NO_EVENT]]
+        if not len(self.notes):
+            from ostinato.music.keys import pitch_name
+
+            reach = self._heard[pitches - NO_EVENT]
+            low, high = int(reach.min()), int(reach.max())
+            raise SettingsError(
+                f"here the model makes notes of {low}..{high} ({pitch_name(low)}..{pitch_name(high)}), and none of "
+                f"them is {options.allowed_notes}; widen the range, or move the primer"
+            )
+
+    def filter(
+        self, log_probabilities: NDArray[np.float64], class_events: NDArray[np.integer], slack: float = 0.0
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """The distribution to draw from.
+
+        Args:
+            log_probabilities: [B, C], of each class.
+            class_events: [B, C], the model's event that each class stands for.
+            slack: how far the odds of any set of classes may be off, as a share of them.
+
+        Returns:
+            [B, C], log-probabilities again: -inf for what may not be drawn; and [B], whether top_k or top_p could have
+            kept other events within the slack.
+        """
+        in_doubt = np.zeros(len(class_events), np.bool_)
+        kept = self._allowed[class_events - NO_EVENT]
+        possible = np.maximum(log_probabilities, _LEAST_LOG_PROBABILITY)
+        filtered = log_softmax(np.where(kept, possible, -np.inf))
+        if self._top_k or self._top_p < 1:
+            heard = self._heard[class_events - NO_EVENT]
+            likeliest, in_doubt = self._likeliest(event_probabilities(np.exp(filtered), heard), slack)
+            kept &= np.take_along_axis(likeliest, heard - NO_EVENT, axis=1)
+            filtered = log_softmax(np.where(kept, possible, -np.inf))
+        return filtered, in_doubt
+
+    def _likeliest(
+        self, probabilities: NDArray[np.float64], slack: float
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """[B, 130]: whether top_k and top_p keep an event; of equally probable ones the lower counts as more so.
+
+        And [B]: whether others could be kept, were the odds off by the slack.
+        """
+        in_doubt = np.zeros(len(probabilities), np.bool_)
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        ranked = np.take_along_axis(probabilities, order, axis=1)
+        if self._top_k:
+            ranked[:, self._top_k :] = 0
+        if self._top_p < 1:
+            cumulative = np.cumsum(ranked, axis=1)
+            # An event is kept while those before it do not make up the share.
+            share = self._top_p * cumulative[:, -1:]
+            ranked[:, 1:][cumulative[:, :-1] >= share] = 0
+            in_doubt |= (np.abs(cumulative - share) < slack * share * (1 - self._top_p)).any(axis=1)
+        if slack:
+            # Or the last event that is kept and the first that is not could change places.
+            sizes = np.count_nonzero(ranked, axis=1)
+            rows = np.arange(len(sizes))
+            left_out = probabilities[rows, order[rows, np.minimum(sizes, ranked.shape[1] - 1)]]
+            in_doubt |= ranked[rows, sizes - 1] < left_out * (1 + slack)
+        likeliest = np.zeros(ranked.shape, np.bool_)
+        np.put_along_axis(likeliest, order, ranked > 0, axis=1)
+        return likeliest, in_doubt
+
+
+def event_probabilities(probabilities: NDArray[np.float64], events: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Add up the classes of each event.
+
+    Args:
+        probabilities: [B, C], of the classes.
+        events: [B, C], what each stands for.
+
+    Returns:
+        [B, 130], of the events -2 to 127.
+    """
+    size = MAX_PITCH - NO_EVENT + 1
+    cells = events - NO_EVENT + size * np.arange(len(events))[:, np.newaxis]
+    sums = np.bincount(cells.ravel(), weights=probabilities.ravel(), minlength=size * len(events))
+    return sums.astype(np.float64, copy=False).reshape(-1, size)

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings import Encoding
-from ostinato.encodings.past import lookbacks_of
-from ostinato.generation.constraints import event_probabilities
+from ostinato.encodings.repeats import lookbacks_of
 from ostinato.generation.network import Floats
-from ostinato.generation.sampling import log_probabilities_of
+from ostinato.generation.sampling import event_probabilities, log_probabilities_of
 from ostinato.generation.transposition import heard_table
 from ostinato.music.melody import NO_EVENT, Melody
 

@@ -1,7 +1,5 @@
 """Call and response over MIDI ports.
 
-`messages` are MIDI messages as bytes, `clock` is the grid of 16ths in seconds,
-`listening` writes down what is played, `responder` asks the model, `voices`
-keeps track of what sounds, `session` is whose turn it is, `ports` are the
-cables and `loop` turns the time.
+`ports` are the cables, `voices` what sounds on them, `metronome` the time and
+its click, `turns` a call and its response, `session` whose turn it is.
 """

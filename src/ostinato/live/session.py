@@ -1,38 +1,39 @@
-"""Whose turn it is: a state machine of call and response.
+"""Whose turn it is: a state machine of call and response, and the loop that turns the time.
 
-It reads no clock and opens no port: it is told what was played and what time
-it is, and plays through a `Voices`. Seconds are those of the caller's clock.
+A `Session` reads no clock and opens no port: it is told what was played and what
+time it is, and plays through a `Voices`. Seconds are those of the caller's clock.
+`play` is the loop around it: everything a session does happens there, on one thread.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
 from ostinato.errors import SettingsError
-from ostinato.live.clock import Grid
-from ostinato.live.listening import MAX_CALL_BARS, Call
-from ostinato.live.messages import (
+from ostinato.live.metronome import Clock, Grid, Metronome
+from ostinato.live.turns import MAX_CALL_BARS, Call, Respond, Response
+from ostinato.live.voices import (
     CHANNELS,
     DRUM_CHANNEL,
     Kind,
+    Voice,
+    Voices,
     channel_of,
     ends_all_notes,
     is_channel_message,
     kind,
     program_change,
 )
-from ostinato.live.metronome import Metronome
-from ostinato.live.responder import Respond, Response
-from ostinato.live.voices import Voice, Voices
 from ostinato.music.melody import MIN_PITCH, NOTE_OFF, Melody
 from ostinato.music.meter import Meter
 
-MAX_RESPONSE_BARS = 32
-_MAX_STEPS_PER_BAR = 32 * 16
+MAX_RESPONSE_BARS = 32  # twice the longest call
+_MAX_STEPS_PER_BAR = 32 * 16  # 128 quarters, which no bar has; it bounds what a call and a response keep
 _COMMON_TIME = Meter(4, 4)
 _MAX_TEMPERATURE_CONTROL = 119  # those above are changes of mode
-_COLDEST, _HOTTEST = 0.1, 2.0
+_COLDEST, _HOTTEST = 0.1, 2.0  # at the knob's ends: nearly always the likeliest event, and nearly at random
 # A note is rounded to the nearest 16th: half of one before a line is when all notes before the line are known.
 _HALF_STEP = 0.5
 
@@ -292,3 +293,41 @@ class Session:
     def _tell_of(self, response: Response) -> None:
         if self._tell is not None and not response.is_repeated:
             self._tell(Voice.MODEL, response.melody(self._settings.meter.steps_per_bar))
+
+
+POLL_SECONDS = 0.001
+"""How long a message may wait to be heard: as long as sending it takes on a MIDI cable (3 bytes at 31,250 bit/s)."""
+
+
+class InputPort(Protocol):
+    """Where the player is heard."""
+
+    def pending(self) -> Iterable[bytes]:
+        """The MIDI messages that came since last asked."""
+        ...
+
+
+def play(
+    session: Session,
+    voices: Voices,
+    input_port: InputPort,
+    clock: Clock,
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Play a session to its end, and leave silence, however it ends.
+
+    Args:
+        session: what is played.
+        voices: where it sounds.
+        input_port: where the player is heard.
+        clock: the session's.
+        is_stopped: asked again and again; True ends the session.
+    """
+    try:
+        while session.state is not State.FINISHED and not is_stopped():
+            for message in input_port.pending():
+                session.hear(message, clock.now())
+            session.advance(clock.now())
+            clock.sleep(max(0.0, min(POLL_SECONDS, session.next_due - clock.now())))
+    finally:
+        voices.panic()

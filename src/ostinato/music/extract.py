@@ -19,7 +19,7 @@ class ExtractionSettings:
     """What counts as a melody. The defaults are Magenta's.
 
     Attributes:
-        min_bars: a melody of fewer bars of its metre is dropped.
+        min_bars: a melody of fewer bars of its meter is dropped.
         max_steps: a longer one is cut to this; None keeps it whole.
         min_unique_pitches: one with fewer different pitch classes is dropped.
         gap_bars: a silence of this many bars ends a melody.
@@ -51,7 +51,7 @@ class ExtractionStatistics:
     """What was found and what was left out, and why.
 
     Attributes:
-        pieces: stretches of one tempo and metre, those without notes too.
+        pieces: stretches of one tempo and meter, those without notes too.
         pieces_without_grid: of these, the ones whose bar is no whole number of 16th notes.
         drum_tracks: instruments of a piece with nothing but drums or silent notes.
         polyphonic_tracks: instruments of a piece that were left where two notes start together.
@@ -91,7 +91,7 @@ class FoundMelody:
 
     Attributes:
         melody: its steps count from the beginning of the piece.
-        piece: the stretch of one tempo and metre.
+        piece: the stretch of one tempo and meter.
         instrument: number of the instrument in the NoteSequence.
     """
 

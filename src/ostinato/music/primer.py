@@ -39,7 +39,7 @@ class Primer:
 def longest_melody(note_sequence: NoteSequence, track: int | None = None) -> Primer:
     """The longest melody of a NoteSequence, in steps; of equal ones the first.
 
-    A tempo or metre change ends a melody, drums hold none, and of a chord the
+    A tempo or meter change ends a melody, drums hold none, and of a chord the
     top note is kept.
 
     Args:
@@ -53,10 +53,10 @@ def longest_melody(note_sequence: NoteSequence, track: int | None = None) -> Pri
     statistics = ExtractionStatistics()
     found = list(find_melodies(note_sequence, _WHOLE_TRACKS, statistics))
     if not found:
-        metres = f"; {statistics.pieces_without_grid} parts of it have bars that are no whole number of 16th notes"
+        meters = f"; {statistics.pieces_without_grid} parts of it have bars that are no whole number of 16th notes"
         raise DataError(
             f"{name}: there is no melody in it, only drums or nothing at all"
-            f"{metres if statistics.pieces_without_grid else ''}; choose another file"
+            f"{meters if statistics.pieces_without_grid else ''}; choose another file"
         )
     chosen = [melody for melody in found if track in (None, melody.instrument)]
     if not chosen:

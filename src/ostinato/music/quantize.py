@@ -1,4 +1,4 @@
-"""Seconds to steps: a NoteSequence is split where its tempo or metre changes, and each piece goes onto the grid.
+"""Seconds to steps: a NoteSequence is split where its tempo or meter changes, and each piece goes onto the grid.
 
 A change of state is a change of type: a `Piece` counts in seconds, a
 `QuantizedPiece` in steps of a 16th note. Both count from the piece's beginning.
@@ -18,7 +18,7 @@ from ostinato.music.melody import MAX_PITCH, MIN_PITCH, STEPS_PER_QUARTER
 
 # What holds before a sequence says otherwise, as the MIDI standard has it.
 _DEFAULT_QPM = 120.0
-_DEFAULT_METRE = (4, 4)
+_DEFAULT_METER = (4, 4)
 _MAX_STEP = 2**31 - 1  # 17 years of 16th notes at 120 quarters a minute
 
 
@@ -45,7 +45,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A stretch of one tempo and one metre.
+    """A stretch of one tempo and one meter.
 
     Attributes:
         index: its place among the pieces of its NoteSequence, those without notes counted.
@@ -68,7 +68,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantizedPiece:
-    """A stretch of one tempo and one metre, on a grid of 16th notes.
+    """A stretch of one tempo and one meter, on a grid of 16th notes.
 
     Attributes:
         index: its place among the pieces of its NoteSequence, those without notes counted.
@@ -112,7 +112,7 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
     start_seconds, end_seconds = columns.start_time[order], columns.end_time[order]
     total_seconds = float(max(end_seconds.max(initial=0.0), note_sequence.total_time))
     times = [total_seconds, *(tempo.time for tempo in note_sequence.tempos)]
-    times += [metre.time for metre in note_sequence.time_signatures]
+    times += [meter.time for meter in note_sequence.time_signatures]
     are_finite = all(map(math.isfinite, times)) and np.isfinite(start_seconds + end_seconds).all()
     if not (are_finite and start_seconds.min(initial=0.0) >= 0):
         raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a time is no number of seconds from 0 on")
@@ -138,24 +138,24 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
 
 
 def _stretches(note_sequence: NoteSequence, total_seconds: float) -> list[tuple[float, float, tuple[int, int]]]:
-    """Start, tempo and metre of each stretch; none for a sequence that lasts no time."""
+    """Start, tempo and meter of each stretch; none for a sequence that lasts no time."""
     changes: list[tuple[float, float | None, tuple[int, int] | None]] = [
         *((tempo.time, tempo.qpm, None) for tempo in note_sequence.tempos),
-        *((metre.time, None, (metre.numerator, metre.denominator)) for metre in note_sequence.time_signatures),
+        *((meter.time, None, (meter.numerator, meter.denominator)) for meter in note_sequence.time_signatures),
     ]
-    qpm, metre = _DEFAULT_QPM, _DEFAULT_METRE
-    stretches = [(0.0, qpm, metre)]
-    for seconds, new_qpm, new_metre in sorted(changes, key=lambda change: change[0]):
+    qpm, meter = _DEFAULT_QPM, _DEFAULT_METER
+    stretches = [(0.0, qpm, meter)]
+    for seconds, new_qpm, new_meter in sorted(changes, key=lambda change: change[0]):
         if seconds >= total_seconds:
             break
-        if new_qpm in (None, qpm) and new_metre in (None, metre):
+        if new_qpm in (None, qpm) and new_meter in (None, meter):
             continue
         qpm = qpm if new_qpm is None else new_qpm
-        metre = metre if new_metre is None else new_metre
+        meter = meter if new_meter is None else new_meter
         if seconds > stretches[-1][0]:
-            stretches.append((seconds, qpm, metre))
+            stretches.append((seconds, qpm, meter))
         else:
-            stretches[-1] = (stretches[-1][0], qpm, metre)
+            stretches[-1] = (stretches[-1][0], qpm, meter)
     return stretches if total_seconds > 0 else []
 
 

@@ -73,9 +73,9 @@ def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int
     semitones = 0
     if transpose_to_key is not None:
         to_key = transpose_to_key - major_key(pitches)
-        off_centre = (min_pitch + max_pitch - 1) / 2 - ((lowest + highest) / 2 + to_key)
+        off_center = (min_pitch + max_pitch - 1) / 2 - ((lowest + highest) / 2 + to_key)
         # Halves go to the even octave: Python 3's rounding, which Magenta's data sets come from.
-        semitones = to_key + NOTES_PER_OCTAVE * round(off_centre / NOTES_PER_OCTAVE)
+        semitones = to_key + NOTES_PER_OCTAVE * round(off_center / NOTES_PER_OCTAVE)
     if semitones == 0 and min_pitch <= lowest and highest < max_pitch:
         return melody, 0
     moved = {pitch: _folded(pitch + semitones, min_pitch, max_pitch) for pitch in set(pitches)}

@@ -8,8 +8,8 @@ What `layout.css` gives to the bodies of pages:
 
 | name                                    | is                                                     |
 |-----------------------------------------|--------------------------------------------------------|
-| `--paper`, `--panel`, `--line`          | colors: the page, a raised panel, thin lines          |
-| `--ink`, `--muted`                      | colors: text, lesser text                             |
+| `--paper`, `--panel`, `--line`          | colors: the page, a raised panel, thin lines           |
+| `--ink`, `--muted`                      | colors: text, lesser text                              |
 | `--accent`, `--second`, `--good`, `--bad` | colors: notes and first series, second series, verdicts |
 | `header`, `section`, `footer`, `.lead`  | parts of a page; the sentence below its title          |
 | `.panel`, `.toolbar`, `.muted`          | a raised box; a row of controls; lesser text           |

@@ -7,7 +7,7 @@ from html import escape
 from importlib import resources
 
 from ostinato.errors import SettingsError
-from ostinato.formats.midi.reader import note_sequence_to_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.music.keys import pitch_name
 from ostinato.music.melody import Melody
 from ostinato.music.meter import time_signature_of

@@ -4,6 +4,7 @@ They stand beside this file as bundles, each with its model card in its
 provenance, and were made by `scripts/train_shipped_models`.
 """
 
+import os
 from pathlib import Path
 
 from ostinato.bundle import Bundle, load_bundle
@@ -26,6 +27,12 @@ def shipped_path(name: str = BEST_MODEL) -> Path:
     if name not in SHIPPED_MODELS:
         raise SettingsError(f"no model called {name!r} comes with Ostinato; there are {', '.join(SHIPPED_MODELS)}")
     return _FOLDER / f"{name}.mag"
+
+
+def model_path(name: str | os.PathLike[str]) -> Path:
+    """Where a model is: a built-in one by its name, unless there is a file of that name, or any by its path."""
+    path = Path(name)
+    return shipped_path(str(name)) if name in SHIPPED_MODELS and not path.exists() else path
 
 
 def load_shipped(name: str = BEST_MODEL) -> Bundle:

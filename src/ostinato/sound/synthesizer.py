@@ -1,8 +1,8 @@
-"""A synthesiser in NumPy: the notes of a sequence as stereo sound.
+"""A synthesizer in NumPy: the notes of a sequence as stereo sound.
 
-Each note is a sum of sines (`timbres`) or a drum (`drums`), with an attack and
-a release that leave no click. Instruments are spread from left to right, and a
-small room is around them. The same notes are the same samples each time.
+Each note is a tone or a drum (`instruments`), with an attack and a release that
+leave no click. Instruments are spread from left to right, and a small room is
+around them. The same notes are the same samples each time.
 
 Tempo is what the notes' seconds say. Pitch bends and control changes, the
 sustain pedal among them, are not heard.
@@ -16,18 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.sound import drums, room
-from ostinato.sound.level import set_peak
-from ostinato.sound.limits import sounding_seconds
-from ostinato.sound.timbres import MAX_RELEASE, Timbre, samples, timbre_of
+from ostinato.sound.instruments import DRUM_SECONDS, MAX_RELEASE, Timbre, drum_samples, timbre_of, tone_samples
+from ostinato.sound.wav import set_peak, sounding_seconds
 
-TAIL_SECONDS = max(MAX_RELEASE, drums.MAX_SECONDS) + room.MAX_SECONDS
+ROOM_SECONDS = 0.7
+"""How long the room goes on sounding: that of a small one."""
+TAIL_SECONDS = max(MAX_RELEASE, DRUM_SECONDS) + ROOM_SECONDS
 """What is added at the end, for the last note to die away in the room."""
 
-_ROOM = 0.16
+_REVERBERATION = 0.16  # beside the notes, which keeps notes clear; more blurs fast ones
+_ROOM_FALL = 7.0  # nepers by the end of the reverberation: 61 dB, by which a room is said to be silent again
+_ROOM_DARKNESS = 6  # samples over which the walls smooth what they throw back; more takes more of the treble
+_ROOM_BLOCK = 1 << 16  # samples transformed at a time: 1.5 s at 44,100 a second, longer than the room sounds
+_ROOM_SEED = 5  # of the walls, so that they are the same each time
 _WIDEST = 0.6  # of the instruments' places, where -1 is left and 1 is right
 _INAUDIBLE = 9.2  # nepers, or 80 dB, after which a decaying note is over
-_CHUNK = 1 << 18  # samples of a note that are made at a time
+_CHUNK = 1 << 18  # samples of a note that are made at a time, which bounds the memory that a long note takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class _Note:
 
 
 def synthesize(
-    sequence: NoteSequence, *, sample_rate: int = 44_100, reverberation: float = _ROOM
+    sequence: NoteSequence, *, sample_rate: int = 44_100, reverberation: float = _REVERBERATION
 ) -> NDArray[np.float32]:
     """The sound of a sequence.
 
@@ -60,7 +64,7 @@ def synthesize(
 
     Raises:
         SettingsError: if the sample rate is out of its range.
-        DataError: if a note is out of its range, or there is too much to render (see `ostinato.sound.limits`).
+        DataError: if a note is out of its range, or there is too much to render (see `ostinato.sound.wav`).
     """
     seconds = sounding_seconds(sequence, sample_rate)
     channels = np.zeros((2, round((seconds + TAIL_SECONDS) * sample_rate)), np.float32)
@@ -68,11 +72,11 @@ def synthesize(
     for (timbre, pitch), notes in tones.items():
         _add_tones(channels, timbre, pitch, notes, sample_rate)
     for pitch, notes in hits.items():
-        sound = drums.drum_samples(pitch, sample_rate)
+        sound = drum_samples(pitch, sample_rate)
         for note in notes:
             _add(channels, sound, note.start, note.gains)
     if reverberation > 0:
-        room.add_room(channels, sample_rate, reverberation)
+        add_room(channels, sample_rate, reverberation)
     set_peak(channels)
     return channels.T
 
@@ -114,7 +118,7 @@ def _add_tones(channels: NDArray[np.float32], timbre: Timbre, pitch: int, notes:
     counts = [min(note.count, audible) for note in notes]
     longest = max(counts) + release
     for first in range(0, longest, _CHUNK):
-        sound = samples(timbre, pitch, sample_rate, first, min(_CHUNK, longest - first))
+        sound = tone_samples(timbre, pitch, sample_rate, first, min(_CHUNK, longest - first))
         rising = rise[first : first + len(sound)]
         sound[: len(rising)] *= rising
         for note, held in zip(notes, counts, strict=True):
@@ -142,3 +146,27 @@ def _audible_samples(timbre: Timbre, pitch: int, sample_rate: int) -> int:
 def _add(channels: NDArray[np.float32], sound: NDArray[np.float32], start: int, gains: tuple[float, float]) -> None:
     for channel, gain in zip(channels, gains, strict=True):
         channel[start : start + len(sound)] += sound * np.float32(gain)
+
+
+def add_room(channels: NDArray[np.float32], sample_rate: int, share: float) -> None:
+    """Add reverberation in place, a block of a second or two at a time.
+
+    Args:
+        channels: [2, n]; the reverberation of what sounds in the last ROOM_SECONDS is cut at the end.
+        sample_rate: samples a second.
+        share: strength of the reverberation beside the sound itself, 0 for none.
+    """
+    length = min(int(ROOM_SECONDS * sample_rate), _ROOM_BLOCK)
+    size = 2 * _ROOM_BLOCK
+    for channel, walls in zip(channels, np.random.default_rng(_ROOM_SEED).standard_normal((2, length)), strict=True):
+        smooth = np.convolve(walls, np.ones(_ROOM_DARKNESS) / _ROOM_DARKNESS)[:length]
+        response = smooth * np.exp(np.linspace(0, -_ROOM_FALL, length)) * np.linspace(1, 0, length)
+        response *= share / np.sqrt((response**2).sum())
+        spectrum = np.fft.rfft(response, size)
+        carried = np.zeros(_ROOM_BLOCK)
+        for start in range(0, channels.shape[1], _ROOM_BLOCK):
+            block = channel[start : start + _ROOM_BLOCK]
+            reverberation = np.fft.irfft(np.fft.rfft(block, size) * spectrum, size)
+            reverberation[:_ROOM_BLOCK] += carried
+            carried = reverberation[_ROOM_BLOCK:]
+            block += reverberation[: len(block)].astype(np.float32)

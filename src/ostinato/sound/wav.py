@@ -1,6 +1,7 @@
-"""Sound as WAV files of 16-bit PCM."""
+"""Sound as samples: how much of it there may be, how loud it is, and WAV files of it (16-bit PCM)."""
 
 import io
+import math
 import os
 import wave
 from typing import BinaryIO
@@ -8,10 +9,71 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.errors import DataError, SettingsError
 from ostinato.files import atomic_writer
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+
+MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
+MAX_FRAMES = 30 * 60 * 44_100
+"""Most samples of a channel: half an hour at 44,100 a second, for which the synthesizer takes about 700 MB."""
+MAX_NOTE_SECONDS = 100_000
+"""Most seconds of all notes together, which is what the time grows with: half an hour of 55 notes at once."""
+
+
+def sounding_seconds(sequence: NoteSequence, sample_rate: int) -> float:
+    """How long a sequence lasts, to the end of its last note at least, in seconds.
+
+    Raises:
+        SettingsError: if the sample rate is out of its range.
+        DataError: if a note is out of its range, or there is too much to render.
+    """
+    if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
+        raise SettingsError(
+            f"the sample rate must be of {MIN_SAMPLE_RATE:,}..{MAX_SAMPLE_RATE:,} samples a second, not {sample_rate:,}"
+        )
+    # Some programs write a total that says nothing.
+    end = sequence.total_time if 0 <= sequence.total_time < math.inf else 0.0
+    note_seconds = 0.0
+    for number, note in enumerate(sequence.notes):
+        if not (0 <= note.pitch <= 127 and 0 <= note.velocity <= 127 and 0 <= note.program <= 127):
+            raise DataError(
+                f"note {number} has pitch {note.pitch}, velocity {note.velocity} and program {note.program}; "
+                "each must be of 0..127"
+            )
+        if not 0 <= note.start_time <= note.end_time < math.inf:
+            raise DataError(f"note {number} lasts from second {note.start_time:g} to {note.end_time:g}")
+        end = max(end, note.end_time)
+        note_seconds += note.end_time - note.start_time
+    longest = MAX_FRAMES / sample_rate
+    if end > longest:
+        raise DataError(
+            f"it lasts {end:,.0f} seconds; at {sample_rate:,} samples a second at most {longest:,.0f} can be rendered"
+        )
+    if note_seconds > MAX_NOTE_SECONDS:
+        raise DataError(
+            f"its notes last {note_seconds:,.0f} seconds in all; at most {MAX_NOTE_SECONDS:,} can be rendered"
+        )
+    return end
+
+
+PEAK_DECIBELS = -1.0
+"""Of the loudest sample below full scale, where nothing else is asked for: room for what players make of it."""
+
+
+def set_peak(samples: NDArray[np.float32], decibels: float = PEAK_DECIBELS) -> None:
+    """Make a sound as loud in place that its loudest sample lies at this level; silence stays silent.
+
+    Args:
+        samples: [n] or [n, channels].
+        decibels: relative to full scale, at most 0.
+    """
+    peak = max(float(samples.max(initial=0)), -float(samples.min(initial=0)))
+    if peak > 0:
+        samples *= np.float32(10 ** (decibels / 20) / peak)
+
 
 _FULL_SCALE = 32_767
-_FRAMES_AT_ONCE = 1 << 18
+_FRAMES_AT_ONCE = 1 << 18  # converted at a time: a few MB, however long the sound is
 
 
 def wav_bytes(samples: NDArray[np.float32], sample_rate: int) -> bytes:

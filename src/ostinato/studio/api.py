@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import ostinato
-from ostinato.formats.midi.reader import note_sequence_to_midi
-from ostinato.generation.generator import Model
+from ostinato.formats.midi.writer import note_sequence_to_midi
+from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
 from ostinato.studio.candidates import Candidate, candidates
 from ostinato.studio.models import Models
@@ -158,19 +158,7 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     """
     seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
     began = time.perf_counter()
-    made = model.generate_traced(
-        request.num_steps,
-        request.primer.melody() if request.primer else None,
-        temperature=request.temperature,
-        num_outputs=request.variations,
-        seed=seed,
-        steps_per_bar=request.bar,
-        top_k=request.top_k,
-        top_p=request.top_p,
-        key=request.key,
-        min_note=request.min_note,
-        max_note=request.max_note,
-    )
+    made = model.make_traced(request.options(seed))
     return Generated(
         model=name,
         seed=seed,

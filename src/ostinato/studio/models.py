@@ -9,7 +9,7 @@ from typing import Any
 
 from ostinato.bundle import Bundle, load_bundle, printable
 from ostinato.errors import SettingsError
-from ostinato.generation.generator import Model
+from ostinato.generation.model import Model
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
 from ostinato.studio.schema import ModelCard
 
@@ -29,11 +29,12 @@ class Models:
         self._loaders = {name: _Loader(path) for name, path in paths.items()}
 
     @staticmethod
-    def shipped_and(given: Iterable[str | os.PathLike[str]] = ()) -> "Models":
+    def shipped_and(given: Iterable[str | os.PathLike[str]] = (), default: str | None = None) -> "Models":
         """The models that come with the package, after those at some paths, the first of which is the default.
 
         Args:
             given: bundles, checkpoints or run_dirs. They are read at once, so that a wrong one is known at once.
+            default: the shipped model to be the default instead.
 
         Raises:
             OstinatoError: if one cannot be read.
@@ -42,7 +43,9 @@ class Models:
         for path in map(Path, given):
             whole = path.resolve()
             paths[_free_name(whole.name if whole.is_dir() else whole.stem, paths)] = path
-        default = next(iter(paths), BEST_MODEL)
+        if default is not None:
+            shipped_path(default)  # refuses what is none
+        default = default or next(iter(paths), BEST_MODEL)
         models = Models({**paths, **{_free_name(name, paths): shipped_path(name) for name in SHIPPED_MODELS}}, default)
         for name in paths:
             models.bundle(name)

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
+from ostinato.generation.options import GenerationOptions
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, STEPS_PER_BAR, STEPS_PER_QUARTER, Melody
 
 MAX_STEPS = 1024
@@ -135,6 +136,26 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     def bar(self) -> int:
         """Steps of a bar: the primer's where there is one."""
         return self.primer.steps_per_bar if self.primer else self.steps_per_bar
+
+    def options(self, seed: int) -> GenerationOptions:
+        """What the library is asked for.
+
+        Raises:
+            SettingsError: if it cannot be.
+        """
+        return GenerationOptions(
+            num_steps=self.num_steps,
+            primer=self.primer.melody() if self.primer else None,
+            temperature=self.temperature,
+            num_outputs=self.variations,
+            seed=seed,
+            steps_per_bar=self.bar,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            key=self.key,
+            min_note=self.min_note,
+            max_note=self.max_note,
+        )
 
 
 class MidiRequest(_Message, frozen=True):

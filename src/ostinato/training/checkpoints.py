@@ -52,7 +52,7 @@ from ostinato.bundle.files import training_summary
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError
 from ostinato.files import atomic_writer
-from ostinato.training.batches import Position
+from ostinato.training.data import Position
 
 _MEAN = f"{TRAINING_PREFIX}mean."
 _SQUARE = f"{TRAINING_PREFIX}square."

@@ -14,7 +14,7 @@ Three paths compute the same network:
 
 - the modules below, step by step: any device, any precision, any state;
 - PyTorch's own LSTM over all steps, for layers that no attention stands around;
-- `fused`, all layers and the attention at once: CPU, float32, from the zero
+- `fast`, all layers and the attention at once: CPU, float32, from the zero
   state, without residual connections, where Numba is installed.
 """
 
@@ -33,10 +33,17 @@ from torch import Tensor, nn
 
 from ostinato.bundle import Bundle, array_shapes
 from ostinato.config import Config
-from ostinato.training import dropout
-from ostinato.training.attention import Attention, State, attend, compiled_attend
-from ostinato.training.dropout import Dropout
-from ostinato.training.layers import Dense, LSTMLayer, with_forget_bias
+from ostinato.training.layers import (
+    AttentionCell,
+    Dense,
+    Dropout,
+    LSTMLayer,
+    NetworkState,
+    attend,
+    compiled_attend,
+    draw_dropout,
+    with_forget_bias,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +82,7 @@ class MelodyNetwork(nn.Module):
             layers.append(LSTMLayer(width, size, projected=projected, residual=hparams.residual_connections))
             width = size
         self.lstm = nn.ModuleList(layers)
-        self.attention: Attention | None = None
+        self.attention: AttentionCell | None = None
         # How many layers the attention stands around.
         self.layers_inside = 0
         if hparams.attn_length:
@@ -83,7 +90,7 @@ class MelodyNetwork(nn.Module):
             # Around the first layer alone, the attention reads that layer's projected input.
             projected = hparams.residual_connections and hparams.attn_scope == "first_layer"
             input_size = sizes[0] if projected else encoding.input_size
-            self.attention = Attention(input_size, sizes[: self.layers_inside])
+            self.attention = AttentionCell(input_size, sizes[: self.layers_inside])
         self.output = Dense(sizes[-1], encoding.num_classes)
         self._initialize(generator)
         assert {name: tuple(p.shape) for name, p in self.named_parameters()} == array_shapes(config)
@@ -104,7 +111,7 @@ class MelodyNetwork(nn.Module):
         """The LSTM layers, from the input up."""
         return [cast(LSTMLayer, layer) for layer in self.lstm]
 
-    def forward(self, inputs: Tensor, state: State | None = None) -> Tensor:
+    def forward(self, inputs: Tensor, state: NetworkState | None = None) -> Tensor:
         """Logits of the event after each step.
 
         Args:
@@ -114,13 +121,13 @@ class MelodyNetwork(nn.Module):
         Returns:
             [B, T, C].
         """
-        if state is None and not self.plain and self._can_fuse(inputs):
+        if state is None and not self.plain and self._can_run_fast(inputs):
             x = inputs.transpose(0, 1).contiguous()
-            logits: Tensor = self.output(self._fused(x))
+            logits: Tensor = self.output(self._run_fast(x))
             return logits.transpose(0, 1)
         return self.unroll(inputs, state)[0]
 
-    def unroll(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+    def unroll(self, inputs: Tensor, state: NetworkState | None = None) -> tuple[Tensor, NetworkState]:
         """As `forward`, and the state after the last step."""
         x = inputs.transpose(0, 1).contiguous()
         drops = self._draw(x)
@@ -132,20 +139,21 @@ class MelodyNetwork(nn.Module):
         for index in range(self.layers_inside, len(cells)):
             layer = self.layers[index]
             x = layer.project(x)
-            sequence = layer.sequence if self.plain else layer.fused_sequence
+            sequence = layer.sequence if self.plain else layer.torch_sequence
             h, cells[index], hiddens[index] = sequence(x, cells[index], hiddens[index])
             x = layer.output(h, x, drops[index])
         logits = self.output(x).transpose(0, 1)
         return logits, dataclasses.replace(state, cells=tuple(cells), hiddens=tuple(hiddens))
 
-    def zero_state(self, inputs: Tensor) -> State:
+    def zero_state(self, inputs: Tensor) -> NetworkState:
         """The state before the first step, for `inputs` [B, ...]."""
         batch, hparams = inputs.shape[0], self.config.hparams
         zeros = tuple(inputs.new_zeros(batch, size) for size in hparams.rnn_layer_sizes)
         if self.attention is None:
-            return State(zeros, zeros)
+            return NetworkState(zeros, zeros)
         size = hparams.rnn_layer_sizes[self.layers_inside - 1]
-        return State(zeros, zeros, inputs.new_zeros(batch, size), inputs.new_zeros(batch, hparams.attn_length, size))
+        memory = inputs.new_zeros(batch, hparams.attn_length, size)
+        return NetworkState(zeros, zeros, inputs.new_zeros(batch, size), memory)
 
     def _draw(self, x: Tensor) -> list[Dropout | None]:
         """For each layer what dropout keeps of its outputs, given x [T, B, D]."""
@@ -153,11 +161,11 @@ class MelodyNetwork(nn.Module):
         sizes = self.config.hparams.rnn_layer_sizes
         if not self.training or keep_prob == 1:
             return [None] * len(sizes)
-        return [dropout.draw((*x.shape[:2], size), keep_prob, x.device) for size in sizes]
+        return [draw_dropout((*x.shape[:2], size), keep_prob, x.device) for size in sizes]
 
     def _attend(
-        self, attention: Attention, x: Tensor, state: State, drops: Sequence[Dropout | None]
-    ) -> tuple[Tensor, State]:
+        self, attention: AttentionCell, x: Tensor, state: NetworkState, drops: Sequence[Dropout | None]
+    ) -> tuple[Tensor, NetworkState]:
         """The attention cell over all steps: x [T, B, D] to y [T, B, H], and the state of what is inside.
 
         `first_layer` is the bare LSTM inside the attention, and projection,
@@ -182,8 +190,8 @@ class MelodyNetwork(nn.Module):
             y = bottom.output(y, x, drops[0])
         return y, state
 
-    def _can_fuse(self, inputs: Tensor) -> bool:
-        """Whether `fused` computes this network on these inputs."""
+    def _can_run_fast(self, inputs: Tensor) -> bool:
+        """Whether `fast` computes this network on these inputs."""
         return (
             inputs.device.type == "cpu"
             and inputs.dtype == self.output.kernel.dtype == torch.float32
@@ -192,9 +200,9 @@ class MelodyNetwork(nn.Module):
             and _has_numba()
         )
 
-    def _fused(self, x: Tensor) -> Tensor:
-        """The output of the last layer [T, B, H] from x [T, B, D], by `fused`."""
-        from ostinato.training import fused  # Numba takes half a second to load
+    def _run_fast(self, x: Tensor) -> Tensor:
+        """The output of the last layer [T, B, H] from x [T, B, D], by `fast`."""
+        from ostinato.training.fast import network as fast  # Numba takes half a second to load
 
         drops = self._draw(x)
         width, layers, attention = x.shape[2], self.layers, self.attention
@@ -221,8 +229,8 @@ class MelodyNetwork(nn.Module):
                 drop_attention, drops[0] = drops[0], None
         pairs = [(torch.cat([from_below, bottom.kernel[width:]]), with_forget_bias(bias))]
         pairs += [(layer.kernel, with_forget_bias(layer.bias)) for layer in layers[1:]]
-        plan = fused.Plan(self.layers_inside, self.config.hparams.attn_length, drops, drop_attention)
-        return fused.run(plan, fused.Weights(x_kernel.contiguous(), pairs, folded), x)
+        plan = fast.Plan(self.layers_inside, self.config.hparams.attn_length, drops, drop_attention)
+        return fast.run(plan, fast.FoldedWeights(x_kernel.contiguous(), pairs, folded), x)
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the parameters, by the names and shapes of `array_shapes(config)`."""

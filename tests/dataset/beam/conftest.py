@@ -20,7 +20,7 @@ def tunes(tmp_path: Path) -> Path:
     for tune in sorted(TUNES.glob("*.mid"))[:60]:
         (folder / tune.name).write_bytes(tune.read_bytes())
     (folder / "deep" / "last.MIDI").write_bytes(tune.read_bytes())
-    (folder / "broken.mid").write_bytes(tune.read_bytes()[:-3])
+    (folder / "broken.mid").write_bytes(tune.read_bytes()[:20])
     return folder
 
 

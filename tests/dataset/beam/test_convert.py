@@ -38,8 +38,10 @@ def test_bad_files_have_the_same_reasons(tunes: Path, tmp_path: Path) -> None:
     (tunes / "large.mid").write_bytes(bytes(MAX_FILE_BYTES + 1))
     (tunes / "link.mid").symlink_to(tmp_path / "none")
     (tunes / "\udcff.mid").write_text("no music")
+    (tunes / "cut.mid").write_bytes((tunes / "book1_0001.mid").read_bytes()[:-3])
     report = convert_with_beam(str(tunes), str(tmp_path / "out"), "DirectRunner")
     assert len(report.skipped) == 4
+    assert [(remarked.filename, remarked.name) for remarked in report.remarked] == [("cut.mid", "cut off")]
     assert report == convert_folder(tunes, tmp_path / "local")
 
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from midi_files import record_of
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.midi.reader import midi_to_note_sequence, note_sequence_to_midi
-from ostinato.formats.midi.records import note_sequence_records
+from ostinato.formats.midi.reader import midi_to_note_sequence, note_sequence_records, read_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi, write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 
@@ -58,10 +59,10 @@ def test_drums_are_on_channel_10_and_a_short_note_keeps_a_tick() -> None:
 def test_what_was_read_and_written_reads_the_same(golden: Path) -> None:
     paths = sorted(path for path in (golden / "corpora").rglob("*") if path.suffix.lower() in (".mid", ".midi"))
     same = 0
-    for record in note_sequence_records([path.read_bytes() for path in paths]):
-        if isinstance(record, FormatError):
+    for converted in note_sequence_records([path.read_bytes() for path in paths]):
+        if isinstance(converted, FormatError):
             continue
-        sequence = NoteSequence.FromString(record)
+        sequence = NoteSequence.FromString(record_of(converted))
         again = midi_to_note_sequence(note_sequence_to_midi(sequence))
         assert again == sequence
         same += 1
@@ -139,3 +140,14 @@ def test_modes_are_written_with_their_accidentals() -> None:
         sequence.key_signatures.add(key=key, mode=mode)
         (again,) = midi_to_note_sequence(note_sequence_to_midi(sequence)).key_signatures
         assert (again.key, again.mode) == expected
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "tune.mid"
+    write_midi(one_note(), path)
+    assert [note.pitch for note in read_midi(path).notes] == [60]
+    sequence = one_note()
+    sequence.notes[0].velocity = 0
+    with pytest.raises(DataError):
+        write_midi(sequence, path)
+    assert [note.pitch for note in read_midi(path).notes] == [60]

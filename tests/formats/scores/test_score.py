@@ -3,8 +3,8 @@ from fractions import Fraction
 import pytest
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 from ostinato.formats.scores.score import Part, Score, ScoreNote, join_ties, note_sequence
 
 SOURCE = NoteSequence.SourceInfo(source_type=NoteSequence.SourceInfo.SCORE_BASED)
@@ -24,7 +24,7 @@ def test_layout() -> None:
             Part("Flute", 73, [quarter(72, 1, 0.5), quarter(60, 0)]),
             Part("Drum", 0, [ScoreNote(35, Fraction(1), Fraction(4), is_drum=True)]),
         ],
-        metres={Fraction(0): (3, 4)},
+        meters={Fraction(0): (3, 4)},
         keys={Fraction(0): (-2, "dorian")},
         tempos={Fraction(0): 60},
     )
@@ -71,17 +71,17 @@ def test_a_pickup_is_preceded_by_the_rest_of_its_bar() -> None:
     score = Score(
         [Part(notes=[quarter(60, n) for n in range(5)])],
         first_bar=Fraction(1),
-        metres={Fraction(0): (3, 4), Fraction(4): (2, 4)},
+        meters={Fraction(0): (3, 4), Fraction(4): (2, 4)},
     )
     found = sequence(score)
     assert [note.start_time for note in found.notes] == [1, 1.5, 2, 2.5, 3]
-    assert [(metre.time, metre.numerator) for metre in found.time_signatures] == [(0, 3), (3, 2)]
+    assert [(meter.time, meter.numerator) for meter in found.time_signatures] == [(0, 3), (3, 2)]
     assert [(tempo.time, tempo.qpm) for tempo in found.tempos] == [(0, 120)]
 
 
 @pytest.mark.parametrize("first_bar", [Fraction(3), Fraction(4), None])
 def test_a_full_first_bar_stays_where_it_is(first_bar: Fraction | None) -> None:
-    score = Score([Part(notes=[quarter(60, 0)])], first_bar=first_bar, metres={Fraction(0): (3, 4)})
+    score = Score([Part(notes=[quarter(60, 0)])], first_bar=first_bar, meters={Fraction(0): (3, 4)})
     assert sequence(score).notes[0].start_time == 0
 
 
@@ -105,8 +105,8 @@ def test_keys(sharps: int, mode: str, key: str, its_mode: str) -> None:
     assert found.mode == NoteSequence.KeySignature.Mode.Value(its_mode)
 
 
-def test_metres_that_cannot_be_are_passed_over() -> None:
-    score = Score([Part(notes=[quarter(60, 0)])], metres={Fraction(0): (4, 0), Fraction(1): (0, 4)})
+def test_meters_that_cannot_be_are_passed_over() -> None:
+    score = Score([Part(notes=[quarter(60, 0)])], meters={Fraction(0): (4, 0), Fraction(1): (0, 4)})
     assert not sequence(score).time_signatures
 
 

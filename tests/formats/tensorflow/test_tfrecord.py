@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.tensorflow.tfrecord import (
     expand_paths,
+    masked_crc32c,
     read_records,
     record_writer,
     shard_of,
@@ -16,6 +17,11 @@ from ostinato.formats.tensorflow.tfrecord import (
     shards_name,
     write_records,
 )
+
+
+def test_the_check_value_of_crc32c_masked() -> None:
+    # CRC32C of "123456789" is e3069283; rotated right by 15 bits it is 2507c60d, plus a282ead8.
+    assert masked_crc32c(b"123456789") == (0x2507C60D + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def test_exact_bytes(tmp_path: Path) -> None:

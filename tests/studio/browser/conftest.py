@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("playwright", reason="pip install 'ostinato[test]' brings it")
+pytest.importorskip("playwright", reason="make test installs it")
 
 from playwright.sync_api import Browser, sync_playwright
 

@@ -18,7 +18,7 @@ def test_axe_finds_nothing_serious(browser: Browser, url: str, width: int, schem
     context, studio = visit(browser, url, width, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
     try:
         studio.generate(New_bars="2")
-        studio.page.get_by_role("button", name="Keep Variation 1 as a favourite").click()
+        studio.page.get_by_role("button", name="Keep Variation 1 as a favorite").click()
         studio.page.get_by_text("More choices").click()
         roll = studio.page.get_by_role("slider", name="Variation 2, step by step")
         roll.focus()

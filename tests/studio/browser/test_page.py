@@ -16,7 +16,7 @@ import symusic
 from playwright.sync_api import Position, expect
 
 from midi_files import END, NOTE, midi
-from ostinato.formats.midi.reader import note_sequence_to_midi
+from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.music.melody import Melody
 from studio_page import StudioPage
 
@@ -283,21 +283,21 @@ def test_of_several_tracks_one_is_chosen(wide: StudioPage) -> None:
     assert wide.primer()[0] == G4
 
 
-def test_favourites_are_there_after_a_reload(studio: StudioPage) -> None:
+def test_favorites_are_there_after_a_reload(studio: StudioPage) -> None:
     page = studio.page
     answer = studio.generate(New_bars="2")
-    page.get_by_role("button", name="Keep Variation 3 as a favourite").click()
-    expect(page.get_by_role("article", name="Favourite 1")).to_be_visible()
+    page.get_by_role("button", name="Keep Variation 3 as a favorite").click()
+    expect(page.get_by_role("article", name="Favorite 1")).to_be_visible()
     studio.open()
-    favourite = page.get_by_role("article", name="Favourite 1")
-    expect(favourite).to_contain_text(f"seed {answer['seed']}")
-    favourite.get_by_role("button", name="Play Favourite 1").click()
-    expect(favourite.locator(".playhead")).to_be_visible()
-    favourite.get_by_role("button", name="Use as melody: Favourite 1").click()
+    favorite = page.get_by_role("article", name="Favorite 1")
+    expect(favorite).to_contain_text(f"seed {answer['seed']}")
+    favorite.get_by_role("button", name="Play Favorite 1").click()
+    expect(favorite.locator(".playhead")).to_be_visible()
+    favorite.get_by_role("button", name="Use as melody: Favorite 1").click()
     kept = answer["variations"][2]["events"]
     assert pitches_of(studio.primer()) == pitches_of(kept)
-    favourite.get_by_role("button", name="Remove Favourite 1").click()
-    expect(favourite).to_have_count(0)
+    favorite.get_by_role("button", name="Remove Favorite 1").click()
+    expect(favorite).to_have_count(0)
     assert page.evaluate("JSON.parse(localStorage.getItem('ostinato.favourites.1'))") == []
 
 

@@ -16,16 +16,17 @@ from ostinato.dataset.beam.runner import pipeline_options, run_pipeline
 from ostinato.dataset.convert import (
     ConvertReport,
     NothingConvertedError,
+    Remarked,
     Skipped,
     convert_files,
     find_files,
     is_source,
     no_files,
+    source_format,
     tally,
     too_large,
 )
 from ostinato.errors import FormatError
-from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.parallel import LARGEST_BATCH, attempt
 
 
@@ -82,6 +83,7 @@ def convert_folder(
         found = output.kept("report")
         report = ConvertReport(found["files"], found["converted"])
         report.skipped = sorted((Skipped(**each) for each in found["skipped"]), key=lambda each: each.filename)
+        report.remarked = sorted((Remarked(**each) for each in found["remarked"]), key=lambda each: each.filename)
         report.records = output.finished_shards()
         if not report.files:
             raise no_files(input_dir, recursive=recursive)
@@ -114,11 +116,12 @@ def _convert(names: list[bytes], folder: str, collection: str) -> Iterator[Any]:
 
 
 def _read_file(path: str) -> bytes:
+    max_bytes = source_format(path).max_bytes
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            data: bytes = file.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise too_large(FileSystems.get_filesystem(path).size(path))
+            data: bytes = file.read(max_bytes + 1)
+        if len(data) > max_bytes:
+            raise too_large(path, FileSystems.get_filesystem(path).size(path))
     except BeamIOError as error:
         raise FormatError(f"cannot be read: {error}") from None
     return data
@@ -130,4 +133,5 @@ def _add_reports(reports: Iterable[ConvertReport]) -> ConvertReport:
         total.files += report.files
         total.converted += report.converted
         total.skipped += report.skipped
+        total.remarked += report.remarked
     return total

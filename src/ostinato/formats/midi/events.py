@@ -1,4 +1,4 @@
-"""The events of many MIDI files at once, as arrays.
+"""The events of many MIDI files at once, as arrays; what they say of tempo, meter and key; and ticks to seconds.
 
 Small files are many, and the cost of an array operation on a small file is all
 overhead. So the bytes of several files are laid end to end and every step is
@@ -12,36 +12,45 @@ an array operation, as if an event began at every byte, and then the chain is
 followed from the start of each track, which is the only loop over events.
 """
 
+import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import FormatError
 
-MAX_FILE_BYTES = 3 << 20  # a file takes about 100 times its size in memory
+# Some 400,000 notes, hours of music. A file takes about 100 times its size in memory: 300 MB for the largest.
+MAX_FILE_BYTES = 3 << 20
 MAX_TICK = 2**31 - 1
 MAX_DELTA_BYTES = 5  # the standard allows 4; some writers pad
 
 META = 0xFF
-_END_OF_TRACK_KIND = 0x2F
-_END_OF_TRACK = bytes((META, _END_OF_TRACK_KIND, 0))
+TRACK_NAME = 0x03
+SET_TEMPO = 0x51
+TIME_SIGNATURE = 0x58
+KEY_SIGNATURE = 0x59
+
+DEFAULT_QPM = 120.0
+MICROSECONDS_PER_MINUTE = 6e7
+MAX_NAME_BYTES = 1024  # a track's name is copied to each of its instruments
+_MAX_DENOMINATOR_POWER = 30  # a NoteSequence's denominator is an int32
+
 _HEADER_BYTES = 8  # of a chunk: four letters, then the length of its body
-_LEADING_BYTES = 256  # how far in a file may begin: 4 bytes of junk, 20 of RIFF, 128 of MacBinary
 _PADDING = bytes(16)  # so that looking a few bytes ahead needs no care
 
 # By the first byte of an event: how many bytes it has, data included. System exclusive (F0, F7) and meta events (FF)
 # have a length of their own; 0 marks what MIDI leaves undefined.
-_EVENT_BYTES = np.zeros(256, np.int32)
-_EVENT_BYTES[0x80:0xC0] = 3  # note off, note on, pressure of a key, control change
-_EVENT_BYTES[0xC0:0xE0] = 2  # program change, pressure of a channel
-_EVENT_BYTES[0xE0:0xF0] = 3  # pitch bend
-_EVENT_BYTES[[0xF1, 0xF2, 0xF3, 0xF6]] = 2, 3, 2, 1
-_EVENT_BYTES[[0xF8, 0xFA, 0xFB, 0xFC, 0xFE]] = 1
+EVENT_BYTES = np.zeros(256, np.int32)
+EVENT_BYTES[0x80:0xC0] = 3  # note off, note on, pressure of a key, control change
+EVENT_BYTES[0xC0:0xE0] = 2  # program change, pressure of a channel
+EVENT_BYTES[0xE0:0xF0] = 3  # pitch bend
+EVENT_BYTES[[0xF1, 0xF2, 0xF3, 0xF6]] = 2, 3, 2, 1
+EVENT_BYTES[[0xF8, 0xFA, 0xFB, 0xFC, 0xFE]] = 1
 
 # The same as steps from one place of the chain to the next, for both kinds of place (see `_next_places`), [256, 2].
-_STEPS = np.stack((2 * _EVENT_BYTES, 2 * _EVENT_BYTES), axis=1)
+_STEPS = np.stack((2 * EVENT_BYTES, 2 * EVENT_BYTES), axis=1)
 _STEPS[0x00:0x80] = 4, 3  # a data byte: two of them, or one; and so it stays
 _STEPS[0xC0:0xE0] += 1, 1  # from here on a running status has one data byte
 _STEPS[0xF0:0x100] += 0, 1  # unchanged
@@ -62,6 +71,7 @@ class MidiEvents:
     Attributes:
         errors: [F] why a file cannot be read, or None. Such a file has no events here.
         ticks_per_quarter: [F] 0 where a file cannot be read.
+        more_tracks: [F] how many tracks there are beyond those that the header declares; they are not read.
         track_file: [number of tracks] the file of each track.
         track_is_first: [number of tracks] whether it is the first of its file.
         track: int32 [n] the track of each event, counted over all files.
@@ -74,6 +84,7 @@ class MidiEvents:
 
     errors: list[str | None]
     ticks_per_quarter: list[int]
+    more_tracks: list[int]
     track_file: NDArray[np.int32]
     track_is_first: NDArray[np.bool_]
     track: NDArray[np.int32]
@@ -99,6 +110,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
     """
     errors: list[str | None] = [None] * len(files)
     ticks_per_quarter = [0] * len(files)
+    more_tracks = [0] * len(files)
     file_starts: list[int] = []
     spans: list[tuple[int, int]] = []
     track_file: list[int] = []
@@ -111,6 +123,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
         except FormatError as error:
             errors[number] = str(error)
         else:
+            more_tracks[number] = data.count(b"MTrk", tracks[-1][1])
             spans.extend([(place + start, place + end) for start, end in tracks])
             track_file.extend([number] * len(tracks))
             track_is_first.extend([True] + [False] * (len(tracks) - 1))
@@ -125,7 +138,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
     status, is_running, is_lost = _statuses(octets[body], first_event)
     data_offset = body + 1 - is_running
     data1, data2 = octets[data_offset], octets[data_offset + 1]
-    has_two = _EVENT_BYTES[status] == 3
+    has_two = EVENT_BYTES[status] == 3
     delta, is_long = _deltas(octets, offset, body - offset)
     total = np.cumsum(delta)
     tick = total - (total - delta)[first_event]
@@ -140,14 +153,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
         kept = np.ones(len(track), np.bool_)
         at = np.flatnonzero(problem)
         at = at[np.diff(track[at], prepend=-1) != 0]  # the first of each track
-        for which, event in zip(track[at].tolist(), at.tolist(), strict=True):
-            begin = int(first_event[event])
-            before = slice(begin, event)
-            over = np.flatnonzero((status[before] == META) & (data1[before] == _END_OF_TRACK_KIND))
-            if len(over):  # a few stray bytes after the last event are no reason to lose a tune
-                kept[begin + int(over[0]) : begin + int(counts[which])] = False
-                continue
-            number = track_file[which]
+        for number, event in zip(np.asarray(track_file)[track[at]].tolist(), at.tolist(), strict=True):
             errors[number] = errors[number] or (
                 f"{_PROBLEMS[problem[event]]}, at byte {int(body[event]) - file_starts[number]}"
             )
@@ -155,6 +161,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
     return MidiEvents(
         errors=errors,
         ticks_per_quarter=ticks_per_quarter,
+        more_tracks=more_tracks,
         track_file=np.asarray(track_file, np.int32),
         track_is_first=np.asarray(track_is_first, np.bool_),
         track=track[kept],
@@ -171,40 +178,50 @@ def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
     """Ticks per quarter, and where each declared track's events begin and end."""
     if len(data) > MAX_FILE_BYTES:
         raise FormatError(f"{len(data)} bytes are too many for a MIDI file; at most {MAX_FILE_BYTES} are read")
-    header = data.find(b"MThd", 0, _LEADING_BYTES)
+    header = data.find(b"MThd")  # after 20 bytes of RIFF in an .rmi file, 128 of MacBinary
     if header < 0:
         raise FormatError("the file is empty" if not data else "no MIDI file: its header, MThd, is missing")
     if len(data) < header + 14:
-        raise FormatError("the file is cut off in its header")
+        raise FormatError(f"the file is cut off in its header, at byte {len(data)}")
     header_bytes = int.from_bytes(data[header + 4 : header + 8])
     declared = int.from_bytes(data[header + 10 : header + 12])
     division = int.from_bytes(data[header + 12 : header + 14])
     if header_bytes < 6:
-        raise FormatError(f"the header says that it is {header_bytes} bytes long, not 6")
+        raise FormatError(f"the header says that it is {header_bytes} bytes long, not 6, at byte {header + 4}")
     if division >= 0x8000:
-        raise FormatError("times are in SMPTE frames, which know no beats")
+        raise FormatError(f"times are in SMPTE frames, which know no beats, at byte {header + 12}")
     if division == 0:
-        raise FormatError("the header says 0 ticks per quarter note")
+        raise FormatError(f"the header says 0 ticks per quarter note, at byte {header + 12}")
     if declared == 0:
-        raise FormatError("the header says that there are no tracks")
+        raise FormatError(f"the header says that there are no tracks, at byte {header + 10}")
 
     tracks: list[tuple[int, int]] = []
     place = header + _HEADER_BYTES + header_bytes
-    while len(tracks) < declared and place + _HEADER_BYTES <= len(data):
+    while len(tracks) < declared:
+        if place + _HEADER_BYTES > len(data):
+            raise FormatError(
+                f"the file is cut off: {declared} tracks are declared and {len(tracks)} are there, at byte {len(data)}"
+            )
         kind = data[place : place + 4]
         start = place + _HEADER_BYTES
         place = start + int.from_bytes(data[place + 4 : start])
         if kind == b"MTrk":
-            if place > len(data) and not data.endswith(_END_OF_TRACK):
-                raise FormatError(f"the file is cut off in the track at byte {start - _HEADER_BYTES}")
-            tracks.append((start, min(place, len(data))))
+            if place > len(data):
+                raise FormatError(f"the file is cut off in a track, at byte {start - _HEADER_BYTES}")
+            tracks.append((start, place))
         elif not (kind.isascii() and kind.isalnum()) or place > len(data):
-            raise FormatError(f"no track begins at byte {start - _HEADER_BYTES}")
-    if len(tracks) < declared and place != len(data):
-        raise FormatError(f"the file is cut off: {declared} tracks are declared and {len(tracks)} are there")
+            raise FormatError(f"no track begins where one must, at byte {start - _HEADER_BYTES}")
     if not any(start < end for start, end in tracks):
         raise FormatError("there are no events in it")
     return division, tracks
+
+
+def variable_length(value: int) -> bytes:
+    """A variable-length quantity: seven bits a byte, the highest first."""
+    octets = [value & 0x7F]
+    while value := value >> 7:
+        octets.append(value & 0x7F | 0x80)
+    return bytes(reversed(octets))
 
 
 def _next_low(octets: NDArray[np.uint8]) -> NDArray[np.int32]:
@@ -226,7 +243,7 @@ def _next_places(octets: NDArray[np.uint8], next_low: NDArray[np.int32]) -> NDAr
 
     # What has a length of its own, and what is undefined: no chain that comes to the last byte ends well.
     at = np.flatnonzero(octets >= 0xF0)
-    at = at[_EVENT_BYTES[octets[at]] == 0]
+    at = at[EVENT_BYTES[octets[at]] == 0]
     is_meta = octets[at] == META
     length_at = np.minimum(at + 1 + is_meta, last)
     length_end = next_low[length_at].astype(np.int64)
@@ -287,3 +304,141 @@ def _deltas(
         longer = np.flatnonzero(width > ahead)
         delta[longer] = delta[longer] << 7 | octets[offset[longer] + ahead] & 0x7F
     return delta, width > MAX_DELTA_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What one file says of its tempo, meter, key and track names.
+
+    Tempo, meter and key are taken from the first track alone, as Magenta does. An event that cannot be (a tempo of 0,
+    a meter of 0 beats, an unknown key) is passed over; Magenta gives up the whole file.
+
+    Attributes:
+        tempos: tick, and microseconds a quarter note.
+        time_signatures: tick, numerator and denominator.
+        key_signatures: tick, key (0 is C) and mode (0 major, 1 minor).
+        track_names: of each track that has one (counted over all files): the event and the name.
+    """
+
+    tempos: list[tuple[int, int]] = field(default_factory=list)
+    time_signatures: list[tuple[int, int, int]] = field(default_factory=list)
+    key_signatures: list[tuple[int, int, int]] = field(default_factory=list)
+    track_names: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+
+    def track_name(self, track: int, event: int) -> str:
+        """The name that a track has at some event; "" if none."""
+        names = self.track_names.get(track, [])
+        before = bisect.bisect_left(names, (event, ""))
+        return names[before - 1][1] if before else ""
+
+
+def read_meta(events: MidiEvents) -> list[Meta]:
+    """Read what each of some files says of itself."""
+    metas = [Meta() for _ in events.errors]
+    wanted = np.flatnonzero(events.status == META)
+    kinds = events.data1[wanted]
+    of_first_track = (kinds == SET_TEMPO) | (kinds == TIME_SIGNATURE) | (kinds == KEY_SIGNATURE)
+    of_first_track &= events.track_is_first[events.track[wanted]]
+    wanted = wanted[of_first_track | (kinds == TRACK_NAME)]
+    octets = events.octets.tobytes()
+    track_file = events.track_file.tolist()
+    for event, kind, track, tick, place in zip(
+        wanted.tolist(),
+        events.data1[wanted].tolist(),
+        events.track[wanted].tolist(),
+        events.tick[wanted].tolist(),
+        (events.data_offset[wanted] + 1).tolist(),
+        strict=True,
+    ):
+        meta = metas[track_file[track]]
+        data = _data(octets, place)
+        if kind == TRACK_NAME:
+            meta.track_names.setdefault(track, []).append((event, data[:MAX_NAME_BYTES].decode("latin-1")))
+        elif kind == SET_TEMPO:
+            if len(data) >= 3 and any(data[:3]):
+                meta.tempos.append((tick, int.from_bytes(data[:3])))
+        elif kind == TIME_SIGNATURE:
+            if len(data) >= 2 and data[0] and data[1] <= _MAX_DENOMINATOR_POWER:
+                meta.time_signatures.append((tick, data[0], 1 << data[1]))
+        elif len(data) >= 2:
+            sharps = int.from_bytes(data[:1], signed=True)
+            if -7 <= sharps <= 7 and data[1] <= 1:
+                # Each sharp goes up a fifth; a minor key's tonic lies three semitones below its parallel.
+                meta.key_signatures.append((tick, (7 * sharps - 3 * data[1]) % 12, data[1]))
+    return metas
+
+
+def _data(octets: bytes, place: int) -> bytes:
+    """The data of a meta event whose length stands at `place`."""
+    length = 0
+    while True:
+        octet = octets[place]
+        place += 1
+        length = length << 7 | octet & 0x7F
+        if octet < 0x80:
+            return octets[place : place + length]
+
+
+class Clock:
+    """Ticks to seconds for some files, in float64 and in pretty_midi's order of operations.
+
+    Within a stretch of one tempo, seconds = end of the last stretch + seconds a tick x ticks in this one. Thousands
+    of notes begin so close to half a step that any other order would move some of them.
+
+    Attributes:
+        tempos: of each file: the seconds of each tempo change, and quarter notes a minute from there on.
+    """
+
+    def __init__(self, metas: list[Meta], ticks_per_quarter: list[int]) -> None:
+        self.tempos: list[list[tuple[float, float]]] = []
+        self._file: list[int] = []
+        self._tick: list[int] = []
+        self._second: list[float] = []
+        self._scale: list[float] = []  # seconds a tick
+        self._first: list[int] = []  # each file's first stretch
+        for number, (meta, resolution) in enumerate(zip(metas, ticks_per_quarter, strict=True)):
+            stretches = _stretches(meta.tempos, resolution or 1)
+            self._first.append(len(self._tick))
+            second = 0.0
+            last_tick, last_scale = stretches[0]
+            tempos = []
+            for tick, scale in stretches:
+                second = second + last_scale * (tick - last_tick)
+                last_tick, last_scale = tick, scale
+                self._file.append(number)
+                self._tick.append(tick)
+                self._second.append(second)
+                self._scale.append(scale)
+                tempos.append((second, 60.0 / (scale * (resolution or 1))))
+            self.tempos.append(tempos)
+        self._first.append(len(self._tick))
+        self._ticks = np.array(self._tick, np.int64)
+        self._seconds = np.array(self._second)
+        self._scales = np.array(self._scale)
+        self._keys = np.array(self._file, np.int64) << 32 | self._ticks
+
+    def seconds(self, file: NDArray[np.int64], tick: NDArray[np.int64]) -> NDArray[np.float64]:
+        """[n] the time of each tick in the file of the same row."""
+        if len(self._keys) == len(self.tempos):  # one tempo in each file
+            stretch = file
+        else:
+            stretch = np.searchsorted(self._keys, file << 32 | tick, "right") - 1
+        seconds: NDArray[np.float64] = self._seconds[stretch] + self._scales[stretch] * (tick - self._ticks[stretch])
+        return seconds
+
+    def second(self, file: int, tick: int) -> float:
+        """The time of one tick."""
+        stretch = bisect.bisect_right(self._tick, tick, self._first[file], self._first[file + 1]) - 1
+        return self._second[stretch] + self._scale[stretch] * (tick - self._tick[stretch])
+
+
+def _stretches(tempos: list[tuple[int, int]], ticks_per_quarter: int) -> list[tuple[int, float]]:
+    """Where each stretch of one tempo begins, and its seconds a tick."""
+    stretches = [(0, 60.0 / (DEFAULT_QPM * ticks_per_quarter))]
+    for tick, microseconds in tempos:
+        scale = 60.0 / (MICROSECONDS_PER_MINUTE / microseconds * ticks_per_quarter)
+        if tick == 0:
+            stretches = [(0, scale)]
+        elif scale != stretches[-1][1]:
+            stretches.append((tick, scale))
+    return stretches

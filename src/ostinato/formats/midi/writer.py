@@ -1,6 +1,6 @@
 """NoteSequences to MIDI files of type 1.
 
-The first track holds tempos, metres and keys; then each instrument has a track
+The first track holds tempos, meters and keys; then each instrument has a track
 of its own. Reading the file again gives the same notes, to the nearest tick,
 except that MIDI cannot hold two notes of one pitch that overlap on a channel and
 end at different times.
@@ -8,16 +8,19 @@ end at different times.
 
 import bisect
 import math
+import os
 from collections.abc import Iterable
 
 from ostinato.errors import DataError
-from ostinato.formats.midi.meta import (
+from ostinato.files import atomic_writer
+from ostinato.formats.midi.events import (
     DEFAULT_QPM,
     KEY_SIGNATURE,
     MICROSECONDS_PER_MINUTE,
     SET_TEMPO,
     TIME_SIGNATURE,
     TRACK_NAME,
+    variable_length,
 )
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
@@ -36,6 +39,17 @@ _MODE_TONICS = {0: 0, 1: 9, 2: 0, 3: 7, 4: 2, 5: 4, 6: 5, 7: 11}
 _SIGNATURE, _NOTE_OFF, _CONTROL, _NOTE_ON = range(4)
 
 _Event = tuple[int, int, bytes]  # tick, what comes first on it, the bytes after the delta time
+
+
+def write_midi(sequence: NoteSequence, path: str | os.PathLike[str]) -> None:
+    """Write a MIDI file of type 1, whole or not at all. See `note_sequence_to_midi`.
+
+    Raises:
+        DataError: if something in the sequence cannot be said in MIDI; it says what.
+    """
+    data = note_sequence_to_midi(sequence)
+    with atomic_writer(path) as file:
+        file.write(data)
 
 
 def note_sequence_to_midi(sequence: NoteSequence) -> bytes:
@@ -93,12 +107,12 @@ class _TickClock:
 
 def _signatures(sequence: NoteSequence, clock: _TickClock) -> list[_Event]:
     events: list[_Event] = []
-    for metre in sequence.time_signatures:
-        _require(1 <= metre.numerator <= 255, "a metre's numerator", metre.numerator, "1..255")
-        power = metre.denominator.bit_length() - 1
-        _require(metre.denominator == 1 << max(power, 0), "a metre's denominator", metre.denominator, "a power of 2")
-        data = bytes((metre.numerator, power, _CLOCKS_PER_CLICK, _THIRTY_SECONDS_PER_QUARTER))
-        events.append((clock.tick(metre.time), _SIGNATURE, _meta(TIME_SIGNATURE, data)))
+    for meter in sequence.time_signatures:
+        _require(1 <= meter.numerator <= 255, "a meter's numerator", meter.numerator, "1..255")
+        power = meter.denominator.bit_length() - 1
+        _require(meter.denominator == 1 << max(power, 0), "a meter's denominator", meter.denominator, "a power of 2")
+        data = bytes((meter.numerator, power, _CLOCKS_PER_CLICK, _THIRTY_SECONDS_PER_QUARTER))
+        events.append((clock.tick(meter.time), _SIGNATURE, _meta(TIME_SIGNATURE, data)))
     for key in sequence.key_signatures:
         major = (key.key - _MODE_TONICS.get(key.mode, 0)) % 12
         sharps = (7 * major + 5) % 12 - 5  # -5 flats .. 6 sharps
@@ -149,23 +163,15 @@ def _track(events: Iterable[_Event]) -> bytes:
     now = 0
     for tick, _, event in sorted(events, key=lambda event: event[:2]):
         _require(tick - now <= _MAX_DELTA, "a silence of ticks", tick - now, f"at most {_MAX_DELTA}")
-        parts.extend((_quantity(tick - now), event))
+        parts.extend((variable_length(tick - now), event))
         now = tick
-    parts.append(_quantity(0) + _meta(0x2F, b""))
+    parts.append(variable_length(0) + _meta(0x2F, b""))
     body = b"".join(parts)
     return b"MTrk" + len(body).to_bytes(4) + body
 
 
 def _meta(kind: int, data: bytes) -> bytes:
-    return bytes((0xFF, kind)) + _quantity(len(data)) + data
-
-
-def _quantity(value: int) -> bytes:
-    """A variable-length quantity: seven bits a byte, the highest first."""
-    octets = [value & 0x7F]
-    while value := value >> 7:
-        octets.append(value & 0x7F | 0x80)
-    return bytes(reversed(octets))
+    return bytes((0xFF, kind)) + variable_length(len(data)) + data
 
 
 def _require(holds: bool, what: str, value: object, bound: str) -> None:

@@ -1,37 +1,43 @@
-"""ABC tune books to NoteSequences.
+"""ABC tunes to NoteSequences.
 
-Each tune of a book becomes a NoteSequence; `score` says how they are laid out.
-The notation is that of the ABC standard 2.1 (abcnotation.com/wiki/abc:standard:v2.1)
-as far as it is heard, and older books as far as they agree with it.
+Each tune of a book becomes a NoteSequence; `abc_book` finds the tunes in a file,
+and `score` says how they are laid out. The notation is that of the ABC standard
+2.1 (abcnotation.com/wiki/abc:standard:v2.1) as far as it is heard, and older
+books as far as they agree with it.
 
-| in the book                                 | here                                                       |
+| in the tune                                 | here                                                       |
 |---------------------------------------------|------------------------------------------------------------|
-| text outside of tunes                       | not read; a tune ends at a blank line                      |
-| fields before the first tune                | M, L and Q hold for each tune that has none of its own     |
-| no L:                                       | 1/16 in metres under 3/4, else 1/8                         |
+| a field that says nothing known (M:2, K:?)  | as if the field were not there                             |
+| no L:                                       | 1/16 in meters under 3/4, else 1/8                         |
 | M:none, or no M:                            | no time signature, and no rest before a pickup             |
 | Q:120                                       | as many unit notes a minute                                |
+| no K:                                       | no sharps or flats                                         |
+| K:Es, K:H, K:fis-moll                       | the German names: E flat major, B major, F sharp minor     |
 | K: or V: with octave=, transpose=, treble-8 | the voice sounds there                                     |
-| K:D exp ^c                                  | every c is sharp, as if that stood in the key              |
+| K:D ^c                                      | every c is sharp, as if that stood in the key              |
+| K:D exp ^c                                  | every c is sharp, and nothing else                         |
+| fields between K: and the first voice       | hold for all voices                                        |
 | accidentals                                 | hold for their letter in all octaves to the end of the bar |
 | chords                                      | as long as their first note                                |
+| c8 & e4 g4                                  | a voice of its own, from the bar line (&&: two bars) on    |
+| m: macros                                   | written out                                                |
+| lengths of 0, or that no note has (c99999)  | no note; the unit                                          |
 | grace notes, chord symbols, words,          | not heard                                                  |
 |   decorations, slurs, %%MIDI                |                                                            |
-| a second layer within a voice (&)           | the tune is refused                                        |
 """
 
-import codecs
 import functools
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
+from ostinato.formats.scores.abc_book import FIELD, Field, Tune, tunes
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 
 _VELOCITY = 90  # Magenta's for ABC
@@ -39,62 +45,86 @@ _SOURCE_INFO = NoteSequence.SourceInfo(
     source_type=NoteSequence.SourceInfo.SCORE_BASED, encoding_type=NoteSequence.SourceInfo.ABC
 )
 _MAX_VOICES = 64
+_MAX_LAYERS = 16
 _MAX_EVENTS = 100_000  # notes, chords and rests of a voice: more would be no tune
 
-_Field = tuple[str, str]  # its letter, or "" for music, and what it says
-
-_FIELD = re.compile(r"([A-Za-z+]):(?![|:])\s*(.*)")
-_INLINE_FIELD = re.compile(r"\[([A-Za-z]):([^\[\]]*)\]")
-# What stands in a line of music. Everything else is not heard.
+# What is heard of a line of music, and what is not though it has letters of notes. Everything else is passed over.
 _MUSIC = re.compile(
     r"""
-      %.* | "[^"]*" | ![^!|\s]*! | \{[^{}]*\} | y[\d/]*  # comment, chord symbol, decoration, grace notes, space
+      (?P<accidental> \^\^|\^|__|_|= )? (?P<letter> [A-Ga-g] ) (?P<octave> [,']* ) (?P<length> \d*/*\d* )
+    | %.* | "[^"]*" | \{[^{}]*\} | y[\d/]*               # comment, chord symbol, grace notes, space
+    | ![^!|\s]*! | ![^!|"]{0,40}[h-tw][^!|"]{0,40}!      # decoration, one with blanks in it
     | (?P<bar> \[?:*\|[|:\]]*(?:\d+(?:[,-]\d+)*)? | ::+ )
     | \[\s*\d+(?:[,-]\d+)*                               # an ending
+    | \[\s* (?P<field> [A-Za-z] ) : (?P<value> [^\[\]]* ) \]
     | \( (?P<tuplet> \d{1,2} ) (?: : (?P<in_time_of> \d{0,2} ) )? (?: : (?P<for_next> \d{0,2} ) )?
-    | [\[+] (?P<chord> [-^_=A-Ga-gz\d/,']{1,200} ) [\]+] (?P<chord_length> \d*/*\d* )
+    | (?: \[ (?P<chord> (?: "[^"]{0,200}" | [^\[\]|"] ){1,200}+ ) \]
+      | \+ (?P<old_chord> [-^_=A-Ga-gz\d/,'\s]{1,200} ) \+ )
+      (?P<chord_length> \d*/*\d* )
     | \+[^+|\s]*\+                                       # a decoration in the style of ABC 2.0
-    | (?P<accidental> \^\^|\^|__|_|= )? (?P<letter> [A-Ga-g] ) (?P<octave> [,']* ) (?P<length> \d*/*\d* )
     | [zx] (?P<rest> \d*/*\d* )
     | [ZX] (?P<bars> \d{0,4} )
-    | (?P<tie> - ) | (?P<pair> >{1,3} | <{1,3} ) | (?P<layer> & )
+    | (?P<tie> - ) | (?P<pair> >{1,3} | <{1,3} ) | (?P<layer> &+ )
     """,
     re.VERBOSE,
 )
-_CHORD_NOTE = re.compile(r"(\^\^|\^|__|_|=)?([A-Ga-g])([,']*)(\d*/*\d*)")
-_LENGTH = re.compile(r"(\d*)(/*)(\d*)")
-_LONGEST_LENGTH = 12  # characters
+_UNPAIRED_QUOTE = re.compile(r'("[^"|]*")|"[^"\s|]*')
+_CHORD_NOTE = re.compile(r"(\^\^|\^|__|_|=)?([A-Ga-gzx])([,']*)(\d*/*\d*)(?:[\s.)]*(-))?")
+_NOT_IN_CHORD = re.compile(r'"[^"]*"|![^!]*!|\{[^{}]*\}|\+[^+]*\+')
+_PAIR = re.compile(r">{1,3}|<{1,3}")
+_LENGTH = re.compile(r"(\d{0,4})(/{0,8})(\d{0,4})")
+_LONGEST = 1024  # unit notes, and parts of one
 
-_METRE = re.compile(r"[^\d/]*(\d{1,4}(?:\s*\+\s*\d{1,4})*)\s*\)?\s*/\s*(\d{1,4})")
+_METER = re.compile(r"[^\d/]*(\d{1,4}(?:\s*\+\s*\d{1,4})*)\s*\)?\s*/\s*(\d{1,4})")
+_NAMED_METERS = {"c": (4, 4), "c|": (2, 2), "": None, "none": None, "free": None}
 _FRACTION = re.compile(r"(\d{1,4})\s*/\s*(\d{1,4})")
-_TEMPO = re.compile(r"\s*(\d{1,5}(?:\.\d{1,5})?)")
-_KEY = re.compile(r"([A-Ga-g])([#bn]?)\s*(?i:(maj|ion|dor|phr|lyd|mix|min|aeo|loc)[a-z]*|(m))?(?![A-Za-z])")
-_NO_KEY = re.compile(r"(?i:none|exp)|[_^=]|$")
+_TEMPO = re.compile(r"[^\d/]*(\d{1,5}(?:\.\d{1,5})?)")
+_OLD_BEAT = re.compile(r"[Cc]\s*(\d{1,3})")  # so many unit notes
+_KEY = re.compile(
+    r"([A-Ha-h])(?:([#bn])|[ -]?(?i:(sharp|flat))|(is|es|s)(?!us)|\s+(\#|b(?![a-z])))?"
+    r"\s*-?\s*(?i:(maj|dur|ion|dor|phr|lyd|mix|min|mol|aeo|loc)[a-z]*|(m))?(?![A-Za-z])"
+)
+_NO_KEY = re.compile(r"(?i:none|exp\b)|[_^=]|$")
+_EXPLICIT = re.compile(r"\bexp\b", re.IGNORECASE)
 _CLEF = re.compile(r"clef|treble|bass|alto|tenor|perc|octave|transpose|middle|stafflines|m=")
-_KEY_ACCIDENTAL = re.compile(r"(?<![a-z=])(\^\^|\^|__|_|=)([A-Ga-g])(?![a-z])")
+_PARAMETER = re.compile(
+    r"\b(?:clef|middle|m|octave|transpose|stafflines|score|sound|shift|style|cue|staffscale|s?na?me?)=\S*"
+)
+_KEY_ACCIDENTAL = re.compile(r"(\^\^|\^|__|_|=)\s?([A-Ga-g])(?![a-z])")
 _SHIFTS = (
     (re.compile(r"octave=([+-]?\d)"), 12),
     (re.compile(r"transpose=([+-]?\d{1,2})"), 1),
     (re.compile(r"(?:treble|alto|tenor|bass)\d?([+-])8"), 12),
 )
+_MACRO = re.compile(r"(\S[^=]{0,30}?)\s*=\s*(.{0,200})$")
+_MAX_MACROS = 100
+_ANY_NOTE = r"([A-Ga-g][,']*)"
+_RELATIVE_NOTE = re.compile(r'"[^"]*"|![^!]*!|[h-y]')  # of a macro that transposes; n is the note itself
+_LETTERS = "CDEFGAB"
 _VOICE_NAME = re.compile(r"\b(?:name|nm)=\"([^\"]*)\"")
 
 _DEGREES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}  # semitones
 _MIDDLE_C = 60
+_MAX_PITCH = 127
 _ALTERATIONS = {"__": -2, "_": -1, "=": 0, "^": 1, "^^": 2}  # semitones
+_SIGNS = {semitones: sign for sign, semitones in _ALTERATIONS.items()}
 _ORDER_OF_SHARPS = "FCGDAEB"
-_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "#": 7, "b": -7, "n": 0, "": 0}
-_MAX_SHARPS = 7
+_SHARPS = {"F": -1, "C": 0, "G": 1, "D": 2, "A": 3, "E": 4, "B": 5, "H": 5}
+_SHARP = 7  # sharps more in the key of a sharpened note
+_KEY_ALTERATIONS = {"": 0, "n": 0, "#": _SHARP, "sharp": _SHARP, "is": _SHARP}
+_KEY_ALTERATIONS |= dict.fromkeys(("b", "flat", "es", "s"), -_SHARP)
 # By the letters its name begins with: the mode, and how many sharps it has less than major.
 _MODES = {
     "lyd": ("lydian", -1),
     "": ("major", 0),
     "maj": ("major", 0),
+    "dur": ("major", 0),
     "ion": ("major", 0),
     "mix": ("mixolydian", 1),
     "dor": ("dorian", 2),
     "m": ("minor", 3),
     "min": ("minor", 3),
+    "mol": ("minor", 3),
     "aeo": ("minor", 3),
     "phr": ("phrygian", 4),
     "loc": ("locrian", 5),
@@ -108,11 +138,12 @@ def abc_records(files: Sequence[bytes], identities: Sequence[Identity]) -> list[
     """Turn ABC files into serialized NoteSequences.
 
     Args:
-        files: the bytes of each: UTF-8, UTF-16 with a byte order mark, or else Latin-1.
+        files: the bytes of each, in any encoding that `abc_book` knows.
         identities: what each is called; a tune's id is made of the file's name and its own number, as Magenta's is.
 
     Returns:
-        For each file its tunes in order, each as a record or the reason why it cannot be read; or why it has none.
+        For each file its tunes in order, each as a record, or the reason why it cannot be read with its number and
+        line; or why the file has none.
     """
     return [_file_records(data, identity) for data, identity in zip(files, identities, strict=True)]
 
@@ -120,206 +151,373 @@ def abc_records(files: Sequence[bytes], identities: Sequence[Identity]) -> list[
 def _file_records(data: bytes, identity: Identity) -> Records:
     records: list[bytes | FormatError] = []
     seen: dict[int, int] = {}
-    for number, header, body in _tunes(_text(data)):
+    for tune in tunes(data):
+        number = tune.number
         seen[number] = seen.get(number, 0) + 1
         name = f"{identity.filename}_{number}" + (f"_{seen[number]}" if seen[number] > 1 else "")
         digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-        tune = Identity(f"/id/abc/{identity.collection_name}/{digest}", identity.filename, identity.collection_name)
+        names = Identity(f"/id/abc/{identity.collection_name}/{digest}", identity.filename, identity.collection_name)
+        reader = _Reader(tune)
         try:
-            sequence = note_sequence(_score(header, body), tune, _SOURCE_INFO, _VELOCITY, number)
+            sequence = note_sequence(reader.score(), names, _SOURCE_INFO, _VELOCITY, number)
             records.append(sequence.SerializeToString())
         except FormatError as error:
-            records.append(FormatError(f"tune X:{number}: {error}"))
+            records.append(FormatError(f"tune X:{number}: line {reader.line}: {error}"))
     return records or FormatError("no tune in it: no line begins with X: or K:")
 
 
-def _text(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", errors="replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+class _Reader:
+    """Reads one tune.
 
-
-def _tunes(text: str) -> Iterator[tuple[int, list[_Field], list[str]]]:
-    """The number, the header and the lines of music of each tune; a tune without K: has no music."""
-    defaults: list[_Field] = []
-    number, header, body = 0, defaults, list[str]()
-    state = "before"  # the first tune; then "header", "music" and, past a blank line, "text"
-    for line in text.splitlines():
-        found = _FIELD.match(line)
-        letter, value = (found[1], found[2].partition("%")[0].strip()) if found else ("", "")
-        if letter == "X":
-            if state != "before":
-                yield number, header, body
-            number = int(value) if value.isdecimal() and len(value) < 10 else 0
-            header, body, state = [field for field in defaults if field[0] in "MLQ"], [], "header"
-        elif state in ("before", "header"):
-            if letter:
-                header.append((letter, value))
-            if letter == "K":
-                state = "music"
-        elif state == "music":
-            if not line.strip():
-                state = "text"
-            elif not line.startswith("%"):
-                body.append(line)
-    if state != "before":
-        yield number, header, body
-
-
-def _score(header: Sequence[_Field], body: Sequence[str]) -> Score:
-    """Read a tune.
-
-    Raises:
-        FormatError: if it is not to be understood; it says what is not.
+    Attributes:
+        line: which line of the file is being read; the tune's first one before and after.
     """
-    if not any(letter == "K" for letter, _ in header):
-        raise FormatError("it has no field K:, after which the music begins")
-    said = {value.split()[0]: value for letter, value in header if letter == "V" and value}
-    voices: dict[str, _Voice] = {}
-    name = next(iter(said), "")
-    for letter, value in _items(body):
-        if letter == "V" and value:
-            name = value.split()[0]
-            said.setdefault(name, value)
-            continue
-        if name not in voices:
-            if len(voices) == _MAX_VOICES:
-                raise FormatError(f"it has more than {_MAX_VOICES} voices")
-            voices[name] = _Voice(header, said.get(name, ""))
-        if letter:
-            voices[name].change(letter, value)
+
+    def __init__(self, tune: Tune) -> None:
+        self.line = tune.line
+        self._tune = tune
+        self._said = {value.split()[0]: value for letter, value in tune.header if letter == "V" and value}
+        self._name = next(iter(self._said), "")  # of the voice that is being read
+        self._voices: dict[str, _Voice] = {}
+        self._opening: list[Field] = []  # what is said before the first voice holds for all
+        self._is_opening = True
+        self._macros = _Macros([value for letter, value in tune.header if letter == "m"])
+
+    def score(self) -> Score:
+        """The tune.
+
+        Raises:
+            FormatError: if it is longer than any tune is, or a note lies outside the MIDI range.
+        """
+        for number, line in self._tune.body:
+            self.line = number
+            if found := FIELD.match(line):
+                self._field(found[1], found[2].partition("%")[0].strip())
+            else:
+                self._play(self._macros.write_out(line))
+        self.line = self._tune.line
+        score = Score()
+        for voice in self._voices.values():
+            voice.read_into(score)
+        return score
+
+    def _field(self, letter: str, value: str) -> None:
+        if letter == "m":
+            self._macros = _Macros([*self._macros.written, value])
+        elif letter == "V" and value:
+            self._is_opening = False
+            self._name = value.split()[0]
+            if self._name in self._said:
+                self._voice().change("V", value)
+            self._said.setdefault(self._name, value)
+        elif self._is_opening:
+            self._opening.append((letter, value))
         else:
-            voices[name].play(value)
-    score = Score()
-    for voice in voices.values():
-        voice.read_into(score)
-    return score
+            self._voice().change(letter, value)
+
+    def _voice(self) -> "_Voice":
+        """The voice that is being read."""
+        voice = self._voices.get(self._name)
+        if voice is None:
+            if len(self._voices) == _MAX_VOICES:
+                raise FormatError(f"it has more than {_MAX_VOICES} voices")
+            voice = _Voice(self._tune.header, self._opening, self._said.get(self._name, ""))
+            self._voices[self._name] = voice
+        return voice
+
+    def _play(self, line: str) -> None:
+        """Take a line of music in."""
+        self._is_opening = False
+        if line.count('"') % 2:
+            line = _UNPAIRED_QUOTE.sub(r"\1", line)
+        voice = self._voice()
+        layer = voice.layer
+        for found in _MUSIC.finditer(line):
+            kind = found.lastgroup
+            if kind is None:
+                continue
+            if kind == "length":
+                accidental, letter, octave, written = found.group("accidental", "letter", "octave", "length")
+                layer.strike(accidental, letter, octave, voice.length(written))
+            elif kind == "chord_length":
+                layer.strike_chord(found["chord"] or found["old_chord"], found["chord_length"])
+            elif kind == "rest":
+                layer.add((), voice.length(found["rest"]))
+            elif kind == "bars":
+                layer.add((), 4 * int(found["bars"] or 1) * Fraction(*(voice.meter or (4, 4))))
+            elif kind == "bar":
+                layer = voice.end_bar()
+            elif kind == "tie":
+                layer.tie()
+            elif kind == "pair":
+                layer.set_pair(found["pair"])
+            elif kind == "layer":
+                layer = voice.go_back(len(found["layer"]))
+            elif kind == "value":
+                self._field(found["field"], found["value"].strip())
+                voice = self._voice()
+                layer = voice.layer
+            else:
+                layer.set_tuplet(int(found["tuplet"]), found["in_time_of"], found["for_next"])
 
 
-def _items(body: Sequence[str]) -> Iterator[_Field]:
-    for line in body:
-        if found := _FIELD.match(line):
-            yield found[1], found[2].partition("%")[0].strip()
-            continue
-        music, *inline = _INLINE_FIELD.split(line)
-        yield "", music
-        for letter, value, more in zip(inline[::3], inline[1::3], inline[2::3], strict=True):
-            yield letter, value.strip()
-            yield "", more
+class _Macros:
+    """The macros of a tune (`m: ~G2 = G/A/G`, and with n for any note `m: ~n2 = n/o/n`)."""
+
+    def __init__(self, written: Sequence[str]) -> None:
+        self.written = written[:_MAX_MACROS]
+        self._texts: list[tuple[str, bool]] = []  # what is written instead, and whether relative to a note
+        patterns = []
+        for macro in self.written:
+            found = _MACRO.match(macro)
+            if found:
+                name, is_relative, length = found[1].partition("n")
+                patterns.append(f"({re.escape(name)}{_ANY_NOTE if is_relative else '()'}{re.escape(length)}(?![\\d/]))")
+                self._texts.append((found[2], bool(is_relative)))
+        self._pattern = re.compile("|".join(patterns)) if patterns else None
+
+    def write_out(self, line: str) -> str:
+        """A line of music without macros."""
+        return line if self._pattern is None else self._pattern.sub(self._text, line)
+
+    def _text(self, found: re.Match[str]) -> str:
+        place = next(place for place in range(len(self._texts)) if found[2 * place + 1] is not None)
+        text, is_relative = self._texts[place]
+        if not is_relative:
+            return text
+        note = found[2 * place + 2]
+        octave = note[0].islower() + note.count("'") - note.count(",")
+        degree = _LETTERS.index(note[0].upper()) + len(_LETTERS) * octave
+        return _RELATIVE_NOTE.sub(
+            lambda one: one[0] if one[0][0] in '"!' else _note(degree + ord(one[0]) - ord("n")), text
+        )
+
+
+def _note(degree: int) -> str:
+    """How a note is written: 0 is C, 7 is c, -7 is C with a comma."""
+    octave, letter = divmod(degree, len(_LETTERS))
+    return _LETTERS[letter].lower() + "'" * (octave - 1) if octave > 0 else _LETTERS[letter] + "," * -octave
 
 
 @dataclass(slots=True)
 class _Event:
-    """A note, chord or rest: pitches, length in quarters, and whether it is tied to the next."""
+    """A note, chord or rest: pitches, length in quarters, and which pitches are tied to the next."""
 
     pitches: tuple[int, ...]
     length: Fraction
-    is_tied: bool = False
+    tied: Sequence[int] = ()
 
 
 class _Voice:
-    """One voice of a tune, as it is read on."""
+    """One voice of a tune, as it is read on.
 
-    def __init__(self, header: Sequence[_Field], said: str) -> None:
+    Attributes:
+        layer: where the next note goes.
+        unit: the unit note length, in quarters.
+        meter: numerator and denominator, or None if there is none.
+        shift: how many semitones higher the voice sounds than it is written.
+        key_accidentals: by letter, the sign of the key.
+    """
+
+    def __init__(self, header: Sequence[Field], opening: Sequence[Field], said: str) -> None:
         name = _VOICE_NAME.search(said)
         self._name = name[1] if name else ""
-        self._voice_shift = self._shift = _shift(said)  # semitones
-        self._events: list[_Event] = []
-        self._bars: list[int] = []  # before which event
-        self._metres: list[tuple[int, tuple[int, int]]] = []  # before which event, and what, likewise below
+        self._voice_shift = self.shift = _shift(said)
+        self.key_accidentals: Mapping[str, str] = {}
+        self.layer = _Layer(self)
+        self._layers = [self.layer]  # the first goes on, the others come after & and end at a bar line
+        self._bars = [0]  # before which event of the first layer; one for each place
+        self._bars_to_come = 0  # before the first layer goes on
+        self._meters: list[tuple[int, tuple[int, int]]] = []  # before which event, and what, likewise below
         self._keys: list[tuple[int, tuple[int, str]]] = []
         self._tempos: list[tuple[int, float]] = []
-        self._key_accidentals: dict[str, str] = {}  # by letter
-        self._bar_accidentals: dict[str, str] = {}
-        self._last_accidentals: dict[str, str] = {}  # of the last note or chord, by letter and octave
-        self._pair = Fraction(1)  # what the sign of a dotted pair makes of the next note's length
-        self._tuplet = (0, Fraction(1))  # for how many notes, and what it makes of their lengths
+        self.meter: tuple[int, int] | None = None
+        self.unit = Fraction(1, 2)
+        self._lengths: dict[str, Fraction] = {}  # in quarters, as they are written
         fields = dict(header)  # of several the last
-        self._metre = _metre(fields.get("M", ""))
-        is_short = self._metre is not None and Fraction(*self._metre) < Fraction(3, 4)
-        self._unit = Fraction(1, 16 if is_short else 8)  # whole notes
         for letter in "MLQK":
             if letter in fields:
                 self.change(letter, fields[letter])
+            if letter == "M" and _is_short(self.meter):
+                self.unit = Fraction(1, 4)
+        for letter, value in opening:
+            self.change(letter, value)
 
     def change(self, letter: str, value: str) -> None:
-        """Take a field in."""
-        now = len(self._events)
-        if letter == "M":
-            self._metre = _metre(value)
-            if self._metre is not None:
-                self._metres.append((now, self._metre))
-        elif letter == "L":
-            self._unit = _fraction(value)
-        elif letter == "Q":
-            qpm = _tempo(value, self._unit)
-            if qpm is not None:
-                self._tempos.append((now, qpm))
-        elif letter == "K":
-            self._shift = self._voice_shift + _shift(value)
-            if _CLEF.match(value):
-                return
-            key = _key(value)
-            if key is not None:
-                self._keys.append((now, key))
-            self._key_accidentals = _key_accidentals(key[0] if key else 0) | {
-                letter.upper(): accidental for accidental, letter in _KEY_ACCIDENTAL.findall(value)
-            }
+        """Take a field in. One that says nothing known changes nothing."""
+        now = len(self._layers[0].events)
+        try:
+            if letter == "M":
+                self.meter = _meter(value)
+                if self.meter is not None:
+                    self._meters.append((now, self.meter))
+            elif letter == "L":
+                self.unit, self._lengths = 4 * _unit(value), {}
+            elif letter == "Q":
+                self._tempos.append((now, _tempo(value, self.unit / 4)))
+            elif letter == "V":
+                self._voice_shift = _shift(value) or self._voice_shift
+                self.shift = self._voice_shift
+            elif letter == "K":
+                self.shift = self._voice_shift + _shift(value)
+                if not _CLEF.match(value):
+                    key, self.key_accidentals = _key(value)
+                    if key is not None:
+                        self._keys.append((now, key))
+        except _UnknownError:
+            pass
 
-    def play(self, line: str) -> None:
-        """Take a line of music in."""
-        for found in _MUSIC.finditer(line):
-            kind = found.lastgroup
-            if kind == "length":
-                self._strike([(found["accidental"] or "", found["letter"], found["octave"])], _length(found["length"]))
-            elif kind == "chord_length":
-                inner = _CHORD_NOTE.findall(found["chord"])
-                if inner:
-                    self._strike([note[:3] for note in inner], _length(inner[0][3]) * _length(found["chord_length"]))
-                    self._events[-1].is_tied = "-" in found["chord"]
-            elif kind == "rest":
-                self._add((), _length(found["rest"]) * self._unit)
-            elif kind == "bars":
-                self._add((), int(found["bars"] or 1) * Fraction(*(self._metre or (4, 4))))
-            elif kind == "bar":
-                self._bar_accidentals = {}
-                self._bars.append(len(self._events))
-            elif kind == "tie" and self._events:
-                self._events[-1].is_tied = True
-            elif kind == "pair" and self._events:
-                shorter = Fraction(1, 2 ** len(found[0]))
-                first, self._pair = (2 - shorter, shorter) if found[0][0] == ">" else (shorter, 2 - shorter)
-                self._events[-1].length *= first
-            elif kind in ("tuplet", "in_time_of", "for_next"):
-                self._set_tuplet(int(found["tuplet"]), found["in_time_of"], found["for_next"])
-            elif kind == "layer":
-                raise FormatError("it has a second layer within a voice (&), which is not read")
+    def length(self, written: str) -> Fraction:
+        """A note's length in quarters."""
+        length = self._lengths.get(written)
+        if length is None:
+            length = self._lengths[written] = _length(written) * self.unit
+        return length
 
-    def _strike(self, notes: Sequence[tuple[str, str, str]], length: Fraction) -> None:
-        """Add a note or chord: accidental, letter and octave of each, and the length in unit notes."""
-        accidentals: dict[str, str] = {}
-        pitches = []
-        for accidental, letter, octave in notes:
-            name, degree = letter + octave, letter.upper()
-            if accidental:
-                self._bar_accidentals[degree] = accidental
-            elif name in self._last_accidentals and self._events[-1].is_tied:  # a tie carries it over the bar line
-                accidental = self._last_accidentals[name]
-            else:
-                accidental = self._bar_accidentals.get(degree, self._key_accidentals.get(degree, "="))
-            accidentals[name] = accidental
-            octaves = letter.islower() + octave.count("'") - octave.count(",")
-            pitches.append(_MIDDLE_C + _DEGREES[degree] + _ALTERATIONS[accidental] + 12 * octaves + self._shift)
-        self._add(tuple(pitches), length * self._unit)
-        self._last_accidentals = accidentals
+    def go_back(self, bars: int) -> "_Layer":
+        """Begin a further layer, as many bar lines back; return it."""
+        place = self._layers.index(self.layer) + 1
+        if place == len(self._layers):
+            if place == _MAX_LAYERS:
+                raise FormatError(f"it has more than {_MAX_LAYERS} layers in a voice (&)")
+            self._layers.append(_Layer(self))
+        self.layer = self._layers[place]
+        self.layer.begin_at(self._layers[0].time(self._bars[-min(bars, len(self._bars))]))
+        self._bars_to_come = bars
+        return self.layer
 
-    def _add(self, pitches: tuple[int, ...], whole_notes: Fraction) -> None:
-        if len(self._events) == _MAX_EVENTS:
+    def end_bar(self) -> "_Layer":
+        """Take a bar line in; return the layer that goes on."""
+        first = self._layers[0]
+        if self.layer is not first:
+            self._bars_to_come -= 1
+            if self._bars_to_come <= 0:
+                missing = max(layer.time(len(layer.events)) for layer in self._layers) - first.time(len(first.events))
+                if missing:
+                    first.events.append(_Event((), missing))
+                self.layer = first
+        self.layer.accidentals = {}
+        if self.layer is first and self._bars[-1] != len(first.events):
+            self._bars.append(len(first.events))
+        return self.layer
+
+    def read_into(self, score: Score) -> None:
+        """Add the voice to a score, each layer as a part."""
+        times = self._layers[0].times()
+        for place, meter in self._meters:
+            score.meters[times[place]] = meter
+        for place, key in self._keys:
+            score.keys[times[place]] = key
+        for place, qpm in self._tempos:
+            score.tempos[times[place]] = qpm
+        if score.first_bar is None:
+            score.first_bar = next((times[place] for place in self._bars if place), None)
+        for layer in self._layers:
+            times = layer.times()
+            notes = [
+                (ScoreNote(pitch, start, end), pitch in event.tied)
+                for start, end, event in zip(times, times[1:], layer.events, strict=False)
+                if start != end
+                for pitch in event.pitches
+            ]
+            if notes:
+                score.parts.append(Part(self._name, notes=join_ties(notes)))
+
+
+class _Layer:
+    """Notes and rests one after the other.
+
+    Attributes:
+        events: what has been read.
+        accidentals: of this bar, by letter.
+    """
+
+    def __init__(self, voice: _Voice) -> None:
+        self._voice = voice
+        self.events: list[_Event] = []
+        self.accidentals: dict[str, str] = {}
+        self._last: dict[str, tuple[str, int]] = {}  # accidentals and pitches struck last, by letter and octave
+        self._pair = Fraction(1)  # what the sign of a dotted pair makes of the next note's length
+        self._tuplet = (0, Fraction(1))  # for how many notes, and what it makes of their lengths
+        self._times = [Fraction(0)]  # of the first events, as far as they have been asked for
+
+    def strike(self, accidental: str | None, letter: str, octave: str, length: Fraction) -> None:
+        """Add a note: its signs as they are written, and its length in quarters."""
+        sign, pitch = self._sign_and_pitch(accidental, letter, octave)
+        self.add((pitch,), length)
+        self._last = {letter + octave: (sign, pitch)}
+
+    def strike_chord(self, written: str, length: str) -> None:
+        """Add what is in the brackets of a chord, and its length behind them."""
+        inner = _CHORD_NOTE.findall(_NOT_IN_CHORD.sub("", written))
+        struck: dict[str, tuple[str, int]] = {}
+        pitches, tied = [], []
+        for accidental, letter, octave, _, tie in inner:
+            if letter not in "xz":
+                _, pitch = struck[letter + octave] = self._sign_and_pitch(accidental, letter, octave)
+                pitches.append(pitch)
+                if tie:
+                    tied.append(pitch)
+        if inner:
+            first_length = next((note[3] for note in inner if note[1] not in "xz"), inner[0][3])
+            self.add(tuple(pitches), self._voice.length(first_length) * _length(length), tied)
+            self._last = struck
+            if pair := _PAIR.search(written):  # [A>e>]: as if it stood behind the chord
+                self.set_pair(pair[0])
+
+    def _sign_and_pitch(self, accidental: str | None, letter: str, octave: str) -> tuple[str, int]:
+        degree, pitch = _natural(letter, octave)
+        if accidental:
+            self.accidentals[degree] = accidental
+        elif (name := letter + octave) in self._last and self._last[name][1] in self.events[-1].tied:
+            accidental = self._last[name][0]  # a tie carries it over the bar line
+        else:
+            accidental = self.accidentals.get(degree) or self._voice.key_accidentals.get(degree, "=")
+        pitch += _ALTERATIONS[accidental] + self._voice.shift
+        if not 0 <= pitch <= _MAX_PITCH:
+            raise FormatError(f"MIDI has pitches of 0 to {_MAX_PITCH} only, not {pitch}")
+        return accidental, pitch
+
+    def tie(self) -> None:
+        """Tie the last note or chord to the next."""
+        if self.events:
+            self.events[-1].tied = self.events[-1].pitches
+
+    def set_pair(self, sign: str) -> None:
+        """Make the last note and the next a dotted pair: > to >>> or < to <<<."""
+        if self.events and self._pair == 1:  # else it has a sign already
+            shorter = Fraction(1, 2 ** len(sign))
+            first, self._pair = (2 - shorter, shorter) if sign[0] == ">" else (shorter, 2 - shorter)
+            self.events[-1].length *= first
+
+    def set_tuplet(self, notes: int, in_time_of: str | None, for_next: str | None) -> None:
+        """Play the next notes in the time of others."""
+        meter = self._voice.meter
+        parts_of_a_beat = 3 if meter is not None and meter[0] in (6, 9, 12) else 2
+        normal = int(in_time_of or _IN_TIME_OF.get(notes, parts_of_a_beat))
+        if notes and normal and (notes > 1 or in_time_of):  # else it is a slur before a digit
+            self._tuplet = int(for_next or notes), Fraction(normal, notes)
+
+    def begin_at(self, time: Fraction) -> None:
+        """Go on at a time, in quarters."""
+        self.events.append(_Event((), time - self.time(len(self.events))))
+        self.accidentals, self._last = {}, {}
+        self._pair, self._tuplet = Fraction(1), (0, Fraction(1))
+
+    def time(self, place: int) -> Fraction:
+        """When an event that has been read begins, or would begin."""
+        for event in self.events[len(self._times) - 1 : place]:
+            self._times.append(self._times[-1] + event.length)
+        return self._times[place]
+
+    def times(self) -> list[Fraction]:
+        """When each event begins, and when the last one ends."""
+        return list(accumulate((event.length for event in self.events), initial=Fraction(0)))
+
+    def add(self, pitches: tuple[int, ...], length: Fraction, tied: Sequence[int] = ()) -> None:
+        """Add a note, chord or rest (no pitches), its length in quarters, and which of its pitches are tied."""
+        if len(self.events) == _MAX_EVENTS:
             raise FormatError(f"it has more than {_MAX_EVENTS} notes")
-        length = 4 * whole_notes
         if self._pair != 1:
             length *= self._pair
             self._pair = Fraction(1)
@@ -327,101 +525,99 @@ class _Voice:
         if left:
             self._tuplet = left - 1, ratio
             length *= ratio
-        self._events.append(_Event(pitches, length))
-        self._last_accidentals = {}
-
-    def _set_tuplet(self, notes: int, in_time_of: str | None, for_next: str | None) -> None:
-        parts_of_a_beat = 3 if self._metre is not None and self._metre[0] in (6, 9, 12) else 2
-        normal = int(in_time_of or _IN_TIME_OF.get(notes, parts_of_a_beat))
-        if not notes or not normal:
-            raise FormatError(f"({notes}:{normal} is no tuplet")
-        self._tuplet = int(for_next or notes), Fraction(normal, notes)
-
-    def read_into(self, score: Score) -> None:
-        """Add the voice to a score."""
-        times = list(accumulate((event.length for event in self._events), initial=Fraction(0)))
-        for place, metre in self._metres:
-            score.metres[times[place]] = metre
-        for place, key in self._keys:
-            score.keys[times[place]] = key
-        for place, qpm in self._tempos:
-            score.tempos[times[place]] = qpm
-        if score.first_bar is None:
-            score.first_bar = next((times[place] for place in self._bars if place), None)
-        notes = [
-            (ScoreNote(pitch, start, start + event.length), event.is_tied)
-            for start, event in zip(times, self._events, strict=False)
-            for pitch in event.pitches
-        ]
-        if notes:
-            score.parts.append(Part(self._name, notes=join_ties(notes)))
+        self.events.append(_Event(pitches, length, tied))
+        self._last = {}
 
 
-@functools.lru_cache(maxsize=1024)  # a few lengths make up most of a book
+class _UnknownError(Exception):
+    """A field says nothing that is known."""
+
+
+@functools.lru_cache(maxsize=1024)  # a few notes make up most of a book
+def _natural(letter: str, octave: str) -> tuple[str, int]:
+    """The degree of a note, as a capital letter, and its pitch without any sign."""
+    octaves = letter.islower() + octave.count("'") - octave.count(",")
+    return letter.upper(), _MIDDLE_C + _DEGREES[letter.upper()] + 12 * octaves
+
+
 def _length(written: str) -> Fraction:
-    """A note's length in unit notes: `3`, `/`, `3/4`, `//`."""
+    """A note's length in unit notes: `3`, `/`, `3/4`, `//`; 1 if no note has such a length."""
     found = _LENGTH.fullmatch(written)
-    if found is None or len(written) > _LONGEST_LENGTH:
-        raise FormatError(f"{written[:_LONGEST_LENGTH]}... is no length of a note")
+    if found is None:
+        return Fraction(1)
     multiple, slashes, divisor = found.groups()
-    length = int(multiple or 1), int(divisor) if divisor else 2 ** len(slashes)
-    if not all(length):
-        raise FormatError(f"{written} is no length of a note")
-    return Fraction(*length)
+    length, parts = int(multiple or 1), int(divisor) if divisor and slashes else 2 ** len(slashes)
+    return Fraction(length, parts) if length <= _LONGEST and 0 < parts <= _LONGEST else Fraction(1)
 
 
-def _fraction(value: str) -> Fraction:
-    found = _FRACTION.match(value)
+def _unit(value: str) -> Fraction:
     if value == "1":
         return Fraction(1)
+    return _fraction(_FRACTION.match(value))
+
+
+def _fraction(found: re.Match[str] | None) -> Fraction:
     if found is None or not int(found[1]) or not int(found[2]):
-        raise FormatError(f"L:{value} is no length of a note")
+        raise _UnknownError
     return Fraction(int(found[1]), int(found[2]))
 
 
-def _metre(value: str) -> tuple[int, int] | None:
-    if value in ("C", "c"):
-        return 4, 4
-    if value in ("C|", "c|"):
-        return 2, 2
-    if not value or value.lower() == "none":
-        return None
-    found = _METRE.match(value)
-    if found is None or not int(found[2]):
-        raise FormatError(f"M:{value} is no metre")
-    return sum(int(beats) for beats in found[1].split("+")), int(found[2])
+def _meter(value: str) -> tuple[int, int] | None:
+    if value.lower() in _NAMED_METERS:
+        return _NAMED_METERS[value.lower()]
+    found = _METER.match(value)
+    if found is None:
+        raise _UnknownError
+    beats, parts = sum(int(beats) for beats in found[1].split("+")), int(found[2])
+    if not beats or not parts:
+        raise _UnknownError
+    return beats, parts
 
 
-def _tempo(value: str, unit: Fraction) -> float | None:
-    """Quarters a minute, or None where only a word is given."""
+def _is_short(meter: tuple[int, int] | None) -> bool:
+    return meter is not None and Fraction(*meter) < Fraction(3, 4)
+
+
+def _tempo(value: str, unit: Fraction) -> float:
+    """Quarters a minute."""
     beat, _, number = re.sub(r'"[^"]*"', "", value).strip().rpartition("=")
+    if _FRACTION.search(number) and not _FRACTION.search(beat):  # 120=1/4
+        beat, number = number, beat
     found = _TEMPO.match(number)
     if found is None:
-        return None
-    whole_notes = sum(_fraction(f"{one}/{other}") for one, other in _FRACTION.findall(beat)) or unit
+        raise _UnknownError
+    whole_notes = sum(_fraction(one) for one in _FRACTION.finditer(beat)) or unit
+    if old_beat := _OLD_BEAT.match(beat):
+        whole_notes = int(old_beat[1]) * unit
     return float(Fraction(found[1]) * whole_notes * 4)
 
 
-def _key(value: str) -> tuple[int, str] | None:
-    """Sharps and mode, or None where no key is named."""
+def _key(value: str) -> tuple[tuple[int, str] | None, Mapping[str, str]]:
+    """Sharps and mode, or None if no key is named; and the signs of the key by letter."""
+    value = _PARAMETER.sub("", value).strip()
+    signs = {letter.upper(): sign for sign, letter in _KEY_ACCIDENTAL.findall(value)}
     if value[:2] in _PIPES:
-        return _PIPES[value[:2]], ""
-    if _NO_KEY.match(value):
-        return None
-    found = _KEY.match(value)
-    if found is None:
-        raise FormatError(f"K:{value} is no key")
-    mode, fewer = _MODES[(found[3] or found[4] or "").lower()]
-    sharps = _SHARPS[found[1].upper()] + _SHARPS[found[2]] - fewer
-    if abs(sharps) > _MAX_SHARPS:
-        raise FormatError(f"K:{value} has more than {_MAX_SHARPS} sharps or flats")
-    return sharps, mode
+        key = _PIPES[value[:2]], ""
+    elif _NO_KEY.match(value):
+        return None, signs
+    else:
+        found = _KEY.match(value)
+        if found is None:
+            raise _UnknownError
+        mode, fewer = _MODES[(found[6] or found[7] or "").lower()]
+        accidental = found[2] or found[3] or found[4] or found[5] or ""
+        key = _SHARPS[found[1].upper()] + _KEY_ALTERATIONS[accidental.lower()] - fewer, mode
+        if _EXPLICIT.search(value):
+            return (key[0], ""), signs
+    return key, _key_accidentals(key[0]) | signs
 
 
 def _key_accidentals(sharps: int) -> dict[str, str]:
-    if sharps >= 0:
-        return dict.fromkeys(_ORDER_OF_SHARPS[:sharps], "^")
-    return dict.fromkeys(_ORDER_OF_SHARPS[sharps:], "_")
+    """By letter; beyond seven sharps or flats the first letters are altered twice."""
+    return {
+        letter: _SIGNS[(sharps - place + len(_ORDER_OF_SHARPS) - 1) // len(_ORDER_OF_SHARPS)]
+        for place, letter in enumerate(_ORDER_OF_SHARPS)
+    }
 
 
 def _shift(value: str) -> int:

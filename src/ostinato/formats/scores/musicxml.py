@@ -1,45 +1,88 @@
-"""MusicXML scores to NoteSequences (extra `scores`).
+"""MusicXML scores to NoteSequences.
 
-`score` says how they are laid out. music21 makes notes of the XML, at the pitch
-where they sound. A part on two staves is two parts, one for each hand.
+`score` says how they are laid out. The notation is that of MusicXML 4.0
+(w3.org/2021/06/musicxml40) as far as it is heard. What we cannot make sense of
+costs no more than itself: a note without a pitch is a rest, a tempo that is a
+word is passed over.
+
+| in the score                                | here                                                           |
+|---------------------------------------------|----------------------------------------------------------------|
+| a part on several staves                    | a part for each staff; a note without <staff> is on the first  |
+| <transpose>                                 | notes and keys are at the pitch where they sound               |
+| quarter tones                               | go to the nearest semitone                                     |
+| no <divisions>                              | one to a quarter                                               |
+| no <duration>                               | as long as <type>, <dot> and <time-modification> say           |
+| grace and cue notes, notes outside of MIDI  | not heard                                                      |
+| parts whose bars differ in length           | the bar is as long as in the longest                           |
+| a whole-bar rest beside an upbeat           | is as short as the upbeat                                      |
+| a bar with nothing in it                    | is as long as the meter says                                   |
+| <unpitched>, MIDI channel 10                | drums: the key of <midi-unpitched>, or the written pitch       |
+| <sound tempo>, <metronome>                  | a tempo; of the two in one direction, the mark's               |
+| <octave-shift>, clefs                       | looks: <pitch> already says where the note sounds              |
 
 A file of a few hundred bytes can stand for gigabytes, so that nothing is unpacked
 unless it stays under a limit, and a file that declares XML entities is refused. No
 other file is ever opened, wherever a document type or an archive may point to.
 """
 
+import codecs
+import functools
 import io
-import warnings
+import itertools
+import math
+import re
+import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import accumulate, zip_longest
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from ostinato.errors import FormatError, MissingExtraError
-from ostinato.formats.midi.records import Identity
+from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence, quarters
+from ostinato.formats.record import Identity
+from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 
-if TYPE_CHECKING:
-    from music21.base import Music21Object
-    from music21.instrument import Instrument
-    from music21.stream import Measure, Stream
-
-MAX_XML_BYTES = 16 << 20  # some 50,000 notes
+MAX_XML_BYTES = 64 << 20  # some 200,000 notes
 
 _VELOCITY = 64  # Magenta's for MusicXML
 _SOURCE_INFO = NoteSequence.SourceInfo(
-    source_type=NoteSequence.SourceInfo.SCORE_BASED,
-    encoding_type=NoteSequence.SourceInfo.MUSIC_XML,
-    parser=NoteSequence.SourceInfo.MUSIC21,
-)
-_MAX_CONTAINER_BYTES = 64 << 10
+    source_type=NoteSequence.SourceInfo.SCORE_BASED, encoding_type=NoteSequence.SourceInfo.MUSIC_XML
+)  # its list of parsers has none that is ours
+
 _ZIP = b"PK\x03\x04"
-_DRUM_CHANNEL = 9  # counted from 0
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
+_CONTAINER = "META-INF/container.xml"
+_MAX_CONTAINER_BYTES = 64 << 10
+_MAX_MEMBERS_TRIED = 4
+_NO_SCORES = ("META-INF/", "__MACOSX/")  # folders of an archive
+_SCORE_ENDINGS = (".xml", ".musicxml")
+
+_DECLARATION = re.compile(r"\s*<\?xml\s[^>]*>")
+_ENCODING = re.compile(rb"encoding\s*=\s*[\"']((?:iso-|windows-|koi8|shift|euc|gb|big5|mac)[\w-]*)", re.IGNORECASE)
+_ENCODING_BYTES = 256  # of the file, in which its encoding is named
+
+_NUMBER = re.compile(r"[+-]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})")  # as XML has decimals, and of a sane size
+_TICKS = 80_640  # of a quarter, or a multiple: 256 · 315, so that 1024th notes, triplets, quintuplets ... are whole
+_MAX_TICKS = 1 << 62
+_DRUM_CHANNEL = 10  # counted from 1
+_PITCHES = range(128)
+_SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_FIFTH = 7  # semitones
+_QUARTERS = {"maxima": Fraction(32), "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4)}
+_QUARTERS |= {"half": Fraction(2), "quarter": Fraction(1), "eighth": Fraction(1, 2)}
+_QUARTERS |= {f"{4 << n}{'nd' if n == 3 else 'th'}": Fraction(1, 1 << n) for n in range(2, 9)}
+_FILLS_ANY_BAR = ("whole", "breve")  # as a rest
+_MAX_DOTS = 8
+_TIES_ON = ("start", "continue")
+_TUPLETS = range(1, 1000)
+_COUNTED_FROM_1 = range(1, 129)  # MIDI programs and pitches, in MusicXML
+_STAVES = range(1, 1000)
+_BEATS = re.compile(r"\d{1,4}(?:\s*\+\s*\d{1,4})*")
+_BEAT_UNITS = range(1, 1025)
 
 
 def musicxml_records(files: Sequence[bytes], identities: Sequence[Identity]) -> list[Records]:
@@ -52,51 +95,84 @@ def musicxml_records(files: Sequence[bytes], identities: Sequence[Identity]) -> 
     Returns:
         For each file its one record, or why it cannot be read.
     """
-    try:
-        import music21.musicxml.xmlToM21  # noqa: F401
-    except ImportError:
-        return [FormatError(str(MissingExtraError("reading MusicXML", "scores"))) for _ in files]
     records: list[Records] = []
     for data, identity in zip(files, identities, strict=True):
         try:
-            root = _partwise(_parse(_unpack(data)))
-            _silence_cues(root)
-            sequence = note_sequence(_read(root), identity, _SOURCE_INFO, _VELOCITY)
+            sequence = note_sequence(_score(_root(data)), identity, _SOURCE_INFO, _VELOCITY)
             records.append([sequence.SerializeToString()])
         except FormatError as error:
             records.append(error)
     return records
 
 
-def _unpack(data: bytes) -> bytes:
-    """The XML of a score, which may be packed in a ZIP archive."""
-    if data.startswith(_ZIP):
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                container = _parse(_member(archive, "META-INF/container.xml", _MAX_CONTAINER_BYTES))
-                path = next((file.get("full-path") for file in container.iter("rootfile")), None)
-                if path is None:
-                    raise FormatError("its META-INF/container.xml names no score")
-                return _member(archive, path, MAX_XML_BYTES)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError) as error:
-            raise FormatError(f"it is a damaged archive: {error}") from error
-    if len(data) > MAX_XML_BYTES:
-        raise FormatError(f"{len(data)} bytes are too many for one score; at most {MAX_XML_BYTES} are read")
-    return data
+# From bytes to elements.
 
 
-def _member(archive: zipfile.ZipFile, name: str, max_bytes: int) -> bytes:
+def _root(data: bytes) -> ET.Element:
+    """The outermost element of a score, which may be packed in a ZIP archive."""
+    if not data.startswith(_ZIP):
+        if len(data) > MAX_XML_BYTES:
+            raise FormatError(f"{len(data)} bytes are too many for one score; at most {MAX_XML_BYTES} are read")
+        return _parse_score(data)
     try:
-        info = archive.getinfo(name)
-    except KeyError:
-        raise FormatError(f"there is no {name} in the archive") from None
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return _packed_root(archive)
+    except _DAMAGE as error:
+        raise FormatError(f"it is a damaged archive: {error}") from error
+
+
+def _packed_root(archive: zipfile.ZipFile) -> ET.Element:
+    """The first score among the files of an archive."""
+    bytes_left = MAX_XML_BYTES
+    reason = FormatError("there is no score in the archive")
+    for number, info in enumerate(_likely_scores(archive)[:_MAX_MEMBERS_TRIED]):
+        try:
+            data = _member(archive, info, bytes_left)
+            bytes_left -= len(data)
+            return _parse_score(data)
+        except FormatError as error:
+            if not number:
+                reason = FormatError(f"{info.filename} in the archive: {error}")
+    raise reason
+
+
+def _likely_scores(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of an archive, those first which its container names, or else are likely to be the score."""
+    files = [info for info in archive.infolist() if not info.is_dir() and not info.filename.startswith(_NO_SCORES)]
+    named: list[str | None] = []
+    try:
+        container = _parse(_member(archive, archive.getinfo(_CONTAINER), _MAX_CONTAINER_BYTES))
+        named = [file.get("full-path") for file in container.iter("rootfile")]
+    except (KeyError, FormatError):  # there is none, or a broken one: we look for ourselves
+        pass
+
+    def rank(info: zipfile.ZipInfo) -> tuple[bool, bool, int]:
+        return info.filename not in named[:1], not info.filename.lower().endswith(_SCORE_ENDINGS), -info.file_size
+
+    return sorted(files, key=rank)
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> bytes:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise FormatError(f"{name} in the archive is packed in a way that MusicXML does not know")
-    with archive.open(info) as file:
-        data = file.read(max_bytes + 1)
+        raise FormatError("it is packed in a way that MusicXML does not know")
+    try:
+        with archive.open(info) as file:
+            data = file.read(max_bytes + 1)
+    except _DAMAGE as error:
+        raise FormatError(f"it is damaged: {error}") from error
     if len(data) > max_bytes:
-        raise FormatError(f"{name} in the archive unpacks to more than {max_bytes} bytes, too many for one score")
+        raise FormatError(f"it unpacks to more than {max_bytes} bytes, too many for one score")
     return data
+
+
+def _parse_score(data: bytes) -> ET.Element:
+    root = _parse(data)
+    if ":" in root.tag:  # the prefix of a namespace
+        for element in root.iter():
+            element.tag = element.tag.rpartition(":")[2]
+    if root.tag not in ("score-partwise", "score-timewise"):
+        raise FormatError(f"it is no MusicXML score: its outermost element is <{root.tag}>")
+    return root
 
 
 def _parse(data: bytes) -> ET.Element:
@@ -104,141 +180,386 @@ def _parse(data: bytes) -> ET.Element:
     builder = ET.TreeBuilder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
+    parser.UseForeignDTD(True)  # pass over entities such as &nbsp; that nobody declares
 
     def refuse(*_: object) -> None:
-        raise FormatError("it declares XML entities, which no score needs")
+        raise FormatError(f"line {parser.CurrentLineNumber}: it declares an XML entity, which no score needs")
 
     parser.EntityDeclHandler = refuse
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     try:
-        parser.Parse(data, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:  # the latter two for encodings
+        parser.Parse(_text(data), True)
+    except expat.ExpatError as error:
         raise FormatError(f"it is no XML, or damaged: {error}") from error
     return builder.close()
 
 
-def _partwise(root: ET.Element) -> ET.Element:
-    """The score with its measures in parts, however it has them."""
-    if root.tag == "score-timewise":
-        parts: dict[str, ET.Element] = {}
-        for measure in root.findall("measure"):
-            for part in measure.findall("part"):
-                name = part.get("id", "")
-                if name not in parts:
-                    parts[name] = ET.Element("part", {"id": name})
-                ET.SubElement(parts[name], "measure", measure.attrib).extend(part)
-            root.remove(measure)
-        root.extend(parts.values())
-    elif root.tag != "score-partwise":
-        raise FormatError(f"it is no MusicXML score: its outermost element is <{root.tag}>")
-    return root
+def _text(data: bytes) -> str:
+    """The XML without its declaration, which may name a wrong encoding: many programs write one and mean another."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        text = data.decode("utf-16", errors="replace")
+    elif 0 in data[:2]:  # the half of a letter
+        text = data.decode("utf-16-le" if data[0] else "utf-16-be", errors="replace")
+    else:
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            text = _legacy_text(data)
+    declaration = _DECLARATION.match(text)
+    if declaration is None:
+        return text
+    return "\n" * declaration[0].count("\n") + text[declaration.end() :]  # errors name the line
 
 
-def _silence_cues(root: ET.Element) -> None:
-    """Make rests of cue notes, which show what someone else plays."""
-    for note in root.iter("note"):
-        if note.find("cue") is None:
-            continue
-        for pitch in note.findall("pitch") + note.findall("unpitched"):
-            pitch.clear()
-            pitch.tag = "rest"
-        if note.find("chord") is not None:
-            note.tag = "cue-note"  # unknown, so passed over
-
-
-def _read(root: ET.Element) -> Score:
-    from music21.musicxml.xmlToM21 import MusicXMLImporter
-
-    importer = MusicXMLImporter()  # type: ignore[no-untyped-call]
+def _legacy_text(data: bytes) -> str:
+    named = _ENCODING.search(data, 0, _ENCODING_BYTES)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd things in a file, most of them about its looks
-            importer.xmlRootToScore(root, importer.stream)  # type: ignore[no-untyped-call]
-            importer.stream.toSoundingPitch(inPlace=True)
-            return _score(importer.stream)
-    except Exception as error:  # music21 raises what comes
-        raise FormatError(f"music21 cannot read it: {type(error).__name__}: {error}") from error
+        return data.decode(named[1].decode() if named else "latin-1", errors="replace")
+    except LookupError:
+        return data.decode("latin-1")
 
 
-def _score(stream: "Stream[Music21Object]") -> Score:
-    from music21.instrument import Instrument
-    from music21.stream import Measure
-    from music21.stream import Part as StreamPart
+# From elements to notes.
 
-    parts = list(stream.getElementsByClass(StreamPart))
-    bars = [list(part.getElementsByClass(Measure)) for part in parts]
-    # A bar is as long as it is in the part where it is longest.
-    lengths = [max(_length(bar) for bar in same if bar is not None) for same in zip_longest(*bars)]
-    score = Score(first_bar=lengths[0] if len(lengths) > 1 else None)
-    for part, its_bars in zip(parts, bars, strict=True):
-        instrument = part[Instrument].first()
-        notes: list[tuple[ScoreNote, bool]] = []
-        for bar, start in zip(its_bars, accumulate(lengths, initial=Fraction(0)), strict=False):
-            for element, offset in _elements(bar):
-                notes += _notes(element, start + offset, instrument)
-                _take_sign(element, start + offset, score)
-        notes.sort(key=lambda note: note[0].start)
-        program = instrument.midiProgram if instrument is not None else None
-        score.parts.append(Part(part.partName or "", program or 0, join_ties(notes)))
+
+class _Note(NamedTuple):
+    """A note in its bar: start and length in ticks, MIDI pitch, and whether it is tied to the next one."""
+
+    start: int
+    length: int
+    pitch: int
+    is_drum: bool
+    is_tied: bool
+    staff: int
+
+
+@dataclass(slots=True)
+class _Bar:
+    """What one part has in one bar. All times are in ticks, from the beginning of the bar.
+
+    Attributes:
+        is_short: whether it says that it need not be a whole bar.
+        whole: how long the meter says that it is.
+        length: up to where there are notes and rests, but for whole-bar rests.
+        rest: up to where there are whole-bar rests.
+        notes: in the order of the score.
+        meters: by time; likewise the others.
+    """
+
+    is_short: bool
+    whole: int = 0
+    length: int = 0
+    rest: int = 0
+    notes: list[_Note] = field(default_factory=list)
+    meters: list[tuple[int, tuple[int, int]]] = field(default_factory=list)
+    keys: list[tuple[int, tuple[int, str]]] = field(default_factory=list)
+    tempos: list[tuple[int, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Instrument:
+    """What a part is played on: the MIDI program, whether it is drums, and the MIDI pitch if it is a single drum."""
+
+    program: int = 0
+    is_drum: bool = False
+    drum: int | None = None
+
+
+_Measure = tuple[int, bool, ET.Element]  # the bar's number from 0, whether it may be short, and what is in it
+
+
+def _score(root: ET.Element) -> Score:
+    ticks = _ticks_per_quarter(root)
+    readers = [_PartReader(described, measures, ticks) for described, measures in _parts(root)]
+    lengths = _bar_lengths(readers)
+    starts = list(itertools.accumulate(lengths, initial=0))
+
+    @functools.cache  # a note mostly begins where another one ends
+    def quarters(time: int) -> Fraction:
+        return Fraction(time, ticks)
+
+    score = Score(first_bar=quarters(lengths[0]) if len(lengths) > 1 else None)
+    for reader in readers:
+        for number, bar in reader.bars.items():  # where parts disagree the first one is right
+            for time, meter in bar.meters:
+                score.meters.setdefault(quarters(starts[number] + time), meter)
+            for time, key in bar.keys:
+                score.keys.setdefault(quarters(starts[number] + time), key)
+            for time, qpm in bar.tempos:
+                score.tempos.setdefault(quarters(starts[number] + time), qpm)
+        staves: dict[int, list[tuple[int, _Note]]] = {staff: [] for staff in sorted(reader.staves)}
+        for number, bar in reader.bars.items():
+            for note in bar.notes:
+                staves[note.staff].append((starts[number] + note.start, note))
+        for notes in staves.values():
+            notes.sort(key=lambda timed: timed[0])
+            score_notes = (
+                (ScoreNote(note.pitch, quarters(start), quarters(start + note.length), note.is_drum), note.is_tied)
+                for start, note in notes
+            )
+            score.parts.append(Part(reader.name, reader.instrument.program, join_ties(score_notes)))
     return score
 
 
-def _length(bar: "Measure") -> Fraction:
-    """In quarters, by its notes and rests alone: other signs may stand beyond its end."""
-    from music21.note import GeneralNote
+def _ticks_per_quarter(root: ET.Element) -> int:
+    """So many that the lengths of a score are whole numbers of them."""
+    ticks = _TICKS
+    for text in {_text_of(divisions) for divisions in root.iter("divisions")}:
+        number = _number(text)
+        if number is not None and number > 0:
+            ticks = math.lcm(ticks, number.numerator)
+    return ticks if ticks < _MAX_TICKS else _TICKS
 
-    notes = [(element, offset) for element, offset in _elements(bar) if isinstance(element, GeneralNote)]
-    return max((offset + quarters(note.duration.quarterLength) for note, offset in notes), default=Fraction(0))
+
+def _parts(root: ET.Element) -> Iterator[tuple[ET.Element, list[_Measure]]]:
+    """Each part, as the list of parts describes it, with its measures, whichever of the two a score has outside."""
+    parts: list[tuple[str, list[_Measure]]] = []
+    if root.tag == "score-timewise":
+        by_name: dict[str, list[_Measure]] = {}
+        for number, measure in enumerate(root.findall("measure")):
+            for part in measure.findall("part"):
+                by_name.setdefault(part.get("id", ""), []).append((number, _is_short(measure), part))
+        parts = list(by_name.items())
+    else:
+        for part in root.findall("part"):
+            measures = [(number, _is_short(bar), bar) for number, bar in enumerate(part.findall("measure"))]
+            parts.append((part.get("id", ""), measures))
+    listed = root.findall("part-list/score-part")
+    by_id = {part.get("id"): part for part in listed}
+    for place, (name, measures) in enumerate(parts):
+        described = by_id.get(name)
+        if described is None:
+            described = listed[place] if place < len(listed) else ET.Element("score-part")
+        yield described, measures
 
 
-def _elements(bar: "Measure") -> "Iterator[tuple[Music21Object, Fraction]]":
-    """What stands in a bar and in its voices, and at which quarter of it."""
-    for element in bar:
-        if element.isStream:
-            for inner in element:
-                yield inner, quarters(element.offset) + quarters(inner.offset)
+def _is_short(measure: ET.Element) -> bool:
+    return measure.get("implicit") == "yes"
+
+
+def _bar_lengths(readers: "Sequence[_PartReader]") -> list[int]:
+    """How long each bar of a score is, in ticks: as long as in the part where it is longest."""
+    bars: dict[int, list[_Bar]] = {}
+    for reader in readers:
+        for number, bar in reader.bars.items():
+            bars.setdefault(number, []).append(bar)
+    lengths = [0] * (max(bars, default=-1) + 1)
+    for number, same in bars.items():
+        length, rest = max(bar.length for bar in same), max(bar.rest for bar in same)
+        may_be_short = number == 0 or any(bar.is_short for bar in same)
+        if not length:
+            lengths[number] = rest or max(bar.whole for bar in same)
         else:
-            yield element, quarters(element.offset)
+            lengths[number] = length if may_be_short else max(length, rest)
+    return lengths
 
 
-def _notes(
-    element: "Music21Object", start: Fraction, instrument: "Instrument | None"
-) -> Iterator[tuple[ScoreNote, bool]]:
-    """The notes of a note or chord, and whether each is tied to the next."""
-    from music21.chord import ChordBase
-    from music21.harmony import Harmony
-    from music21.note import Note, Unpitched
+class _PartReader:
+    """Reads one part.
 
-    if isinstance(element, Harmony) or element.duration.isGrace:
-        return
-    is_drum_part = instrument is not None and instrument.midiChannel == _DRUM_CHANNEL
-    end = start + quarters(element.duration.quarterLength)
-    for note in element.notes if isinstance(element, ChordBase) else [element]:
-        if isinstance(note, Note):
-            pitch, is_drum = round(note.pitch.ps), is_drum_part
-        elif isinstance(note, Unpitched):
-            struck = note.storedInstrument or instrument
-            pitch, is_drum = getattr(struck, "percMapPitch", None) or round(note.displayPitch().ps), True
-        else:
-            continue
-        yield ScoreNote(pitch, start, end, is_drum), note.tie is not None and note.tie.type in ("start", "continue")
+    Attributes:
+        name: of the part.
+        instrument: its first one.
+        staves: those that have notes or rests, by number.
+        bars: by number.
+    """
 
+    def __init__(self, described: ET.Element, measures: Iterable[_Measure], ticks_per_quarter: int) -> None:
+        name = _said(described, "part-name") or _said(described, "score-instrument/instrument-name")
+        self.name = " ".join(name.split())
+        self._instruments = {found.get("id", ""): _instrument(found) for found in described.iterfind("midi-instrument")}
+        self.instrument = next(iter(self._instruments.values()), _Instrument())
+        self.staves: set[int] = set()
+        self._divisions = "1"  # of a quarter
+        self._transpositions: dict[str, float] = {}  # semitones up to where it sounds, by staff; "" is all others
+        self._ticks = ticks_per_quarter
+        self._whole = 4 * self._ticks  # what a bar should last, in ticks
+        self._now = self._onset = 0  # in this bar: where we are, and where the last note began
+        self.bars = {number: self._read(contents, _Bar(is_short)) for number, is_short, contents in measures}
 
-def _take_sign(element: "Music21Object", time: Fraction, score: Score) -> None:
-    """Put a metre, key or tempo into the score. Where parts disagree the first one is right."""
-    from music21.key import Key, KeySignature
-    from music21.meter import TimeSignature
-    from music21.tempo import MetronomeMark
+    def _read(self, contents: ET.Element, bar: _Bar) -> _Bar:
+        self._now = self._onset = 0
+        for element in contents:
+            tag = element.tag
+            if tag == "note":
+                self._read_note(element, bar)
+            elif tag == "backup":
+                self._now = max(self._now - self._length(element), 0)
+            elif tag == "forward":
+                self._now += self._length(element)
+                bar.length = max(bar.length, self._now)
+            elif tag == "attributes":
+                self._read_attributes(element, bar)
+            elif tag in ("direction", "sound"):
+                self._read_tempo(element, bar)
+        bar.whole = self._whole
+        return bar
 
-    if isinstance(element, TimeSignature):
-        score.metres.setdefault(time, (element.numerator, element.denominator))
-    elif isinstance(element, KeySignature):
-        if element.sharps is not None:
-            score.keys.setdefault(time, (element.sharps, element.mode if isinstance(element, Key) else ""))
-    elif isinstance(element, MetronomeMark):
-        is_guess = element.numberImplicit and element.numberSounding is None  # from a word such as Allegro
-        qpm = None if is_guess else element.getQuarterBPM()
+    def _read_note(self, element: ET.Element, bar: _Bar) -> None:
+        parts = {part.tag: part for part in element}
+        if "grace" in parts:
+            return
+        length = self._length(element)
+        if "chord" not in parts:
+            self._onset = self._now
+            self._now += length
+            if "rest" in parts and self._is_whole_bar(element, length):
+                bar.rest = max(bar.rest, min(length, self._whole))
+            else:
+                bar.length = max(bar.length, self._now)
+        staff = _said(element, "staff") if "staff" in parts else "1"
+        staff_number = _whole(staff, _STAVES) or 1
+        self.staves.add(staff_number)
+        if "rest" in parts or "cue" in parts or not length:
+            return
+        instrument = self.instrument
+        if "instrument" in parts:
+            instrument = self._instruments.get(parts["instrument"].get("id", ""), instrument)
+        pitch = None
+        if "pitch" in parts:
+            shift = self._transposition(staff) if self._transpositions else 0.0
+            pitch = _pitch(*(_said(parts["pitch"], name) for name in ("step", "alter", "octave")), shift)
+        elif "unpitched" in parts:
+            shown = [_said(parts["unpitched"], name) for name in ("display-step", "display-octave")]
+            pitch = instrument.drum
+            if pitch is None:
+                pitch = _pitch(shown[0] or "B", "", shown[1] or "4", 0.0)  # the middle line of a staff
+        if pitch is not None:
+            is_tied = "tie" in parts and any(tie.get("type") in _TIES_ON for tie in element.iterfind("tie"))
+            is_drum = instrument.is_drum or "unpitched" in parts
+            bar.notes.append(_Note(self._onset, length, pitch, is_drum, is_tied, staff_number))
+
+    def _length(self, element: ET.Element) -> int:
+        """Of a note, backup or forward, in ticks."""
+        length = _lasting(_said(element, "duration"), self._divisions, self._ticks)
+        return round(_written_length(element) * self._ticks) if length is None else max(length, 0)
+
+    def _is_whole_bar(self, rest: ET.Element, length: int) -> bool:
+        if self._onset:
+            return False
+        says_so = any(found.get("measure") == "yes" for found in rest.iterfind("rest"))
+        return says_so or length >= self._whole or _said(rest, "type") in _FILLS_ANY_BAR
+
+    def _transposition(self, staff: str) -> float:
+        return self._transpositions.get(staff, self._transpositions.get("", 0.0))
+
+    def _read_attributes(self, attributes: ET.Element, bar: _Bar) -> None:
+        divisions = _said(attributes, "divisions")
+        if (_number(divisions) or 0) > 0:
+            self._divisions = divisions
+        for transpose in attributes.iterfind("transpose"):
+            semitones = _number(_said(transpose, "chromatic")) or 0
+            octaves = _number(_said(transpose, "octave-change")) or 0
+            staff = transpose.get("number", "")
+            if not staff:
+                self._transpositions = {}
+            self._transpositions[staff] = float(semitones + 12 * octaves)
+        for key in attributes.iterfind("key"):
+            sharps = _number(_said(key, "fifths"))
+            if sharps is not None:
+                sounding = _transposed(int(sharps), round(self._transposition(key.get("number", "1"))))
+                bar.keys.append((self._now, (sounding, _said(key, "mode").lower())))
+        for time in attributes.iterfind("time"):
+            meter = _meter(time)
+            if meter is not None:
+                self._whole = 4 * self._ticks * meter[0] // meter[1]
+                bar.meters.append((self._now, meter))
+
+    def _read_tempo(self, element: ET.Element, bar: _Bar) -> None:
+        """Take the tempo out of a direction or a sound, if there is one."""
+        marks = [qpm for mark in element.iter("metronome") if (qpm := _metronome_qpm(mark)) is not None]
+        sounds = [_number(sound.get("tempo", "")) for sound in element.iter("sound")]
+        qpm = next(filter(None, [*marks, *sounds]), None)
         if qpm is not None:
-            score.tempos.setdefault(time, float(qpm))
+            offset = _lasting(_said(element, "offset"), self._divisions, self._ticks) or 0
+            bar.tempos.append((max(self._now + offset, 0), float(qpm)))
+
+
+def _instrument(element: ET.Element) -> _Instrument:
+    """What a <midi-instrument> says. Its numbers count from 1, but many programs have written a piano as 0."""
+    program = _whole(_said(element, "midi-program"), _COUNTED_FROM_1) or 1
+    drum = _whole(_said(element, "midi-unpitched"), _COUNTED_FROM_1)
+    is_drum = _number(_said(element, "midi-channel")) == _DRUM_CHANNEL
+    return _Instrument(program - 1, is_drum, None if drum is None else drum - 1)
+
+
+def _meter(time: ET.Element) -> tuple[int, int] | None:
+    """The meter of a <time>, where several are added up; None if it has none that we understand."""
+    beats = [_text_of(found) for found in time.iterfind("beats")]
+    units = [_whole(_text_of(found), _BEAT_UNITS) or 0 for found in time.iterfind("beat-type")]
+    if not beats or len(beats) != len(units) or not all(units) or not all(map(_BEATS.fullmatch, beats)):
+        return None
+    finest = max(units)
+    count = sum(
+        sum(map(int, beat.split("+"))) * Fraction(finest, unit) for beat, unit in zip(beats, units, strict=True)
+    )
+    return (int(count), finest) if count > 0 and count.denominator == 1 else None
+
+
+def _metronome_qpm(mark: ET.Element) -> Fraction | None:
+    """Quarters a minute of a metronome mark; None if it has no number, or sets one note value equal to another."""
+    units = mark.findall("beat-unit")
+    unit = _QUARTERS.get(_text_of(units[0])) if len(units) == 1 else None
+    number = _number(_said(mark, "per-minute"))
+    if unit is None or number is None:
+        return None
+    return number * unit * _dotted(len(mark.findall("beat-unit-dot")))
+
+
+def _written_length(note: ET.Element) -> Fraction:
+    """How long a note looks, in quarters; 0 if that cannot be seen."""
+    length = _QUARTERS.get(_said(note, "type"), Fraction(0)) * _dotted(len(note.findall("dot")))
+    for tuplet in note.iterfind("time-modification"):
+        actual, normal = (_whole(_said(tuplet, name), _TUPLETS) for name in ("actual-notes", "normal-notes"))
+        if actual and normal:
+            length *= Fraction(normal, actual)
+    return length
+
+
+def _dotted(dots: int) -> Fraction:
+    return 2 - Fraction(1, 1 << min(dots, _MAX_DOTS))
+
+
+def _transposed(sharps: int, semitones: int) -> int:
+    """The key signature so many semitones higher, in sharps or else flats."""
+    return (sharps + _FIFTH * semitones + 5) % 12 - 5 if semitones % 12 else sharps
+
+
+def _said(element: ET.Element, tag: str) -> str:
+    """The text of the first element of this name within another, or ""."""
+    return (element.findtext(tag) or "").strip()
+
+
+def _text_of(element: ET.Element) -> str:
+    return (element.text or "").strip()
+
+
+# Scores have few different numbers, and say them again and again.
+
+
+@functools.lru_cache(4096)
+def _number(text: str) -> Fraction | None:
+    return Fraction(text) if _NUMBER.fullmatch(text) else None
+
+
+def _whole(text: str, bounds: range) -> int | None:
+    number = _number(text)
+    return int(number) if number is not None and number.denominator == 1 and number.numerator in bounds else None
+
+
+@functools.lru_cache(4096)
+def _lasting(duration: str, divisions: str, ticks_per_quarter: int) -> int | None:
+    length, parts = _number(duration), _number(divisions)
+    return None if length is None or not parts else round(length / parts * ticks_per_quarter)
+
+
+@functools.lru_cache(4096)
+def _pitch(step: str, alter: str, octave: str, transposition: float) -> int | None:
+    """The sounding MIDI pitch of a written one; None if it is none, or none that MIDI has."""
+    height, semitones = _number(octave), _SEMITONES.get(step.upper())
+    if height is None or semitones is None:
+        return None
+    pitch = round(12 * (height + 1) + semitones + (_number(alter) or 0) + Fraction(transposition))
+    return pitch if pitch in _PITCHES else None

@@ -8,7 +8,7 @@ seconds. These are laid out as Magenta's own converters do, with these rules:
 - Where the first bar is short (a pickup), the rest of the bar comes before it, so that bar lines fall on whole bars
   counted from time 0, where a melody is looked for.
 - The first tempo holds from the beginning; without any it is 120 quarters a minute.
-- Tempos and metres that cannot be (a tempo of 0, 4/0) are passed over.
+- Tempos and meters that cannot be (a tempo of 0, 4/0) are passed over.
 """
 
 import bisect
@@ -19,8 +19,8 @@ from fractions import Fraction
 from typing import TypeVar
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.records import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Identity
 
 T = TypeVar("T")
 
@@ -41,11 +41,11 @@ MODES: Mapping[str, tuple[int, NoteSequence.KeySignature.Mode]] = {
 
 _DEFAULT_QPM = 120.0
 _QPM = (1.0, 10_000.0)  # outside of these a tempo is a mistake
-_MAX_METRE = 1024  # beats, or parts of a whole note
+_MAX_METER = 1024  # beats, or parts of a whole note
 _MAX_SECONDS = 1_000_000  # eleven days
 _MAX_PITCH = 127
+_FINEST = 1 << 512  # parts of a second: far below what a float can tell
 _TICKS_PER_QUARTER = 220  # Magenta's
-_MAX_DENOMINATOR = 65_535  # music21's
 _FIFTH = 7  # semitones
 
 
@@ -75,21 +75,16 @@ class Score:
     Attributes:
         parts: in order.
         first_bar: length of the first bar as it is written, short if it is a pickup; None where there are no bars.
-        metres: numerator and denominator by time.
+        meters: numerator and denominator by time.
         keys: number of sharps (negative for flats) and name of the mode by time.
         tempos: quarters a minute by time.
     """
 
     parts: list[Part] = field(default_factory=list)
     first_bar: Fraction | None = None
-    metres: dict[Fraction, tuple[int, int]] = field(default_factory=dict)
+    meters: dict[Fraction, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Fraction, tuple[int, str]] = field(default_factory=dict)
     tempos: dict[Fraction, float] = field(default_factory=dict)
-
-
-def quarters(value: float | Fraction) -> Fraction:
-    """The exact time in quarters that music21 means: it has floats where they are exact, or nearly."""
-    return Fraction(value).limit_denominator(_MAX_DENOMINATOR)
 
 
 def join_ties(notes: Iterable[tuple[ScoreNote, bool]]) -> list[ScoreNote]:
@@ -153,8 +148,8 @@ def note_sequence(
         reference_number=reference_number,
         source_info=source_info,
     )
-    for time, (numerator, denominator) in _from_the_beginning(score.metres, pad).items():
-        if 0 < numerator <= _MAX_METRE and 0 < denominator <= _MAX_METRE:
+    for time, (numerator, denominator) in _from_the_beginning(score.meters, pad).items():
+        if 0 < numerator <= _MAX_METER and 0 < denominator <= _MAX_METER:
             sequence.time_signatures.add(time=seconds(time), numerator=numerator, denominator=denominator)
     for time, (sharps, mode_name) in _from_the_beginning(score.keys, pad).items():
         above, mode = MODES.get(mode_name, (0, NoteSequence.KeySignature.NOT_SPECIFIED))
@@ -162,9 +157,14 @@ def note_sequence(
         sequence.key_signatures.add(time=seconds(time), key=key, mode=mode)
     for time, qpm in tempos.items():
         sequence.tempos.add(time=seconds(time), qpm=qpm)
+
+    @functools.cache  # a note mostly begins where another one ends
+    def when(time: Fraction) -> float:
+        return seconds(time + pad)
+
     for number, part in enumerate(score.parts):
         sequence.part_infos.add(part=number, name=part.name)
-        notes = [(seconds(note.start + pad), note.pitch, seconds(note.end + pad), note.is_drum) for note in part.notes]
+        notes = [(when(note.start), note.pitch, when(note.end), note.is_drum) for note in part.notes]
         for start_time, pitch, end_time, is_drum in sorted(notes):
             sequence.notes.add(
                 pitch=pitch,
@@ -184,9 +184,9 @@ def note_sequence(
 
 def _pickup_rest(score: Score) -> Fraction:
     """How much of a bar is missing before the first note, in quarters."""
-    if score.first_bar is None or not score.metres:
+    if score.first_bar is None or not score.meters:
         return Fraction(0)
-    numerator, denominator = score.metres[min(score.metres)]
+    numerator, denominator = score.meters[min(score.meters)]
     if numerator <= 0 or denominator <= 0:
         return Fraction(0)
     return max(Fraction(4 * numerator, denominator) - score.first_bar, Fraction(0))
@@ -206,9 +206,11 @@ def _clock(tempos: Mapping[Fraction, float]) -> Callable[[Fraction], float]:
     rates = [60 / Fraction(qpm) for qpm in tempos.values()]  # seconds per quarter
     offsets = [Fraction(0)]  # in seconds: what is to be added to quarters times rate
     for place, start in enumerate(starts[1:]):
-        offsets.append(offsets[-1] + start * (rates[place] - rates[place + 1]))
+        offset = offsets[-1] + start * (rates[place] - rates[place + 1])
+        if offset.denominator > _FINEST:  # thousands of tempos would make ever longer fractions
+            offset = Fraction(round(offset * _FINEST), _FINEST)
+        offsets.append(offset)
 
-    @functools.cache  # a note mostly begins where another one ends
     def to_seconds(quarters: Fraction) -> float:
         place = bisect.bisect_right(starts, quarters) - 1
         return float(offsets[place] + quarters * rates[place])

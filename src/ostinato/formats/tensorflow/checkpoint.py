@@ -26,8 +26,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.tensorflow import tensorflow_pb2 as pb
-from ostinato.formats.tensorflow.checksum import masked_crc32c
 from ostinato.formats.tensorflow.sstable import read_table
+from ostinato.formats.tensorflow.tfrecord import masked_crc32c
 
 _logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@
 | feature list `inputs`   | float_list of D, a step  | what the network is fed                   |
 | feature list `labels`   | int64_list of 1, a step  | the class it shall predict                |
 | context `events`        | int64_list of T + 1      | the melody itself; ours, may be missing   |
-| context `steps_per_bar` | int64_list of 1          | its metre; ours, may be missing           |
+| context `steps_per_bar` | int64_list of 1          | its meter; ours, may be missing           |
 
 Other programs that read these records pass over a context they do not know.
 

@@ -20,7 +20,7 @@ import struct
 from collections.abc import Iterator
 
 from ostinato.errors import FormatError
-from ostinato.formats.tensorflow.checksum import masked_crc32c
+from ostinato.formats.tensorflow.tfrecord import masked_crc32c
 
 MAGIC = bytes.fromhex("57fb808b247547db")
 

@@ -24,9 +24,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import google_crc32c
+
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.files import atomic_writer
-from ostinato.formats.tensorflow.checksum import masked_crc32c
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")  # length, checksum of the length
@@ -37,6 +38,12 @@ _MOST_SHARDS = 99_999  # five digits
 _SHARDS = re.compile(r"@(\d{1,5})(?=\.|$)")  # of notes@10.tfrecord
 
 _logger = logging.getLogger(__name__)
+
+
+def masked_crc32c(data: bytes) -> int:
+    """CRC32C, masked: a plain checksum of data that itself holds checksums would be weak."""
+    crc = int(google_crc32c.value(data))
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) -> Iterator[bytes]:

@@ -78,7 +78,7 @@ export class Card {
     }
     this.star = button({
       icon: "star",
-      label: `Keep ${name} as a favourite`,
+      label: `Keep ${name} as a favorite`,
       className: "is-star",
       "aria-pressed": String(isStarred),
       onclick: () => actions.star(variation),

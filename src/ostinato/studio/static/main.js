@@ -5,7 +5,7 @@ import { Asking } from "./asking.js";
 import { DRAGGED } from "./card.js";
 import { isPressed, press } from "./elements.js";
 import { firstMelody, keepMelody } from "./first-melody.js";
-import { Favourites } from "./favourites.js";
+import { Favorites } from "./favorites.js";
 import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
 import { History } from "./history.js";
 import { isTyping } from "./keyboard.js";
@@ -73,7 +73,7 @@ const recording = new Recording(player, {
   onend: (notes) => {
     if (notes.length) {
       history.commit({ notes }, "the recording");
-      roll.picture.centre();
+      roll.picture.center();
       tell(notes.length === 1 ? "Recorded 1 note." : `Recorded ${notes.length} notes.`);
     } else {
       show(history.present);
@@ -116,7 +116,7 @@ function stepsPerBar() {
 function useMelody({ events, meter }, what) {
   player.stop();
   history.commit({ notes: notesOf(events), meter }, what);
-  roll.picture.centre();
+  roll.picture.center();
   part("melody-title").scrollIntoView({ block: "nearest" });
   tell(`Your melody is now ${what}.`, { onundo: undo });
 }
@@ -239,7 +239,7 @@ function proceed(variation) {
 function report(error) {
   if (error instanceof api.ApiError || error instanceof RangeError) complain(error.message);
   else {
-    complain("Something went wrong on this page. Reload it; your melody and favourites are kept.");
+    complain("Something went wrong on this page. Reload it; your melody and favorites are kept.");
     console.error(error);
   }
 }
@@ -281,20 +281,20 @@ const actions = {
   },
 };
 
-const favourites = new Favourites(actions);
+const favorites = new Favorites(actions);
 
 function star(variation) {
-  if (favourites.has(variation)) {
-    favourites.remove(variation);
-    return tell("Taken out of your favourites.");
+  if (favorites.has(variation)) {
+    favorites.remove(variation);
+    return tell("Taken out of your favorites.");
   }
   const { model, seed } = history.present.results;
-  if (favourites.add(variation, { model, seed, qpm: player.qpm })) return tell("Kept as a favourite.");
-  return complain("The browser keeps nothing for this page, so the favourite goes when you leave.");
+  if (favorites.add(variation, { model, seed, qpm: player.qpm })) return tell("Kept as a favorite.");
+  return complain("The browser keeps nothing for this page, so the favorite goes when you leave.");
 }
 
-const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favourites.has(variation));
-favourites.onchange = () => resultList.showStars();
+const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favorites.has(variation));
+favorites.onchange = () => resultList.showStars();
 
 function downloadAll() {
   const { variations, seed } = history.present.results;
@@ -379,7 +379,7 @@ async function begin() {
   setTempo(qpm);
   Object.assign(history.present, { notes, meter });
   show(history.present);
-  favourites.show();
+  favorites.show();
   listen();
   try {
     const found = await api.fetchModels();
@@ -387,7 +387,7 @@ async function begin() {
     roll.maxSteps = limits.max_steps;
     wishes.setUp(found);
     followModel(wishes.model);
-    roll.picture.centre();
+    roll.picture.center();
     part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
     document.documentElement.dataset.ready = "true";
   } catch (error) {

@@ -57,11 +57,11 @@ export class RollPicture {
     if (isSameGrid) return this.drawNotes(notes);
     this.#fit();
     this.#drawAll();
-    if (isFirst) this.centre();
+    if (isFirst) this.center();
   }
 
   /** Scroll to where the notes are. */
-  centre() {
+  center() {
     const { notes } = this.#shown;
     const pitches = notes.length ? notes.map((note) => note.pitch) : [60, 72];
     const middle = (Math.min(...pitches) + Math.max(...pitches)) / 2;

@@ -152,9 +152,9 @@ export class PianoRoll {
     if (!gesture) return;
     this.#gesture = null;
     const { kind, cell, note, added } = gesture;
-    const travelled = Math.hypot(event.clientX - gesture.x, event.clientY - gesture.y);
+    const traveled = Math.hypot(event.clientX - gesture.x, event.clientY - gesture.y);
     if (kind === "tap") {
-      if (travelled > STILL) return;
+      if (traveled > STILL) return;
       const tapped = this.#newNote(cell);
       this.onhear(tapped.pitch);
       this.#edit(withNote(this.#notes, tapped), this.#told(tapped, "drawn"));

@@ -1,0 +1,222 @@
+"""A model to play with: continue melodies, invent them, tell how likely they are."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.bundle import Bundle
+from ostinato.errors import SettingsError
+from ostinato.generation.network import Network
+from ostinato.generation.options import Events, GenerationOptions, as_melody
+from ostinato.generation.sampling import log_probabilities_of, log_softmax, softmax
+from ostinato.generation.search import beam_search, begin, most_likely, most_varied
+from ostinato.generation.transposition import heard_events, log_folded
+from ostinato.music.melody import Melody
+
+if TYPE_CHECKING:
+    from ostinato.generation.trace import Recorder, Traced
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _by_keywords(
+    method: "Callable[[Model, GenerationOptions], R]", options: Callable[P, GenerationOptions]
+) -> "Callable[Concatenate[Model, P], R]":
+    """A method that takes the fields of `GenerationOptions` as its arguments."""
+
+    def asked(model: "Model", /, *args: P.args, **keywords: P.kwargs) -> R:
+        return method(model, options(*args, **keywords))
+
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    asked.__signature__ = inspect.Signature([itself, *inspect.signature(options).parameters.values()])  # type: ignore[attr-defined]
+    asked.__doc__ = f"`{method.__name__}` with the fields of `GenerationOptions` as arguments."
+    return asked
+
+
+class Model:
+    """A trained model.
+
+    Melodies given to it may lie anywhere: they are moved into the model's range
+    and key before it sees them, and what it makes is moved back.
+
+    Attributes:
+        bundle: settings, arrays and provenance.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._encoding = bundle.config.encoding
+        self._network = Network(bundle)
+
+    def make(self, options: GenerationOptions) -> list[Melody]:
+        """Make melodies.
+
+        The primer's events are fed as they are and generation goes on from
+        there: the primer [60] may be held on. Where the way back from the
+        model's key leads out of the MIDI range, notes are folded in by octaves.
+
+        Returns:
+            `num_outputs` melodies of `num_steps` events, in the primer's meter.
+
+        Raises:
+            SettingsError: if no note could be drawn, or the melodies are to have no end.
+        """
+        if options.ranks_by_likelihood:
+            return [each.melody for each in self.make_traced(options)]
+        found = self._search(options, traced=False)
+        return [found.melodies[place] for place in found.kept(options)]
+
+    def make_traced(self, options: GenerationOptions) -> "list[Traced]":
+        """Make the melodies that `make` makes, and tell how each event was chosen."""
+        found = self._search(options, traced=True)
+        assert found.recorder
+        traced = found.recorder.traced(found.melodies, found.primer_steps, found.rows)
+        if options.ranks_by_likelihood:
+            places = most_likely([each.mean_log_likelihood for each in traced], options.num_outputs)
+        else:
+            places = found.kept(options)
+        return [traced[place] for place in places]
+
+    def make_stream(self, options: GenerationOptions) -> Iterator[int]:
+        """Make one melody without end, an event at a time, for live use.
+
+        Returns:
+            An iterator of the events after the primer, as the first melody of `make` has them.
+
+        Raises:
+            SettingsError: if no note could be drawn, or the options ask for more than one melody drawn event by event.
+        """
+        if options.num_steps is not None or options.num_made > 1 or options.is_search:
+            raise SettingsError("a stream is one melody without end, drawn event by event; see GenerationOptions")
+        # A stream has no end, so its past is not kept: it is computed in double precision.
+        begun = begin(self._exact_network, self._encoding, options)
+
+        def events() -> Iterator[int]:
+            if options.primer is None:
+                yield from begun.openings[0]
+            while True:
+                drawn, _ = begun.melodies.extend()
+                log_folded(drawn, begun.semitones)
+                yield int(heard_events(drawn, begun.semitones)[0])
+
+        return events()
+
+    generate = _by_keywords(make, GenerationOptions)
+    generate_traced = _by_keywords(make_traced, GenerationOptions)
+
+    def stream(self, primer: Events | None = None, **keywords: Any) -> Iterator[int]:
+        """`make_stream` with the fields of `GenerationOptions` as arguments."""
+        return self.make_stream(GenerationOptions(None, primer, **keywords))
+
+    def probabilities(self, melody: Events) -> NDArray[np.float32]:
+        """What the model holds likely along a melody.
+
+        Args:
+            melody: n events.
+
+        Returns:
+            [n, C]: row p after event p was fed. The classes are those of the model's encoding, for the melody in the
+            model's key.
+
+        Raises:
+            SettingsError: if the events are no melody.
+        """
+        logits, _ = self._logits_and_labels(melody)
+        return softmax(logits).astype(np.float32)
+
+    def log_likelihood(self, melody: Events) -> float:
+        """How likely a melody is, as a natural logarithm, summed over its events from the second on.
+
+        Raises:
+            SettingsError: if the events are no melody.
+        """
+        logits, labels = self._logits_and_labels(melody)
+        log_probabilities = log_softmax(logits[:-1])
+        return float(log_probabilities[np.arange(len(log_probabilities)), labels[1:]].sum())
+
+    def event_log_probabilities(self, melody: Events) -> NDArray[np.float64]:
+        """How likely each event of a melody is, given those before it.
+
+        Classes that stand for the same event ("as one bar ago" and the event
+        itself) count together, so that models of different encodings compare.
+
+        Args:
+            melody: n events.
+
+        Returns:
+            [n - 1], natural logarithms: of the events from the second on.
+
+        Raises:
+            SettingsError: if the events are no melody.
+        """
+        squashed, _ = self._encoding.squash(as_melody(melody))
+        if len(squashed) < 2:
+            return np.zeros(0)
+        logits, _ = self._exact_network.run(self._encoding.inputs(squashed)[:-1])
+        are_it = self._encoding.class_events(squashed)[1:] == np.array(squashed.events)[1:, np.newaxis]
+        return log_probabilities_of(logits, are_it)
+
+    @cached_property
+    def _exact_network(self) -> Network:
+        # Over some hundred steps, rounding to float32 comes to 1e-5 in a probability.
+        return Network(self.bundle, np.float64)
+
+    def _exact_logits(self, melody: Melody) -> NDArray[np.float64]:
+        """The logits [C] after a melody that lies in the model's range and key."""
+        logits, _ = self._exact_network.run(self._encoding.inputs(melody))
+        last: NDArray[np.float64] = logits[-1]
+        return last
+
+    def _logits_and_labels(self, melody: Events) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """The logits [n, C] after each event, and the class [n] of each event."""
+        squashed, _ = self._encoding.squash(as_melody(melody))
+        logits, _ = self._exact_network.run(self._encoding.inputs(squashed))
+        return logits.astype(np.float64, copy=False), self._encoding.labels(squashed)
+
+    def _search(self, options: GenerationOptions, *, traced: bool) -> "_Found":
+        """All melodies that are made, those that ranking leaves out too."""
+        if options.num_steps is None:
+            raise SettingsError("num_steps is None: only a stream has no end")
+        # A beam compares the likelihoods of whole melodies, which any rounding could decide.
+        network, exact_logits = (
+            (self._exact_network, None) if options.is_search else (self._network, self._exact_logits)
+        )
+        begun = begin(network, self._encoding, options, exact_logits, traced=traced)
+        num_steps = options.num_steps - len(begun.openings[0])
+        continuations, _, rows = beam_search(begun.melodies, num_steps, options)
+        log_folded(continuations, begun.semitones)
+        heard = heard_events(continuations, begun.semitones).tolist()
+        melodies = [
+            Melody([*opening, *continuation], opening.start_step, opening.steps_per_bar)
+            for opening, continuation in zip(begun.openings, heard, strict=True)
+        ]
+        return _Found(melodies, len(options.opening), rows, begun.recorder)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Finished melodies.
+
+    Attributes:
+        melodies: as they are heard.
+        primer_steps: how many of their first events were given.
+        rows: where each stood at the last step.
+        recorder: of how they grew, or None.
+    """
+
+    melodies: list[Melody]
+    primer_steps: int
+    rows: NDArray[np.intp]
+    recorder: "Recorder | None"
+
+    def kept(self, options: GenerationOptions) -> list[int]:
+        """The places of the melodies that are handed on where likelihood does not decide."""
+        if options.rank is None:
+            return list(range(options.num_outputs))
+        return most_varied([Melody(melody[self.primer_steps :]) for melody in self.melodies], options.num_outputs)

@@ -1,0 +1,247 @@
+"""Everything that can be asked of a generation, checked once."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.errors import SettingsError
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+
+if TYPE_CHECKING:
+    from ostinato.generation.sampling import Draws
+    from ostinato.music.keys import Key
+
+Events = Melody | Sequence[int] | NDArray[np.integer]
+Seed = int | np.random.Generator | None
+
+DEFAULT_STEPS = 128  # eight bars of 4/4
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationOptions:
+    """What to make, and how to choose among what the model holds likely.
+
+    With `beam_size` and `branch_factor` at 1, melodies are drawn event by event.
+    Otherwise each output is the likeliest of a beam: every `steps_per_iteration`
+    events, each melody of the beam has been continued `branch_factor` times and
+    the `beam_size` likeliest of all are kept. A beam is chosen by what the model
+    holds likely, not by what is likely among the allowed: otherwise it would cost
+    nothing to lead the model to where only unlikely events are allowed.
+
+    Key and range say what may be drawn, in terms of what is heard; the primer is
+    kept as it is. A model that works in one key takes the primer to be in the key
+    asked for, and without a primer its melodies are moved there from its own, and by
+    octaves towards the range asked for.
+
+    Attributes:
+        num_steps: length of each melody in 16th notes, the primer included; None for one without end.
+        primer: the first events; without one, each melody begins with a random note of the model's tonic chord.
+        temperature: the logits are divided by it: below 1 makes likely events likelier, above 1 evens them out.
+        num_outputs: how many melodies, all made side by side.
+        seed: a number of 0 or more, or a generator, for the same melodies again. The first melodies of a seed are the
+            same however many are asked for, unless they are ranked.
+        beam_size: melodies kept after an iteration.
+        branch_factor: continuations drawn of each melody in an iteration.
+        steps_per_iteration: events drawn in an iteration; the first one takes what does not divide evenly.
+        steps_per_bar: the meter, as the length of a bar in 16th notes: 16 in 4/4, 12 in 3/4 and 6/8. A primer that is a
+            `Melody` brings its own; otherwise it is 16 if you give none.
+        top_k: draw from this many of the most probable events; 0 draws from all.
+        top_p: draw from the fewest most probable events that make up this share, above 0 to 1; 1 draws from all.
+        key: draw only its notes: "C", "Am" or "D dorian"; see `ostinato.music.keys.parse_key`.
+        min_note: lowest MIDI pitch to draw.
+        max_note: highest MIDI pitch to draw, included.
+        rank: make this many melodies and keep `num_outputs` of them, the best first; None keeps all.
+        rank_by: keep the likeliest ("likely"), or those that differ most ("varied").
+        draws: where choices come from, in place of the seed.
+
+    Raises:
+        SettingsError: if a value is out of its range or contradicts another, no note could be drawn, or the primer is
+            as long as `num_steps` or longer, holds no note, or holds what is not an event.
+    """
+
+    num_steps: int | None = DEFAULT_STEPS
+    primer: Events | None = None
+    temperature: float = 1.0
+    num_outputs: int = 1
+    seed: Seed = None
+    beam_size: int = 1
+    branch_factor: int = 1
+    steps_per_iteration: int = 1
+    steps_per_bar: int | None = None
+    top_k: int = 0
+    top_p: float = 1.0
+    key: "str | Key | None" = None
+    min_note: int | None = None
+    max_note: int | None = None
+    rank: int | None = None
+    rank_by: Literal["likely", "varied"] = "likely"
+    draws: "Draws | None" = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        _require_counts(self)
+        _require_odds(self)
+        if self.steps_per_bar is not None:
+            _require_bar(self.steps_per_bar)
+        if self.key is not None:
+            from ostinato.music.keys import Key, parse_key
+
+            object.__setattr__(self, "key", self.key if isinstance(self.key, Key) else parse_key(self.key))
+        for name, bound in (("min_note", MIN_PITCH), ("max_note", MAX_PITCH)):
+            note = getattr(self, name)
+            if note is None:
+                object.__setattr__(self, name, bound)
+            elif not _is_whole(note) or not MIN_PITCH <= note <= MAX_PITCH:
+                raise SettingsError(f"{name} must be a MIDI pitch {MIN_PITCH}..{MAX_PITCH}, not {note!r}")
+        low, high = self.note_range
+        if low > high:
+            raise SettingsError(f"min_note={low} lies above max_note={high}; exchange them")
+        if not any(map(self.allows, range(low, high + 1))):
+            raise SettingsError(f"there is no note {self.allowed_notes}; widen the range")
+        if self.primer is not None:
+            object.__setattr__(self, "primer", _checked_primer(self.primer, self.num_steps, self.steps_per_bar))
+
+    @property
+    def opening(self) -> Melody:
+        """The primer; without one, a melody of the meter that has no events yet."""
+        if self.primer is None:
+            return Melody((), steps_per_bar=self.steps_per_bar or STEPS_PER_BAR)
+        assert isinstance(self.primer, Melody)
+        return self.primer
+
+    @property
+    def parsed_key(self) -> "Key | None":
+        """The key, or None for all notes."""
+        assert not isinstance(self.key, str)
+        return self.key
+
+    @property
+    def note_range(self) -> tuple[int, int]:
+        """Lowest and highest pitch that may be heard."""
+        assert self.min_note is not None
+        assert self.max_note is not None
+        return self.min_note, self.max_note
+
+    @property
+    def is_search(self) -> bool:
+        """Whether a beam search chooses, rather than each draw alone."""
+        return self.beam_size > 1 or self.branch_factor > 1
+
+    @property
+    def is_constrained(self) -> bool:
+        """Whether some events may not be drawn."""
+        limits_notes = self.key is not None or self.note_range != (MIN_PITCH, MAX_PITCH)
+        return limits_notes or self.top_k > 0 or self.top_p < 1
+
+    def allows(self, pitch: int) -> bool:
+        """Whether a note, as it is heard, lies within key and range."""
+        key, (low, high) = self.parsed_key, self.note_range
+        in_key = key is None or pitch % NOTES_PER_OCTAVE in key.pitch_classes
+        return in_key and low <= pitch <= high
+
+    @property
+    def allowed_notes(self) -> str:
+        """Which notes are allowed, in words: "of A minor within 60..72"."""
+        low, high = self.note_range
+        return (f"of {self.key} " if self.key else "") + f"within {low}..{high}"
+
+    @property
+    def num_made(self) -> int:
+        """How many melodies are made, those that ranking leaves out too."""
+        return self.rank or self.num_outputs
+
+    @property
+    def ranks_by_likelihood(self) -> bool:
+        """Whether the likeliest of the melodies are kept."""
+        return self.rank is not None and self.rank_by == "likely"
+
+    def generators(self) -> list[np.random.Generator]:
+        """Random numbers for each melody; the first generators of a seed are the same however many there are."""
+        return np.random.default_rng(self.seed).spawn(self.num_made)
+
+
+def as_melody(events: Events, steps_per_bar: int = STEPS_PER_BAR) -> Melody:
+    """A list of events as a melody.
+
+    Raises:
+        SettingsError: if it is no list of events.
+    """
+    if isinstance(events, Melody):
+        return events
+    if not isinstance(events, (list, tuple, np.ndarray)):
+        raise SettingsError(f"a melody is a list of events such as [60, -2, 62, -1], not {events!r}")
+    return Melody(events, steps_per_bar=steps_per_bar)
+
+
+def _require_counts(options: GenerationOptions) -> None:
+    for name in ("num_outputs", "beam_size", "branch_factor", "steps_per_iteration"):
+        _require_at_least_1(name, getattr(options, name))
+    if options.num_steps is not None:
+        _require_at_least_1("num_steps", options.num_steps)
+    if not _is_whole(options.top_k) or options.top_k < 0:
+        raise SettingsError(
+            f"top_k must be a whole number of 0 or more, not {options.top_k!r}; 0 draws from all events"
+        )
+    if options.top_k == 1 and options.branch_factor > 1:
+        raise SettingsError(
+            f"top_k=1 draws the same events in all of branch_factor={options.branch_factor} branches; "
+            "raise top_k, or leave out the branches"
+        )
+    if options.rank is not None and (not _is_whole(options.rank) or options.rank < options.num_outputs):
+        raise SettingsError(
+            f"rank={options.rank!r} melodies are too few to keep num_outputs={options.num_outputs} of them; make more"
+        )
+    if options.rank_by not in ("likely", "varied"):
+        raise SettingsError(f"rank_by must be likely or varied, not {options.rank_by!r}")
+    seed = options.seed
+    if not (seed is None or isinstance(seed, np.random.Generator) or (_is_whole(seed) and seed >= 0)):
+        raise SettingsError(f"seed must be a whole number of 0 or more, not {seed!r}")
+
+
+def _require_odds(options: GenerationOptions) -> None:
+    temperature, top_p = options.temperature, options.top_p
+    if not (isinstance(temperature, (int, float)) and 0 < temperature < math.inf):
+        raise SettingsError(
+            f"temperature must be a number above 0, not {temperature!r}; 1 samples as the model learned"
+        )
+    if not (isinstance(top_p, (int, float)) and 0 < top_p <= 1):
+        raise SettingsError(f"top_p must be a share above 0 and up to 1, not {top_p!r}; 1 draws from all events")
+
+
+def _require_bar(steps_per_bar: int) -> None:
+    from ostinato.music.meter import MAX_STEPS_PER_BAR
+
+    _require_at_least_1("steps_per_bar", steps_per_bar)
+    if steps_per_bar > MAX_STEPS_PER_BAR:
+        raise SettingsError(f"steps_per_bar must be at most {MAX_STEPS_PER_BAR}, not {steps_per_bar}")
+
+
+def _require_at_least_1(name: str, value: int) -> None:
+    if not _is_whole(value) or value < 1:
+        raise SettingsError(f"{name} must be a whole number of 1 or more, not {value!r}")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def _checked_primer(events: Events, num_steps: int | None, steps_per_bar: int | None) -> Melody:
+    primer = as_melody(events, steps_per_bar or STEPS_PER_BAR)
+    if steps_per_bar not in (None, primer.steps_per_bar):
+        raise SettingsError(
+            f"the primer's bars are {primer.steps_per_bar} steps long, not steps_per_bar={steps_per_bar}; leave it out"
+        )
+    if not primer.pitches:
+        raise SettingsError(
+            f"the primer {list(primer)} holds no note; give it a pitch of {MIN_PITCH}..{MAX_PITCH}, "
+            "or leave it out to begin with a random note"
+        )
+    if num_steps is not None and len(primer) >= num_steps:
+        raise SettingsError(
+            f"the primer is {len(primer)} steps long but {num_steps} steps were asked for in all; "
+            "ask for more, or shorten the primer"
+        )
+    return primer

@@ -1,0 +1,347 @@
+"""Melodies that grow together, and the search for likely or varied ones among them.
+
+The network works in single precision, where a sum of products comes out a little
+different with the number of melodies side by side and with the processor. A
+random number that falls so near to the line between two events that this could
+decide is taken up again in double precision, from the melody's beginning: a few
+in 10,000 are. So a melody depends neither on its neighbors nor on the machine.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.encodings import Encoding, Stepper
+from ostinato.generation.network import Network, State
+from ostinato.generation.options import GenerationOptions
+from ostinato.generation.sampling import Constraints, Draws, RandomDraws, log_softmax
+from ostinato.generation.transposition import heard_events, opening_notes, primer_into_model, semitones_without_primer
+from ostinato.music.melody import MIN_PITCH, Melody
+
+if TYPE_CHECKING:
+    from ostinato.generation.trace import Recorder
+
+_log = logging.getLogger(__name__)
+
+# How far single precision may take a log-probability from what double precision makes of it. Along 256 steps it was
+# at most 1e-5 with each shipped model, and 4.3e-5 with the widest bundle of Magenta's at hand.
+_LOG_PROBABILITY_ERROR = 5e-5
+# Of the log-likelihoods that a search compares: double precision keeps 10 of them over thousands of steps.
+_DECIMALS = 6
+_LONGEST_GRAM = 3  # moves, which is four notes
+
+_Grams = Counter[tuple[tuple[int, int], ...]]
+
+ExactLogits = Callable[[Melody], NDArray[np.float64]]
+"""From a melody as the model hears it to the logits [C] of its next event, in double precision."""
+
+
+class Replay:
+    """What came before in B melodies, to be gone through again in double precision.
+
+    Args:
+        exact_logits: goes through one melody.
+        steps_per_bar: of the melodies.
+        events: [B] for each step.
+    """
+
+    def __init__(
+        self, exact_logits: ExactLogits, steps_per_bar: int, events: Sequence[NDArray[np.integer]] = ()
+    ) -> None:
+        self._exact_logits = exact_logits
+        self._steps_per_bar = steps_per_bar
+        self._events = list(events)
+
+    def push(self, events: NDArray[np.integer]) -> None:
+        """Append one event to each melody."""
+        self._events.append(events)
+
+    def logits(self, row: int) -> NDArray[np.float64]:
+        """The logits [C] of the next event of a melody."""
+        return self._exact_logits(Melody([int(events[row]) for events in self._events], 0, self._steps_per_bar))
+
+    def select(self, rows: NDArray[np.integer]) -> "Replay":
+        """The melodies at `rows`, in that order; rows may repeat."""
+        return Replay(self._exact_logits, self._steps_per_bar, [events[rows] for events in self._events])
+
+
+class Growing:
+    """B melodies at the model's hands: what `beam_search` works on.
+
+    Args:
+        network: what predicts.
+        stepper, state: after all events but the last.
+        last: [B], the last event of each melody.
+        draws: chooses the next ones.
+        temperature: of the choice.
+        constraints: what may be chosen; None for all.
+        recorder: writes down how each was chosen; None for nobody.
+        replay: of all events but the last; None for a network of double precision, which leaves nothing in doubt.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        stepper: Stepper,
+        state: State,
+        last: NDArray[np.integer],
+        draws: Draws,
+        temperature: float,
+        constraints: Constraints | None = None,
+        recorder: "Recorder | None" = None,
+        replay: Replay | None = None,
+    ) -> None:
+        self._network = network
+        self._stepper = stepper
+        self._state = state
+        self._last = last
+        self._draws = draws
+        self._temperature = temperature
+        self._constraints = constraints
+        self._recorder = recorder
+        self._replay = replay
+
+    def extend(self) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
+        """Append a drawn event to each melody; returns the events [B] and their log-likelihoods [B]."""
+        batch_size = len(self._last)
+        weights = self._recorder.room_for_weights(batch_size) if self._recorder else None
+        float_logits, self._state = self._network.step(self._stepper.push(self._last), self._state, weights)
+        logits = float_logits.astype(np.float64, copy=False)
+        class_events = self._stepper.class_events()
+        replay = self._replay
+        if replay is None:
+            log_probabilities, drawn_from, _ = self._distribution(logits, class_events)
+            classes = self._draws.pick(np.exp(drawn_from), 0.0, None)
+        else:
+            replay.push(self._last)
+            slack = 2 * _LOG_PROBABILITY_ERROR / self._temperature
+            log_probabilities, drawn_from, in_doubt = self._distribution(logits, class_events, slack)
+
+            def exactly(rows: NDArray[np.integer]) -> NDArray[np.float64]:
+                logits[rows] = [replay.logits(row) for row in rows]
+                log_probabilities[rows], drawn_from[rows], _ = self._distribution(logits[rows], class_events[rows])
+                probabilities: NDArray[np.float64] = np.exp(drawn_from[rows])
+                return probabilities
+
+            if in_doubt.any():
+                exactly(np.flatnonzero(in_doubt))
+            classes = self._draws.pick(np.exp(drawn_from), slack, exactly)
+        rows = np.arange(batch_size)
+        self._last = class_events[rows, classes]
+        if self._recorder:
+            self._recorder.record(logits, drawn_from, class_events, classes, weights)
+        return self._last, log_probabilities[rows, classes]
+
+    def _distribution(
+        self, logits: NDArray[np.float64], class_events: NDArray[np.int64], slack: float = 0.0
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+        """From logits [B, C] the log-probabilities, those to draw from, and where the slack leaves a doubt, [B]."""
+        log_probabilities = log_softmax(logits, self._temperature)
+        if self._constraints is None:
+            return log_probabilities, log_probabilities, np.zeros(len(logits), np.bool_)
+        return log_probabilities, *self._constraints.filter(log_probabilities, class_events, slack)
+
+    def select(self, rows: NDArray[np.integer]) -> Self:
+        """The melodies at `rows`, in that order; rows may repeat."""
+        if self._recorder:
+            self._recorder.select(rows)
+        return type(self)(
+            self._network,
+            self._stepper.select(rows),
+            self._state.select(rows),
+            self._last[rows],
+            self._draws,
+            self._temperature,
+            self._constraints,
+            self._recorder,
+            self._replay.select(rows) if self._replay else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """Melodies after their opening.
+
+    Attributes:
+        openings: the first events of each, as they are heard.
+        melodies: at the model's hands.
+        semitones: how far above what is heard the model works.
+        recorder: of how they grow, or None.
+    """
+
+    openings: list[Melody]
+    melodies: Growing
+    semitones: int
+    recorder: "Recorder | None"
+
+
+def begin(
+    network: Network,
+    encoding: Encoding,
+    options: GenerationOptions,
+    exact_logits: ExactLogits | None = None,
+    *,
+    traced: bool = False,
+) -> Begun:
+    """Feed the opening to the model.
+
+    Args:
+        network: of the model.
+        encoding: of the model.
+        options: what to make; without a primer each melody begins with one of `opening_notes`.
+        exact_logits: what decides where single precision could not; None for a network of double precision.
+        traced: write down how the melodies are made.
+
+    Raises:
+        SettingsError: if no note could be drawn.
+    """
+    given, key = options.opening, options.parsed_key
+    if given:
+        fed, semitones = primer_into_model(given, encoding, key)
+        if outside := sum(not options.allows(pitch) for pitch in given.pitches):
+            _log.info("%d notes of the primer are not %s; they are kept", outside, options.allowed_notes)
+    else:
+        semitones = semitones_without_primer(encoding, key, *options.note_range)
+    constraints = Constraints(options, encoding, semitones) if options.is_constrained else None
+    recorder = None
+    if traced:
+        from ostinato.generation.trace import Recorder
+
+        recorder = Recorder(encoding, network.attn_length, semitones)
+    generators = options.generators()
+    # A primer is fed once, for all melodies.
+    batch_size = 1 if given else len(generators)
+    stepper, state = encoding.stepper(batch_size, given.steps_per_bar), network.initial_state(batch_size)
+    replay = Replay(exact_logits, given.steps_per_bar) if exact_logits else None
+    if given:
+        *earlier, last = np.array(fed.events)[:, np.newaxis]
+        if earlier:
+            _, state = network.run(np.concatenate([stepper.push(event) for event in earlier]))
+        if replay:
+            for event in earlier:
+                replay.push(event)
+        openings = [given] * len(generators)
+    else:
+        notes = opening_notes(encoding, constraints.notes if constraints else None, key, semitones)
+        last = np.array([notes[generator.integers(len(notes))] for generator in generators])
+        firsts = heard_events(last, semitones).tolist()
+        openings = [Melody([note], steps_per_bar=given.steps_per_bar) for note in firsts]
+    draws = options.draws or RandomDraws(generators)
+    melodies = Growing(network, stepper, state, last, draws, options.temperature, constraints, recorder, replay)
+    if given:
+        melodies = melodies.select(np.zeros(len(generators), np.intp))
+    return Begun(openings, melodies, semitones, recorder)
+
+
+class Melodies(Protocol):
+    """What the search needs of a model at work on a batch of melodies."""
+
+    def extend(self) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
+        """Append a drawn event to each melody; returns the events [B] and their log-likelihoods [B]."""
+        ...
+
+    def select(self, rows: NDArray[np.integer]) -> Self:
+        """The melodies at `rows`, in that order, as a batch of their own; rows may repeat."""
+        ...
+
+
+def beam_search(
+    melodies: Melodies, num_steps: int, options: GenerationOptions
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp]]:
+    """Continue melodies by the likeliest of many drawn continuations.
+
+    It is Magenta's beam search, done for all outputs at once. The rows of the
+    batch are the melodies of all beams, those of one output side by side.
+
+    Each output begins with `beam_size` copies of its melody. An iteration
+    continues every melody of a beam `branch_factor` times by
+    `steps_per_iteration` drawn events, and keeps the `beam_size` likeliest. The
+    first iteration takes the steps that do not divide evenly.
+
+    Args:
+        melodies: a batch of one for each beam.
+        num_steps: events to append to each.
+        options: beam_size, branch_factor and steps_per_iteration, and how many beams to search side by side.
+
+    Returns:
+        Of the N beams the events of the likeliest melody, [N, num_steps], its
+        summed log-likelihood [N], and in which row of the last batch it stood [N].
+    """
+    num_beams, beam_size, branch_factor = options.num_made, options.beam_size, options.branch_factor
+    # With one branch as many melodies are kept as there are: no choice falls before the end.
+    steps_per_iteration = max(num_steps, 1) if branch_factor == 1 else options.steps_per_iteration
+    outputs = np.arange(num_beams)[:, np.newaxis]
+    events = np.empty((num_beams, num_steps), np.int64)
+    kept = np.zeros((num_beams, beam_size), np.intp)  # places within each output's rows
+    scores = np.zeros((num_beams, beam_size))
+    rows_per_output = 1
+    done = 0
+    while done < num_steps:
+        # The branches of a beam stand round by round, as Magenta has them.
+        kept, scores = np.tile(kept, branch_factor), np.tile(scores, branch_factor)
+        rows = (outputs * rows_per_output + kept).ravel()
+        melodies, events = melodies.select(rows), events[rows]
+        rows_per_output = beam_size * branch_factor
+        for _ in range((num_steps - done - 1) % steps_per_iteration + 1):
+            events[:, done], log_likelihoods = melodies.extend()
+            scores += log_likelihoods.reshape(scores.shape)
+            done += 1
+        # Stable, and blind to what rounding does, so that the earlier of two equally likely ones is kept.
+        kept = np.argsort(-scores.round(_DECIMALS), axis=1, kind="stable")[:, :beam_size]
+        scores = np.take_along_axis(scores, kept, axis=1)
+    rows = outputs[:, 0] * rows_per_output + kept[:, 0]
+    return events[rows], scores[:, 0], rows
+
+
+def most_likely(mean_log_likelihoods: Sequence[float], count: int) -> list[int]:
+    """The places of the melodies that a model holds likeliest, the likeliest first; of equals the earlier."""
+    places = range(len(mean_log_likelihoods))
+    return sorted(places, key=lambda place: -mean_log_likelihoods[place])[:count]
+
+
+def most_varied(melodies: Sequence[Melody], count: int) -> list[int]:
+    """The places of melodies that differ much from each other.
+
+    It begins with the first one. Then comes, again and again, the one whose
+    nearest neighbor among those kept is furthest; of equals the earlier.
+    """
+    grams = [_grams(melody) for melody in melodies]
+    kept = [0]
+    nearest = [_distance(grams[0], other) for other in grams]
+    while len(kept) < min(count, len(melodies)):
+        chosen = max((place for place in range(len(melodies)) if place not in kept), key=nearest.__getitem__)
+        kept.append(chosen)
+        nearest = [min(near, _distance(grams[chosen], other)) for near, other in zip(nearest, grams, strict=True)]
+    return kept
+
+
+def difference(one: Melody, other: Melody) -> float:
+    """How much two melodies differ, from 0 to 1, wherever they lie.
+
+    A melody is taken as its moves from note to note: the interval in semitones
+    and the steps from start to start. Runs of one, two and three moves are
+    counted in both melodies, and compared by the weighted Jaccard distance: 1 -
+    (what both have) / (what either has).
+    """
+    return _distance(_grams(one), _grams(other))
+
+
+def _grams(melody: Melody) -> _Grams:
+    notes = [(step, event) for step, event in enumerate(melody) if event >= MIN_PITCH]
+    moves = [(to - pitch, end - start) for (start, pitch), (end, to) in pairwise(notes)]
+    return Counter(
+        tuple(moves[at : at + length])
+        for length in range(1, _LONGEST_GRAM + 1)
+        for at in range(len(moves) - length + 1)
+    )
+
+
+def _distance(one: _Grams, other: _Grams) -> float:
+    either = (one | other).total()
+    return 1 - (one & other).total() / either if either else 0.0

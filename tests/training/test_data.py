@@ -1,0 +1,277 @@
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+import golden_files
+import tiny_examples
+from ostinato.config import PRESETS, preset
+from ostinato.errors import DataError, FormatError
+from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
+from ostinato.formats.tensorflow.tfrecord import write_records
+from ostinato.training.data import (
+    IGNORED,
+    Batch,
+    Examples,
+    PackedInputs,
+    PlainInputs,
+    Position,
+    Prefetched,
+    epoch_order,
+    evaluation_batches,
+    load_examples,
+    pack,
+    pad,
+    require_records,
+)
+from ostinato.training.data import training_batches as endless
+
+BASIC, LOOKBACK = preset("basic_rnn"), preset("lookback_rnn")
+
+
+def record(inputs: NDArray[np.float32], labels: list[int]) -> bytes:
+    return serialize_sequence_example(Example(inputs, np.array(labels, np.int64)))
+
+
+def test_a_packed_step_is_two_bit_masks() -> None:
+    packed = pack(np.array([[1, 0, -1, 0, 0, 0, 0, 1, -1]], np.float32))
+    assert isinstance(packed, PackedInputs)
+    ones, minus_ones = [0b10000001, 0b00000000], [0b00100000, 0b10000000]
+    assert packed.signs.tolist() == [[ones, minus_ones]]
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(0, 9), st.integers(1, 20)), elements=st.sampled_from([-1, 0, 1])))
+def test_packing_loses_nothing(inputs: NDArray[np.float32]) -> None:
+    padded = pad([pack(inputs)], inputs.shape[1])
+    assert padded.dtype == np.int8
+    np.testing.assert_array_equal(padded[: len(inputs), 0], inputs)
+
+
+def test_other_values_stay_floats() -> None:
+    plain = pack(np.array([[0.5, 1]], np.float32))
+    assert isinstance(plain, PlainInputs)
+    padded = pad([plain, pack(np.array([[-1, 0], [1, 1]], np.float32))], 2)
+    assert padded.tolist() == [[[0.5, 1], [-1, 0]], [[0, 0], [1, 1]]]
+
+
+def test_melodies_stand_side_by_side_and_end_in_zeros() -> None:
+    padded = pad([pack(np.array([[1, -1]], np.float32)), pack(np.array([[0, 1], [-1, 0]], np.float32))], 2)
+    assert padded.tolist() == [[[1, -1], [0, 1]], [[0, 0], [-1, 0]]]
+
+
+@pytest.mark.parametrize("config", PRESETS.values(), ids=lambda config: config.name)
+def test_what_is_loaded_is_what_the_encoding_gave(config: object, tmp_path: Path) -> None:
+    config = preset(getattr(config, "name", ""))
+    tunes = tiny_examples.melodies(5)
+    path = tiny_examples.write(tmp_path / "tiny.tfrecord", config, tunes)
+    examples = load_examples(str(path), config)
+    assert examples.files == (str(path),)
+    assert examples.lengths.tolist() == [len(melody) - 1 for melody in tunes]
+    for number, melody in enumerate(tunes):
+        inputs, labels = config.encoding.encode(melody)
+        assert isinstance(examples.inputs[number], PackedInputs)
+        np.testing.assert_array_equal(pad([examples.inputs[number]], config.encoding.input_size)[:, 0], inputs)
+        np.testing.assert_array_equal(examples.labels[number], labels)
+
+
+def test_a_hundred_thousand_melodies_fit_in_two_gigabytes(tmp_path: Path) -> None:
+    # The widest inputs of all presets; 312 steps is the mean length of real melodies.
+    config = preset("mono_rnn")
+    examples = tiny_examples.examples(tmp_path, config)
+    stored = sum(
+        inputs.signs.nbytes + labels.nbytes
+        for inputs, labels in zip(examples.inputs, examples.labels, strict=True)
+        if isinstance(inputs, PackedInputs)
+    )
+    assert 100_000 * 312 * stored / examples.lengths.sum() < 1.2e9
+
+
+def test_several_files_stand_one_after_the_other(tmp_path: Path) -> None:
+    tunes = tiny_examples.melodies(3)
+    tiny_examples.write(tmp_path / "a-1.tfrecord", BASIC, tunes[:1])
+    tiny_examples.write(tmp_path / "a-2.tfrecord", BASIC, tunes[1:])
+    for pattern in (f"{tmp_path}/a-*.tfrecord", f"{tmp_path}/a-1.tfrecord,{tmp_path}/a-2.tfrecord"):
+        assert load_examples(pattern, BASIC).lengths.tolist() == [len(melody) - 1 for melody in tunes]
+
+
+def test_another_models_examples_are_refused(tmp_path: Path) -> None:
+    path = tiny_examples.write(tmp_path / "lookback.tfrecord", LOOKBACK, tiny_examples.melodies(1))
+    with pytest.raises(
+        FormatError, match=r"lookback.tfrecord, record 1: holds examples of 121 .* attention_rnn needs 74.*lookback_rnn"
+    ):
+        load_examples(str(path), preset("attention_rnn"))
+
+
+def test_labels_that_are_no_classes_are_refused(tmp_path: Path) -> None:
+    rows = np.zeros((2, 38), np.float32)
+    for labels in ([0, 38], [-1, 0]):
+        write_records(tmp_path / "bad.tfrecord", [record(rows, [0, 1]), record(rows, labels)])
+        with pytest.raises(FormatError, match="record 2: holds labels"):
+            load_examples(str(tmp_path / "bad.tfrecord"), BASIC)
+
+
+@pytest.mark.parametrize("records", [[], [record(np.zeros((0, 38), np.float32), [])]])
+def test_no_steps_at_all_is_an_error(records: list[bytes], tmp_path: Path) -> None:
+    write_records(tmp_path / "empty.tfrecord", records)
+    with pytest.raises(DataError, match=r"empty.tfrecord: holds no examples"):
+        load_examples(str(tmp_path / "empty.tfrecord"), BASIC)
+
+
+def test_an_example_without_steps_keeps_its_number(tmp_path: Path) -> None:
+    write_records(
+        tmp_path / "gap.tfrecord",
+        [record(np.zeros((0, 38), np.float32), []), record(np.eye(38, dtype=np.float32)[:2], [3, 4])],
+    )
+    examples = load_examples(str(tmp_path / "gap.tfrecord"), BASIC)
+    assert examples.lengths.tolist() == [0, 2]
+    assert pad(examples.inputs, 38).shape == (2, 2, 38)
+
+
+def test_a_damaged_file_is_used_up_to_the_damage_only_if_asked(tmp_path: Path) -> None:
+    path = tiny_examples.write(tmp_path / "cut.tfrecord", BASIC, tiny_examples.melodies(3))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FormatError, match="skip_corrupt"):
+        load_examples(str(path), BASIC)
+    assert len(load_examples(str(path), BASIC, skip_corrupt=True)) == 2
+
+
+def test_a_record_that_is_no_example_is_named(tmp_path: Path) -> None:
+    write_records(tmp_path / "odd.tfrecord", [b"\xff\xff"])
+    with pytest.raises(FormatError, match=r"odd.tfrecord, record 1"):
+        load_examples(str(tmp_path / "odd.tfrecord"), BASIC)
+
+
+def test_whether_there_are_records_is_told_from_the_first(tmp_path: Path) -> None:
+    write_records(tmp_path / "empty.tfrecord", [])
+    write_records(tmp_path / "one.tfrecord", [b"anything"])
+    require_records(f"{tmp_path}/empty.tfrecord,{tmp_path}/one.tfrecord")
+    with pytest.raises(DataError, match="holds no examples"):
+        require_records(str(tmp_path / "empty.tfrecord"))
+    with pytest.raises(DataError, match="no such file"):
+        require_records(str(tmp_path / "none.tfrecord"))
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Examples:
+    return tiny_examples.examples(tmp_path, LOOKBACK, 11)
+
+
+@given(st.lists(st.integers(0, 600), min_size=1, max_size=60), st.integers(1, 20), st.integers(0, 5))
+def test_an_epoch_gives_every_melody_once(lengths: list[int], batch_size: int, epoch: int) -> None:
+    batches = epoch_order(np.array(lengths), batch_size, seed=7, epoch=epoch)
+    assert sorted(np.concatenate(batches)) == list(range(len(lengths)))
+    sizes = [len(batch) for batch in batches]
+    assert max(sizes) <= batch_size
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_the_order_depends_on_seed_and_epoch_alone() -> None:
+    lengths = np.arange(100, 400)
+
+    def order(seed: int, epoch: int) -> list[int]:
+        return [int(number) for batch in epoch_order(lengths, 16, seed, epoch) for number in batch]
+
+    assert order(1, 2) == order(1, 2)
+    assert order(1, 2) != order(1, 3)
+    assert order(1, 2) != order(2, 2)
+
+
+def test_padding_is_under_a_tenth_on_real_melodies() -> None:
+    melodies = golden_files.json_lines(golden_files.sets()[-1] / "melodies_lookback_rnn.jsonl.gz")
+    lengths = np.array([len(melody["labels"]) for melody in melodies])
+    # As many as a real collection has: each length as often as here.
+    lengths = np.repeat(lengths, -(-2000 // len(lengths)))
+    batches = epoch_order(lengths, 128, seed=0, epoch=0)
+    padded = sum(len(batch) * lengths[batch].max() for batch in batches)
+    assert 1 - lengths.sum() / padded < 0.1
+
+
+def test_a_batch_holds_its_melodies_and_counts_only_their_steps(examples: Examples) -> None:
+    batch = next(endless(examples, batch_size=4, seed=0, start=Position()))
+    longest = max(examples.lengths[record] for record in batch.records)
+    assert batch.inputs.shape == (len(batch.records), longest, 121)
+    for row, record in enumerate(batch.records):
+        length = examples.lengths[record]
+        assert batch.labels[row, :length].tolist() == examples.labels[record].tolist()
+        assert (batch.labels[row, length:] == IGNORED).all()
+        assert (batch.inputs[row, length:] == 0).all()
+        assert (batch.inputs[row, :length] != 0).any(dim=1).all()
+    assert batch.num_steps == sum(examples.lengths[record] for record in batch.records)
+
+
+def test_the_first_steps_are_not_counted_if_asked(examples: Examples) -> None:
+    skip = 20  # more than the shortest melody has
+    batch = next(endless(examples, batch_size=11, seed=0, start=Position(), skip_first_n_losses=skip))
+    assert (batch.labels[:, :skip] == IGNORED).all()
+    assert (
+        batch.num_steps == (batch.labels != IGNORED).sum() == sum(max(length - skip, 0) for length in examples.lengths)
+    )
+
+
+def test_a_run_goes_on_at_any_position(examples: Examples) -> None:
+    def records(start: Position, count: int) -> list[tuple[int, ...]]:
+        return [
+            batch.records for batch in itertools.islice(endless(examples, batch_size=4, seed=5, start=start), count)
+        ]
+
+    whole = list(itertools.islice(endless(examples, batch_size=4, seed=5, start=Position()), 9))
+    assert [batch.next_position for batch in whole[:4]] == [Position(0, 1), Position(0, 2), Position(1), Position(1, 1)]
+    for made, batch in enumerate(whole[:-1], start=1):
+        assert records(batch.next_position, 9 - made) == [later.records for later in whole[made:]]
+
+
+def test_a_position_beyond_the_epoch_is_the_next_epoch(examples: Examples) -> None:
+    beyond = next(endless(examples, batch_size=4, seed=5, start=Position(0, 3)))
+    assert beyond.records == next(endless(examples, batch_size=4, seed=5, start=Position(1))).records
+
+
+@pytest.mark.parametrize("num_processes", [2, 3, 5])
+def test_the_shares_of_a_batch_make_it_up(examples: Examples, num_processes: int) -> None:
+    whole = next(endless(examples, batch_size=4, seed=1, start=Position()))
+    shares = [
+        next(endless(examples, batch_size=4, seed=1, start=Position(), rank=rank, num_processes=num_processes))
+        for rank in range(num_processes)
+    ]
+    assert all((share.records, share.num_steps) == (whole.records, whole.num_steps) for share in shares)
+    assert sum(int((share.labels != IGNORED).sum()) for share in shares) == whole.num_steps
+    labels = sorted(tuple(row[row != IGNORED].tolist()) for share in shares for row in share.labels)
+    assert [row for row in labels if row] == sorted(tuple(row[row != IGNORED].tolist()) for row in whole.labels)
+
+
+def test_evaluation_leaves_nothing_out(examples: Examples) -> None:
+    batches = list(evaluation_batches(examples, batch_size=4))
+    assert [len(batch.records) for batch in batches] == [4, 4, 3]
+    assert sorted(record for batch in batches for record in batch.records) == list(range(11))
+    assert sum(batch.num_steps for batch in batches) == examples.lengths.sum()
+
+
+def test_prefetching_changes_nothing(examples: Examples) -> None:
+    with Prefetched(evaluation_batches(examples, batch_size=2)) as ahead:
+        records = [batch.records for batch in ahead]
+        assert ahead.seconds_waited > 0
+        assert list(ahead) == []
+    assert records == [batch.records for batch in evaluation_batches(examples, batch_size=2)]
+
+
+def test_prefetching_raises_where_the_item_was_due(examples: Examples) -> None:
+    def broken() -> Iterator[Batch]:
+        yield from evaluation_batches(examples, batch_size=11)
+        raise MemoryError("no more")
+
+    with Prefetched(broken()) as ahead:
+        assert len(next(ahead).records) == 11
+        for _ in range(2):
+            with pytest.raises(MemoryError, match="no more"):
+                next(ahead)
+
+
+def test_prefetching_ends_with_its_block(examples: Examples) -> None:
+    with Prefetched(endless(examples, batch_size=2, seed=0, start=Position())) as ahead:
+        next(ahead)
+    assert not ahead._thread.is_alive()
