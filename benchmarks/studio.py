@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--bundle_file", default="", help="a model to play, beside those that come with the package")
     parser.add_argument("--runs", type=int, default=20, help="answers to take the median of (default 20)")
     args = parser.parse_args()
-    print(machine("numpy", "starlette", "uvicorn"))
+    print(machine("msgspec", "numpy", "starlette", "uvicorn"))
     began = time.perf_counter()
     with studio(args.bundle_file) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port)

@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("--browser", default="/usr/bin/chromium", help="Chromium's program")
     parser.add_argument("--clicks", type=int, default=20, help="how many clicks; the first warms up")
     args = parser.parse_args()
-    print(machine("numpy", "starlette", "uvicorn", "playwright"))
+    print(machine("msgspec", "numpy", "starlette", "uvicorn", "playwright"))
     milliseconds = []
     with studio("") as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=args.browser, args=["--no-sandbox"])

@@ -3,7 +3,7 @@
 import sys
 
 import ostinato
-from ostinato.music.render import text_roll
+from ostinato.music.notes import text_roll
 
 path = sys.argv[1] if len(sys.argv) > 1 else "data/aird/midi/book1_0001.mid"
 for melody in ostinato.extract_melodies(ostinato.read_midi(path)):

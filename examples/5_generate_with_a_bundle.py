@@ -4,7 +4,7 @@ import itertools
 import sys
 
 import ostinato
-from ostinato.music.render import text_roll
+from ostinato.music.notes import text_roll
 
 path = sys.argv[1] if len(sys.argv) > 1 else "tests/golden/gold_lookback.mag"
 model = ostinato.load(path)

@@ -7,9 +7,9 @@ from starlette.testclient import TestClient
 
 from ostinato.bundle import Bundle, array_shapes, save_bundle
 from ostinato.config import preset
-from ostinato.studio.app import create_app
 from ostinato.studio.models import Models
-from ostinato.studio.workers import Workers
+from ostinato.studio.security import Workers
+from ostinato.studio.server import create_app
 
 PORT = 8765
 HOME = f"http://localhost:{PORT}"

@@ -12,6 +12,7 @@ def test_nothing_is_left_out_for_want_of_an_install() -> None:
         "httpx2",
         "jsonschema",
         "mido",
+        "msgspec",
         "music21",
         "numba",
         "playwright",

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import ostinato
+from ostinato.cli.compare import as_text
+from ostinato.evaluation.comparison import compare
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.music.melody import Melody
 
@@ -129,3 +131,16 @@ def test_all_three_sets_are_needed() -> None:
     done = ostinato_compare("--generated=a", "--human=b")
     assert done.returncode == 2
     assert "--training" in done.stderr
+
+
+def test_text() -> None:
+    made = [("a.mid", Melody([60, 62, 64, 62] * 2, steps_per_bar=4)), ("b.mid", Melody([60, 60, 60, 60] * 2))]
+    human = [(f"{start}.mid", Melody(range(start, start + 12), steps_per_bar=4)) for start in range(60, 64)]
+    lines = as_text(compare(made, human, [("t.mid", Melody([60, 62, 64]))])).splitlines()
+    assert lines[0] == "Sets"
+    (row,) = [line for line in lines if line.startswith("  mean interval [")]
+    # a's seven intervals are all of 2 semitones but the one to its second half, of 2 as well; b's are of none.
+    assert row.split()[-4:] == ["1.00", "1.00", "+0.00", "1.00"]
+    # a has 2 pairs of the training melody, the chromatic scales none.
+    assert lines[-1].split()[-4:] == ["2.00", "0.00", "not", "met"]
+    assert not [line for line in lines if line != line.rstrip()]

@@ -123,7 +123,7 @@ def test_the_page_opens_where_there_is_a_desktop_or_as_asked(
 
 def test_its_help_needs_nothing_but_python() -> None:
     program = "from ostinato.cli.main import main\ntry: main(['studio', '--help'])\nexcept SystemExit: pass"
-    check = "import sys; assert not {'starlette', 'uvicorn', 'numpy'} & set(sys.modules)"
+    check = "import sys; assert not {'msgspec', 'starlette', 'uvicorn', 'numpy'} & set(sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run(
         [sys.executable, "-c", f"{program}\n{check}"], check=True, stdout=subprocess.DEVNULL, env=environment

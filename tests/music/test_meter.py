@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.errors import SettingsError
-from ostinato.music.meter import MAX_STEPS_PER_BAR, Meter, parse_meter
+from ostinato.music.melody import Melody
+from ostinato.music.meter import MAX_STEPS_PER_BAR, Meter, parse_meter, time_signature_of
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,13 @@ def test_beats(text: str, steps_per_bar: int, steps_per_beat: int) -> None:
     meter = parse_meter(text)
     assert (meter.steps_per_bar, meter.steps_per_beat) == (steps_per_bar, steps_per_beat)
     assert steps_per_bar % steps_per_beat == 0
+
+
+@pytest.mark.parametrize(
+    ("steps_per_bar", "signature"),
+    [(16, (4, 4)), (12, (3, 4)), (8, (2, 4)), (18, (9, 8)), (6, (3, 8)), (24, (6, 4)), (5, (5, 16)), (14, (7, 8))],
+)
+def test_the_plainest_time_signature(steps_per_bar: int, signature: tuple[int, int]) -> None:
+    assert time_signature_of(steps_per_bar) == signature
+    sequence = Melody([60], steps_per_bar=steps_per_bar).to_note_sequence()
+    assert [(t.numerator, t.denominator) for t in sequence.time_signatures] == [signature]

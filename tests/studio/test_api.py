@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import threading
 import wave
 import zipfile
@@ -10,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
+import msgspec
+import numpy as np
 import pytest
 import symusic
 from hypothesis import given, settings
@@ -18,15 +21,16 @@ from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
 from midi_files import END, NOTE, midi
-from ostinato.studio import answers
-from ostinato.studio.api import Api
-from ostinato.studio.bodies import MAX_UPLOAD_BYTES
+from ostinato.studio import api
+from ostinato.studio.api import Api, file_names, generated, midi_archive, midi_file, wav_file
 from ostinato.studio.models import Models
 from ostinato.studio.openapi import document
-from ostinato.studio.workers import Workers
-from studio_parts import small_models, studio_client
+from ostinato.studio.schema import GenerateRequest, MelodyJson, MidiRequest, WavRequest, read_request
+from ostinato.studio.security import MAX_UPLOAD_BYTES, Workers
+from studio_parts import ATTENTION_LENGTH, small_models, studio_client
 
 MELODY = {"events": [60, -2, 62, -2, -1, -2], "steps_per_bar": 12}
+TRIPLE = {"events": [60, -2, 62, -2], "steps_per_bar": 12}
 
 
 @pytest.fixture(name="models", scope="module")
@@ -80,7 +84,7 @@ def test_the_models_and_the_limits(client: TestClient) -> None:
 
 
 def test_the_description_is_served(client: TestClient) -> None:
-    assert _described(client.get("/api/openapi.json")) == document()
+    assert _described(client.get("/api/openapi.json")) == json.loads(json.dumps(document()))
 
 
 @pytest.mark.parametrize("model", [None, "plain", "watchful"])
@@ -110,6 +114,11 @@ def test_melodies(client: TestClient, model: str | None, primer: Any, explain: b
         ({"num_steps": 8, "min_note": 70, "max_note": 60}, ""),
         ({"num_steps": 8, "variations": 9}, "variations must be an integer of 1 to 8, not 9"),
         ({"num_steps": 1025}, "num_steps must be an integer of 1 to 1024, not 1025"),
+        ({"num_steps": 8, "primer": {"events": [-2, -1]}}, "the primer [-2, -2] holds no note; give it a pitch"),
+        (
+            {"num_steps": 2, "primer": {"events": [60, -2]}},
+            "the primer is 2 steps long but 2 steps were asked for in all; ask for more, or shorten the primer",
+        ),
     ],
 )
 def test_what_cannot_be_made_is_refused_in_a_sentence(client: TestClient, asked: Any, error: str) -> None:
@@ -182,7 +191,7 @@ def test_more_than_can_be_done_is_refused_and_the_rest_goes_on(models: Models, m
         assert go_on.wait(10)
         return {}
 
-    monkeypatch.setattr(answers, "generate", slow)
+    monkeypatch.setattr(api, "generated", slow)
     with studio_client(models, Workers(threads=1, queue=0)) as client, ThreadPoolExecutor(1) as others:
         first = others.submit(client.post, "/api/generate", json={"num_steps": 4})
         assert begun.wait(10)
@@ -302,3 +311,119 @@ def test_whatever_bytes_are_sent_are_answered_or_refused(
     assert response.status_code < 500
     if response.status_code >= 400 and method != "HEAD":
         assert list(response.json()) == ["error"]
+
+
+def _generate(models: Models, name: str, **members: Any) -> dict[str, Any]:
+    request = read_request(json.dumps({"num_steps": 24, **members}).encode(), GenerateRequest)
+    made: dict[str, Any] = json.loads(msgspec.json.encode(generated(models.model(name), name, request)))
+    return made
+
+
+def test_melodies_begin_with_the_primer_in_its_meter(models: Models) -> None:
+    made = _generate(models, "plain", primer=TRIPLE, variations=3, seed=5)
+    assert (made["model"], made["seed"], made["steps_per_bar"]) == ("plain", 5, 12)
+    assert [len(each["events"]) for each in made["variations"]] == [24] * 3
+    assert [each["events"][:4] for each in made["variations"]] == [TRIPLE["events"]] * 3
+    assert [each["primer_steps"] for each in made["variations"]] == [4] * 3
+    assert made["variations"] == _generate(models, "plain", primer=TRIPLE, variations=3, seed=5)["variations"]
+    assert made["variations"][0] == _generate(models, "plain", primer=TRIPLE, variations=1, seed=5)["variations"][0]
+
+
+def test_a_new_seed_is_told_and_gives_the_same_again(models: Models) -> None:
+    made = _generate(models, "plain")
+    assert 0 <= made["seed"] < 2**32
+    assert _generate(models, "plain", seed=made["seed"])["variations"] == made["variations"]
+
+
+def test_each_drawn_step_is_explained(models: Models) -> None:
+    for primer, first in ((TRIPLE, 4), (None, 1)):
+        (made,) = _generate(models, "plain", primer=primer, variations=1, seed=1)["variations"]
+        assert [step["step"] for step in made["steps"]] == list(range(first, 24))
+        assert [step["event"] for step in made["steps"]] == made["events"][first:]
+        for step in made["steps"]:
+            probabilities = [probability for _, probability in step["candidates"]]
+            assert probabilities == sorted(probabilities, reverse=True)
+            assert sum(probabilities) <= 1.00001
+            assert dict(step["candidates"]).get(step["event"], step["probability"]) == step["probability"]
+        # Without any restriction, the steps' probabilities make up the likelihood of the whole.
+        logarithms = sum(math.log(step["probability"]) for step in made["steps"])
+        assert made["log_likelihood"] == pytest.approx(logarithms, abs=1e-2)
+        assert made["attention"] is None
+
+
+def test_repeats_are_told_by_their_distance(models: Models) -> None:
+    made = _generate(models, "plain", num_steps=200, variations=8, seed=2)["variations"]
+    repeats = [(each, step) for each in made for step in each["steps"] if step["repeat_steps"] is not None]
+    assert {step["repeat_steps"] for _, step in repeats} == {16, 32}
+    for each, step in repeats:
+        assert each["events"][step["step"] - step["repeat_steps"]] == step["event"]
+
+
+def test_the_attention_is_told_of_each_step(models: Models) -> None:
+    made = _generate(models, "watchful", primer=TRIPLE, variations=2, seed=3)["variations"]
+    for each in made:
+        weights = np.array(each["attention"])
+        assert weights.shape == (20, ATTENTION_LENGTH)
+        assert np.allclose(weights.sum(axis=1), 1, atol=1e-3)
+
+
+def test_without_explaining_the_same_melodies_come(models: Models) -> None:
+    explained = _generate(models, "watchful", seed=4)["variations"]
+    plain = _generate(models, "watchful", seed=4, explain=False)["variations"]
+    assert [each["events"] for each in plain] == [each["events"] for each in explained]
+    assert [each["log_likelihood"] for each in plain] == [each["log_likelihood"] for each in explained]
+    assert [(each["steps"], each["attention"]) for each in plain] == [([], None)] * 4
+
+
+def test_key_and_range_hold(models: Models) -> None:
+    made = _generate(models, "plain", num_steps=100, seed=6, key="C", min_note=60, max_note=72, temperature=2)
+    pitches = {event for each in made["variations"] for event in each["events"] if event >= 0}
+    assert pitches <= {60, 62, 64, 65, 67, 69, 71, 72}
+    assert len(pitches) > 3
+
+
+def test_a_midi_file_holds_the_melody() -> None:
+    data = midi_file(MidiRequest((MelodyJson((60, -2, -2, -1, 64, -2), 12),), 90.0))
+    assert _notes(data) == [(60, 0, 3), (64, 4, 2)]
+    score: Any = symusic.Score.from_midi(data)
+    assert score.tempos[0].qpm == pytest.approx(90, abs=0.001)
+    assert (score.time_signatures[0].numerator, score.time_signatures[0].denominator) == (3, 4)
+
+
+def test_an_archive_holds_a_file_for_each() -> None:
+    data = midi_archive(MidiRequest((MelodyJson((60,)), MelodyJson((62,)), MelodyJson((64,)))))
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["melody-1.mid", "melody-2.mid", "melody-3.mid"]
+        assert [_notes(archive.read(name))[0][0] for name in archive.namelist()] == [60, 62, 64]
+
+
+def test_files_have_safe_names_and_no_two_the_same() -> None:
+    asked = ("Tune", "tune.mid", "../../etc/passwd", "C:\\x", "Größe 1", "...", "  ", "a" * 100)
+    request = MidiRequest((MelodyJson((60,)),) * len(asked), names=asked)
+    assert file_names(request) == [
+        "Tune.mid",
+        "tune-2.mid",
+        "etc_passwd.mid",
+        "C_x.mid",
+        "Größe 1.mid",
+        "melody.mid",
+        "melody-2.mid",
+        "a" * 60 + ".mid",
+    ]
+
+
+def test_sound_lasts_as_long_as_the_melody() -> None:
+    data = wav_file(WavRequest((60, -2, -2, -2) * 2))
+    with wave.open(io.BytesIO(data)) as sound:
+        seconds = sound.getnframes() / sound.getframerate()
+        samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
+    assert 1.0 <= seconds < 6.0  # 8 steps of an eighth of a second, and the sound dying away
+    assert 3_000 < int(np.abs(samples.astype(int)).max()) <= 32_767
+
+
+def _notes(data: bytes) -> list[tuple[int, float, float]]:
+    """Pitch, start and length in 16ths, as another library reads them."""
+    score: Any = symusic.Score.from_midi(data)
+    step = score.ticks_per_quarter / 4
+    return [(note.pitch, note.time / step, note.duration / step) for track in score.tracks for note in track.notes]

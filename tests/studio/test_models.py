@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ostinato.bundle import load_bundle
@@ -15,7 +16,7 @@ from studio_parts import small_bundles, small_models
 
 
 def test_the_cards_tell_what_there_is(tmp_path: Path) -> None:
-    assert small_models(tmp_path).cards() == [
+    assert msgspec.to_builtins(small_models(tmp_path).cards()) == [
         {
             "name": "plain",
             "bits_per_step": 1.4427,
@@ -44,7 +45,7 @@ def test_the_shipped_models_come_first_or_after_what_is_given(tmp_path: Path) ->
     same_name.parent.mkdir()
     same_name.write_bytes(plain.read_bytes())
     models = Models.shipped_and([plain, same_name, plain])
-    names = [card["name"] for card in models.cards()]
+    names = [card.name for card in models.cards()]
     assert models.default == "plain"
     assert names[:4] == ["plain", BEST_MODEL, "plain-2", f"{BEST_MODEL}-2"]
 

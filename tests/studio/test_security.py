@@ -1,11 +1,36 @@
-"""Who is let in."""
+"""Who is let in, how much of it each may take, and what becomes of work that nobody waits for."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.testclient import TestClient
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from ostinato.studio.bodies import json_response
-from ostinato.studio.security import Guard, is_loopback
+from ostinato.errors import FormatError
+from ostinato.studio import security
+from ostinato.studio.api import refuse, refuse_http
+from ostinato.studio.schema import parse_json
+from ostinato.studio.security import (
+    MAX_JSON_BYTES,
+    MAX_UPLOAD_BYTES,
+    BusyError,
+    Guard,
+    PatientSending,
+    VanishedError,
+    Workers,
+    is_loopback,
+    json_response,
+    read_json,
+    read_midi,
+)
 
 HOME = "http://localhost:8765"
 
@@ -107,3 +132,211 @@ def test_every_answer_tells_the_browser_to_be_strict(host: str) -> None:
 def test_loopback_is_this_machine_alone() -> None:
     assert [host for host in ("127.0.0.1", "127.8.0.1", "::1", "localhost") if not is_loopback(host)] == []
     assert [host for host in ("0.0.0.0", "::", "192.168.1.5", "studio.home") if is_loopback(host)] == []
+
+
+async def _json(request: Request) -> Response:
+    return json_response(parse_json(await read_json(request)))
+
+
+async def _midi(request: Request) -> Response:
+    return json_response(len(await read_midi(request)))
+
+
+@pytest.fixture(name="reader", scope="module")
+def _reader() -> Iterator[TestClient]:
+    routes = [Route("/json", _json, methods=["POST"]), Route("/midi", _midi, methods=["POST"])]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: refuse_http, FormatError: refuse})
+    with TestClient(app) as reader:
+        yield reader
+
+
+@pytest.mark.parametrize("said", ["application/json", "application/json; charset=utf-8", "Application/JSON"])
+def test_json_said_to_be_json_is_read(reader: TestClient, said: str) -> None:
+    response = reader.post("/json", content=b'{"a":[1,"\xc3\xa9"]}', headers={"Content-Type": said})
+    assert (response.status_code, response.content) == (200, b'{"a":[1,"\xc3\xa9"]}')
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp"],
+)
+@pytest.mark.parametrize("path", ["/json", "/midi"])
+def test_what_other_pages_can_send_unasked_is_no_type_of_ours(reader: TestClient, path: str, said: str) -> None:
+    response = reader.post(path, content=b"{}", headers={"Content-Type": said} if said else {})
+    assert response.status_code == 415
+    assert response.json()["error"].startswith("the Content-Type must be a")
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "limit"),
+    [("/json", "application/json", MAX_JSON_BYTES), ("/midi", "audio/midi", MAX_UPLOAD_BYTES)],
+)
+def test_a_body_may_be_so_large_and_no_larger(reader: TestClient, path: str, said: str, limit: int) -> None:
+    def parts(count: int) -> Iterator[bytes]:  # sent without saying how much will come
+        yield b"1"
+        for _ in range(count // 1024 - 1):
+            yield b" " * 1024
+        yield b" " * 1023
+
+    headers = {"Content-Type": said}
+    assert reader.post(path, content=b"1".ljust(limit), headers=headers).status_code == 200
+    assert reader.post(path, content=parts(limit), headers=headers).status_code == 200
+    for too_much in (b"1".ljust(limit + 1), parts(limit + 1024)):
+        response = reader.post(path, content=too_much, headers=headers)
+        assert response.status_code == 413
+        assert response.json() == {"error": f"the body is too large: at most {limit} bytes are taken"}
+
+
+def test_a_body_that_is_said_to_be_too_large_is_not_waited_for() -> None:
+    async def receive() -> Message:
+        raise AssertionError("nobody should ask")
+
+    with pytest.raises(HTTPException) as caught:
+        asyncio.run(read_midi(_request(receive, ("content-length", str(MAX_UPLOAD_BYTES + 1)))))
+    assert caught.value.status_code == 413
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "BODY_SECONDS", 0.02)
+    sent = 0
+
+    async def receive() -> Message:  # a byte now and then
+        nonlocal sent
+        sent += 1
+        await asyncio.sleep(0.005)
+        return {"type": "http.request", "body": b"M", "more_body": True}
+
+    with pytest.raises(HTTPException) as caught:
+        asyncio.run(read_midi(_request(receive)))
+    assert (caught.value.status_code, caught.value.detail) == (408, "the body did not come within 0.02 seconds")
+    assert sent >= 2
+
+
+def test_a_client_that_vanishes_while_it_sends_is_no_fault_of_ours() -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(HTTPException) as caught:
+        asyncio.run(read_midi(_request(receive)))
+    assert caught.value.status_code == 400
+
+
+def test_large_answers_go_in_parts() -> None:
+    data = bytes(range(256)) * 3000
+    assert b"".join(message["body"] for message in asyncio.run(_sent(data, 0.0))) == data
+    assert len(asyncio.run(_sent(data, 0.0))) == 3
+    assert len(asyncio.run(_sent(b"small", 0.0))) == 1
+
+
+def test_a_client_that_takes_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "SEND_SECONDS", 0.02)
+    assert len(asyncio.run(_sent(bytes(1_000_000), 1.0))) == 0
+
+
+async def _sent(data: bytes, seconds_a_part: float) -> list[Message]:
+    """The parts in which an answer reaches a client."""
+    parts: list[Message] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(seconds_a_part)
+            parts.append(message)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(data)(scope, receive, send)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    await PatientSending(app)({"type": "http"}, receive, send)
+    assert [part.get("more_body", False) for part in parts] == [True] * (len(parts) - 1) + [False] * bool(parts)
+    return parts
+
+
+def _request(receive: Receive, *headers: tuple[str, str]) -> Request:
+    scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/"}
+    given = (("content-type", "audio/midi"), *headers)
+    return Request({**scope, "headers": [(name.encode(), value.encode()) for name, value in given]}, receive)
+
+
+async def _never() -> None:
+    await asyncio.Event().wait()
+
+
+async def _begun(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, 5)
+
+
+def test_work_is_done_beside_the_loop_and_its_errors_come_back() -> None:
+    async def main() -> None:
+        workers = Workers()
+        assert await workers.do(threading.get_ident, _never()) != threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            await workers.do(lambda: 1 // 0, _never())
+        workers.close()
+
+    asyncio.run(main())
+
+
+def test_more_than_can_wait_is_refused_and_room_comes_back() -> None:
+    async def main() -> None:
+        workers = Workers(threads=1, queue=1)
+        begun, go_on = threading.Event(), threading.Event()
+
+        def work() -> bool:
+            begun.set()
+            return go_on.wait(5)
+
+        first = asyncio.ensure_future(workers.do(work, _never()))
+        await _begun(begun)
+        second = asyncio.ensure_future(workers.do(work, _never()))
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError, match="too much is being done at once; ask again in a second"):
+            await workers.do(work, _never())
+        go_on.set()
+        assert await first
+        assert await second
+        assert await workers.do(work, _never())
+        workers.close()
+
+    asyncio.run(main())
+
+
+def test_what_a_vanished_client_asked_for_is_dropped_if_not_begun() -> None:
+    async def main() -> None:
+        workers = Workers(threads=1, queue=1)
+        begun, go_on = threading.Event(), threading.Event()
+        done: list[str] = []
+
+        def slow() -> None:
+            begun.set()
+            go_on.wait(5)
+            done.append("slow")
+
+        first = asyncio.ensure_future(workers.do(slow, _never()))
+        await _begun(begun)
+        with pytest.raises(VanishedError):
+            await workers.do(lambda: done.append("vanished"), asyncio.sleep(0.01))
+        # Its place in the queue is free again.
+        third = asyncio.ensure_future(workers.do(lambda: done.append("third"), _never()))
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.gather(first, third)
+        assert done == ["slow", "third"]
+        workers.close()
+
+    asyncio.run(main())
+
+
+def test_work_that_takes_too_long_is_given_up_but_keeps_its_place() -> None:
+    async def main() -> None:
+        workers = Workers(threads=1, queue=0, seconds=0.02)
+        go_on = threading.Event()
+        with pytest.raises(BusyError, match=r"this took longer than 0\.02 seconds"):
+            await workers.do(lambda: go_on.wait(5), _never())
+        with pytest.raises(BusyError, match="too much"):
+            await workers.do(lambda: None, _never())
+        go_on.set()
+        workers.close()
+
+    asyncio.run(main())

@@ -1,4 +1,4 @@
-"""The server: where it listens, and whom it hangs up on."""
+"""The studio as a whole: its page, its files, where it listens, and whom it hangs up on."""
 
 import http.client
 import logging
@@ -10,12 +10,81 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from ostinato.errors import SettingsError
-from ostinato.studio import server
-from ostinato.studio.app import create_app
-from ostinato.studio.server import listen, make_server, url_of
-from studio_parts import small_models
+from ostinato.studio import api, server
+from ostinato.studio.server import STATIC, create_app, listen, make_server, url_of
+from studio_parts import small_models, studio_client
+
+
+@pytest.fixture(name="client", scope="module")
+def _client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with studio_client(small_models(tmp_path_factory.mktemp("models"))) as client:
+        yield client
+
+
+def test_the_page_and_its_files_are_there(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["cache-control"] == "no-cache"
+    assert page.headers["content-security-policy"].startswith("default-src 'self'")
+    scripts = sorted(STATIC.glob("*.js"))
+    for path in scripts:
+        response = client.get(f"/static/{path.name}")
+        assert response.status_code == 200
+        assert "javascript" in response.headers["content-type"]
+    assert client.head("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/x",
+        "/api",
+        "/api/",
+        "/api/x",
+        "/static/",
+        "/static/x.js",
+        "/static/../server.py",
+        "/static/%2e%2e/server.py",
+        "/%00",
+        "/static/%00",
+        "/static/%ff",
+    ],
+)
+def test_elsewhere_is_nothing(client: TestClient, path: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert response.json()["error"].startswith('there is nothing at "/')
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"), [("GET", "/api/wav", "POST"), ("DELETE", "/api/models", "GET, HEAD")]
+)
+def test_another_method_is_refused(client: TestClient, method: str, path: str, allowed: str) -> None:
+    response = client.request(method, path)
+    assert response.status_code == 405
+    assert sorted(response.headers["allow"].split(", ")) == allowed.split(", ")
+    assert response.json()["error"].startswith(f'{method} is no method of "{path}"; use ')
+
+
+def test_other_pages_and_hosts_are_refused(client: TestClient) -> None:
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 403
+    refused = client.post("/api/generate", json={"num_steps": 4}, headers={"Origin": "https://evil.example"})
+    assert refused.status_code == 403
+
+
+def test_a_mistake_of_ours_is_a_sentence_too(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(api, "generated", fail)
+    response = client.post("/api/generate", json={"num_steps": 4})
+    assert response.status_code == 500
+    assert response.json() == {"error": "something went wrong that should not; the studio's log says more"}
+    assert response.headers["content-security-policy"]
 
 
 def test_a_free_port_is_found() -> None:

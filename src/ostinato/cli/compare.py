@@ -6,12 +6,14 @@ import logging
 import os
 import shlex
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
+from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
 
@@ -24,6 +26,7 @@ SUMMARY = "compare generated melodies with human ones, and tell what they copy"
 # What a model made is a melody whatever it is like; of people's tunes, what a data set would take for one.
 _ANYTHING = ExtractionSettings(min_bars=0, min_unique_pitches=0, max_steps=None, gap_bars=float("inf"))
 _TUNES = ExtractionSettings(max_steps=None)
+_NOTE_WIDTH = 100  # characters: more are hard to read in one line
 _NAMED_FILES = 20  # of those that cannot be read; the JSON file names all
 
 _log = logging.getLogger(__name__)
@@ -60,7 +63,6 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
 
     from ostinato.evaluation.comparison import compare
-    from ostinato.evaluation.comparison_report import as_text
 
     generated = _read("generated", args.generated, _ANYTHING)
     human = _read("human", args.human, _TUNES)
@@ -69,6 +71,22 @@ def run(args: argparse.Namespace) -> int:
     print(as_text(comparison))
     _write(args, comparison, {"generated": generated, "human": human, "training": training})
     return 0
+
+
+def as_text(comparison: "Comparison") -> str:
+    """The tables of a comparison, for a terminal."""
+    from ostinato.evaluation.comparison import tables
+
+    return "\n\n".join(
+        "\n".join(
+            [
+                table.title,
+                *textwrap.wrap(table.note, _NOTE_WIDTH),
+                textwrap.indent(text_table([table.header, *table.rows]), "  "),
+            ]
+        )
+        for table in tables(comparison)
+    )
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -106,7 +124,7 @@ def _read(flag: str, path: str, settings: ExtractionSettings) -> "Sources":
 
 
 def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Sources"]) -> None:
-    from ostinato.evaluation.comparison_report import as_json
+    from ostinato.evaluation.comparison import as_json
     from ostinato.files import atomic_writer
 
     if args.json is not None:
@@ -115,7 +133,7 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
             file.write(json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
     if args.html is not None:
-        from ostinato.evaluation.comparison_page import comparison_page
+        from ostinato.pages.comparison import comparison_page
 
         command = shlex.join(["ostinato", *sys.argv[1:]])
         with atomic_writer(args.html) as file:

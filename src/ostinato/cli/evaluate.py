@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ostinato.cli.extraction import add_extraction, extraction_of
 from ostinato.cli.model_flags import add_model, chosen_models, listed
 from ostinato.cli.progress import progress
+from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
 
@@ -165,7 +166,7 @@ def _contenders(
 
 def _tell(report: "Report") -> None:
     from ostinato.bundle import printable
-    from ostinato.evaluation.report import summary, table_rows, text_table
+    from ostinato.evaluation.report import summary, table_rows
 
     for line in summary(report):
         print(printable(line))
@@ -182,7 +183,7 @@ def _write(args: argparse.Namespace, report: "Report") -> None:
             file.write(json.dumps(to_json(report), indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
     if args.html is not None:
-        from ostinato.evaluation.report_page import report_page
+        from ostinato.pages.evaluation import report_page
 
         with atomic_writer(args.html) as file:
             file.write(report_page(report, _command()).encode(errors="replace"))

@@ -121,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.model import Model
     from ostinato.music.melody import Melody
-    from ostinato.music.render import text_roll
+    from ostinato.music.notes import text_roll
 
     melodies = Model(model.bundle).make(options)
     if args.no_primer_in_output:

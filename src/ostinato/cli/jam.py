@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.live.turns import model_responder
     from ostinato.live.voices import Voice, Voices
     from ostinato.music.melody import Melody
-    from ostinato.music.render import text_roll
+    from ostinato.music.notes import text_roll
 
     def tell(voice: Voice, melody: Melody) -> None:
         print(f"{voice.value:9}{text_roll(melody)}", flush=True)

@@ -26,7 +26,7 @@ from ostinato.errors import DataError, SettingsError
 from ostinato.files import atomic_writer
 from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
-from ostinato.music.render import time_signature_of
+from ostinato.music.meter import time_signature_of
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
 from ostinato.training.recipe import (
     FEW_MELODIES,

@@ -42,15 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
+    if any(importlib.util.find_spec(name) is None for name in ("msgspec", "starlette", "uvicorn")):
         raise MissingExtraError("the studio", "studio")
     # Products of this size gain nothing from a second thread, which would wait for them by spinning.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-    from ostinato.studio.app import create_app
     from ostinato.studio.models import Models
     from ostinato.studio.security import is_loopback
-    from ostinato.studio.server import listen, make_server, url_of
+    from ostinato.studio.server import create_app, listen, make_server, url_of
 
     if not 0 <= args.port <= _MAX_PORT:
         raise SettingsError(f"--port must be 0 to {_MAX_PORT}, not {args.port}")

@@ -1,25 +1,33 @@
 """Generated melodies beside melodies by people: what each set is like, how alike they are, and what was copied."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError
-from ostinato.evaluation.copying import copied_ngrams, copied_runs, longest_run
-from ostinato.evaluation.mgeval import (
+from ostinato.evaluation.statistics import (
     FEATURES,
+    LENGTH_CLASSES,
     Features,
     Similarity,
     between_halves,
     between_sets,
+    copied_ngrams,
+    copied_runs,
     distances,
+    longest_run,
+    notes_in_key,
     notes_of,
+    pooled,
+    repeated_bars,
+    repeated_notes,
 )
-from ostinato.evaluation.repetition import notes_in_key, pooled, repeated_bars, repeated_notes
-from ostinato.music.melody import Melody
+from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
 
 NGRAM_SIZES = (4, 8, 12)
 MOST_POINTS_APART = 5.0
@@ -32,6 +40,11 @@ _MIN_GENERATED, _MIN_HUMAN = 2, 4  # for distances between them, and within each
 _REPEATS = {1: "bars equal to the bar before", 2: "bars equal to the bar two before"}
 _LONGEST_95, _LONGEST = "longest copied run, 95th percentile", "longest copied run, maximum"
 _UNITS = {"pitch range": "semitones", "mean interval": "semitones", "mean inter-onset interval": "steps"}
+
+_NO_NUMBER = "-"
+_MOST_BAR_LENGTHS = 3
+_AS_LONG = 0.9  # of the generated median is about as long
+_MATRIX_WIDTHS = {"pitch-class transitions": NOTES_PER_OCTAVE, "note-length transitions": LENGTH_CLASSES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,23 @@ class Comparison:
     targets: tuple[Target, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to print or to put on a page.
+
+    Attributes:
+        title: what it is about.
+        note: a sentence on how to read it, or nothing.
+        header: of the columns; the first is the rows' names and needs none.
+        rows: each as long as the header.
+    """
+
+    title: str
+    note: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
 def compare(
     generated: Sequence[NamedMelody],
     human: Sequence[NamedMelody],
@@ -210,6 +240,128 @@ def compare(
         tuple(sorted(map(longest_run, people_runs), reverse=True)),
         _targets({figure.name: figure for figure in figures}),
     )
+
+
+def tables(comparison: Comparison) -> tuple[Table, ...]:
+    """All that a comparison found, in tables."""
+    human = "human" if comparison.cut_steps is None else f"human, cut to {comparison.cut_steps} steps"
+    columns = ["human, whole"] if comparison.cut_steps is not None else []
+    return (
+        Table(
+            "Sets",
+            _sets_note(comparison),
+            ("", "melodies", "left out", "notes", "median steps", "steps of a bar"),
+            tuple(
+                _set_row(human if name == "human" else name, each)
+                for name, each in comparison.sets.items()
+                if comparison.cut_steps is not None or name != "human, whole"
+            ),
+        ),
+        Table(
+            "Figures",
+            "Means over melodies, shares of all bars, notes or n-grams of a set, and runs of (interval, duration) "
+            "pairs that stand in the training set too.",
+            ("", "generated", human, "difference", *columns),
+            tuple(
+                (
+                    f"{figure.name} [{figure.unit}]" if figure.unit else figure.name,
+                    number(figure.generated),
+                    number(figure.human),
+                    number(figure.difference, signed=True),
+                    *[number(figure.human_whole) for _ in columns],
+                )
+                for figure in comparison.figures
+            ),
+        ),
+        Table(
+            "Likeness of the sets, feature by feature",
+            "Overlap is 1 for sets that are alike, divergence (in nats) 0. What two random halves of the human "
+            "melodies score against each other stands beside it.",
+            ("", "overlap", "of human halves", "divergence", "of human halves"),
+            tuple(
+                (
+                    feature.name,
+                    f"{feature.generated.overlap:.3f}",
+                    f"{feature.human_halves.overlap:.3f}",
+                    f"{feature.generated.divergence:.3f}",
+                    f"{feature.human_halves.divergence:.3f}",
+                )
+                for feature in comparison.features
+            ),
+        ),
+        Table(
+            "Targets",
+            "",
+            ("", "generated", "human", "verdict"),
+            tuple(
+                (_target_name(target), number(target.generated), number(target.human), verdict(target))
+                for target in comparison.targets
+            ),
+        ),
+    )
+
+
+def as_json(comparison: Comparison) -> dict[str, Any]:
+    """All that a comparison found, for `json.dump`; what is not a number is null."""
+    return {
+        "cut_steps": comparison.cut_steps,
+        "sets": {
+            name: {
+                "melodies": each.melodies,
+                "too_few_notes": each.too_few_notes,
+                "notes": each.notes,
+                "median_steps": each.median_steps,
+                "bar_lengths": {str(steps): count for steps, count in each.bar_lengths.items()},
+            }
+            for name, each in comparison.sets.items()
+        },
+        "figures": {
+            figure.name: {
+                "unit": figure.unit,
+                "generated": _or_null(figure.generated),
+                "human": _or_null(figure.human),
+                "difference": _or_null(figure.difference),
+                "human_whole": _or_null(figure.human_whole),
+            }
+            for figure in comparison.figures
+        },
+        "features": {
+            feature.name: {
+                "generated": _similarity(feature.generated),
+                "human_halves": _similarity(feature.human_halves),
+                "generated_mean": _rows(feature.name, feature.generated_mean.tolist()),
+                "human_mean": _rows(feature.name, feature.human_mean.tolist()),
+            }
+            for feature in comparison.features
+        },
+        "longest_copied_runs": {
+            "generated": [{"melody": name, "pairs": run} for name, run in comparison.generated_runs],
+            "human": list(comparison.human_runs),
+        },
+        "targets": [
+            {
+                "name": target.name,
+                "unit": target.unit,
+                "generated": _or_null(target.generated),
+                "human": _or_null(target.human),
+                "met": target.met,
+            }
+            for target in comparison.targets
+        ],
+    }
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """A figure for people: two digits after the point where it is small."""
+    if math.isnan(value):
+        return _NO_NUMBER
+    digits = 2 if abs(value) < 100 else 1
+    return f"{value:{'+' if signed else ''},.{digits}f}"
+
+
+def verdict(target: Target) -> str:
+    """Whether a target is reached, in words."""
+    return "met" if target.met else "not met"
 
 
 def _has_notes(melody: Melody) -> bool:
@@ -301,3 +453,50 @@ def _targets(figures: Mapping[str, Figure]) -> tuple[Target, ...]:
             for name in (_LONGEST_95, _LONGEST)
         ),
     )
+
+
+def _target_name(target: Target) -> str:
+    return f"{target.name} [{target.unit}]"
+
+
+def _set_row(name: str, melodies: MelodySet) -> tuple[str, ...]:
+    return (
+        name,
+        f"{melodies.melodies:,}",
+        f"{melodies.too_few_notes:,}",
+        f"{melodies.notes:,}",
+        f"{melodies.median_steps:,g}",
+        _bar_lengths(melodies),
+    )
+
+
+def _bar_lengths(melodies: MelodySet) -> str:
+    shares = [f"{steps} in {count / melodies.melodies:.0%}" for steps, count in melodies.bar_lengths.items()]
+    return ", ".join(shares[:_MOST_BAR_LENGTHS]) + (", ..." if len(shares) > _MOST_BAR_LENGTHS else "")
+
+
+def _sets_note(comparison: Comparison) -> str:
+    note = "Melodies with fewer than two notes are left out."
+    generated, human = comparison.sets["generated"].median_steps, comparison.sets["human"].median_steps
+    if human < _AS_LONG * generated:
+        note += (
+            f" The human melodies are shorter than the generated ones (medians of {human:g} and {generated:g} steps), "
+            f"which have longer copied runs by chance alone: --num_steps={human:.0f} would generate melodies as long."
+        )
+    return note
+
+
+def _similarity(similarity: Similarity) -> dict[str, float]:
+    return {"overlap": similarity.overlap, "divergence": similarity.divergence}
+
+
+def _rows(name: str, values: list[float]) -> list[float] | list[list[float]] | float:
+    """The mean of a feature as what it is: a number, a histogram or a matrix."""
+    width = _MATRIX_WIDTHS.get(name)
+    if width is not None:
+        return [values[start : start + width] for start in range(0, len(values), width)]
+    return values if len(values) > 1 else values[0]
+
+
+def _or_null(value: float) -> float | None:
+    return None if math.isnan(value) else value

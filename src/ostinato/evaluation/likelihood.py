@@ -24,7 +24,7 @@ from ostinato.music.melody import MAX_PITCH, NO_EVENT, Melody
 NUM_EVENTS = MAX_PITCH + 1 - NO_EVENT
 """E: no event, note-off and all pitches, in this order."""
 
-_BATCH_SIZE = 64  # melodies
+_BATCH_SIZE = 64  # melodies side by side: enough for large products, few enough to be of like length
 # What a float64 can hold; a probability that was rounded to nothing costs as much.
 _LEAST_PROBABILITY = np.finfo(np.float64).tiny
 

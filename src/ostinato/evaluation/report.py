@@ -1,6 +1,13 @@
 """What an evaluation tells: the figures of each model with their intervals, as a table and as JSON.
 
-Shapes: K models, M melodies, N predicted steps.
+The intervals tell how far a figure would move with other melodies. The melodies
+are drawn anew, as many as there are, each draw among all of them; the figure of
+each such resample is a ratio of sums. What lies between the percentiles of many
+resamples is the percentile interval (Efron and Tibshirani, "An Introduction to
+the Bootstrap", 1993, chapter 13). Steps of one melody depend on each other, so
+melodies are drawn and not steps.
+
+Shapes: K models, M melodies, N predicted steps, R resamples.
 """
 
 import math
@@ -9,16 +16,30 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ostinato.evaluation.intervals import LEVEL, Interval, percentile_interval, resampled_ratios
+from ostinato.errors import SettingsError
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 from ostinato.evaluation.sources import Sources
 
+LEVEL = 0.95
 NUM_BARS = 16
-"""So many bars are told one by one."""
+"""This many bars are told one by one; fewer and fewer melodies have later ones."""
 
 _DIGITS = 6  # of the figures in JSON: more would differ from machine to machine
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Where a figure of other such melodies is likely to lie.
+
+    Attributes:
+        low: lower end.
+        high: upper end.
+    """
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +177,43 @@ def make_report(
     return Report(sources, steps, contenders, figures, num_resamples, seed, ngram_training)
 
 
+def resampled_ratios(totals: ArrayLike, sizes: ArrayLike, num_resamples: int, seed: int) -> NDArray[np.float64]:
+    """Sum of totals over sum of sizes, of resampled melodies: the same melodies for each model.
+
+    Args:
+        totals: [K, M], what is summed up, such as bits.
+        sizes: [M], such as steps; not negative.
+        num_resamples: R.
+        seed: decides which melodies are drawn.
+
+    Returns:
+        [R, K]; NaN where only melodies of no size were drawn.
+
+    Raises:
+        SettingsError: if the number of resamples is below 1, or the seed below 0.
+    """
+    if num_resamples < 1:
+        raise SettingsError(f"num_resamples must be at least 1, not {num_resamples}")
+    if seed < 0:
+        raise SettingsError(f"seed must be at least 0, not {seed}")
+    columns = np.vstack([np.asarray(totals, np.float64), np.asarray(sizes, np.float64)]).T
+    generator = np.random.default_rng(seed)
+    num_melodies = len(columns)
+    sums = np.empty((num_resamples, columns.shape[1]))
+    for resample in range(num_resamples):
+        drawn = generator.integers(num_melodies, size=num_melodies)
+        sums[resample] = np.bincount(drawn, minlength=num_melodies) @ columns
+    with np.errstate(invalid="ignore"):
+        ratios: NDArray[np.float64] = sums[:, :-1] / sums[:, -1:]
+    return ratios
+
+
+def percentile_interval(values: NDArray[np.float64]) -> Interval:
+    """The middle `LEVEL` of resampled values [R], NaN left out."""
+    low, high = np.nanquantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval(float(low), float(high))
+
+
 def summary(report: Report) -> list[str]:
     """What was measured on, a sentence a line."""
     sources = report.sources
@@ -201,18 +259,6 @@ def table_rows(report: Report) -> list[list[str]]:
             ]
         )
     return rows
-
-
-def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text with their columns under each other: the first to the left, figures to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
 
 
 def to_json(report: Report) -> dict[str, Any]:

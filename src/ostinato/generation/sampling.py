@@ -156,7 +156,7 @@ class Constraints:
         pitches = np.arange(encoding.min_pitch, encoding.max_pitch)
         self.notes = pitches[self._allowed[pitches - NO_EVENT]]
         if not len(self.notes):
-            from ostinato.music.render import pitch_name  # it loads protobuf, which generation does without
+            from ostinato.music.keys import pitch_name
 
             reach = self._heard[pitches - NO_EVENT]
             low, high = int(reach.min()), int(reach.max())

@@ -95,15 +95,16 @@ class Melody:
         program: int = 0,
         time_signature: tuple[int, int] | None = None,
     ) -> "NoteSequence":
-        """The melody as notes in seconds, from time 0; see `ostinato.music.render.to_note_sequence`."""
+        """The melody as notes in seconds, from time 0; see `ostinato.music.notes.to_note_sequence`."""
         # Generation and training handle melodies without ever loading protobuf.
-        from ostinato.music.render import to_note_sequence
+        from ostinato.music.notes import to_note_sequence
 
         return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
 
     def _repr_html_(self) -> str:
         """A piano roll with a play button, which is how a notebook shows the melody."""
-        from ostinato.music.player import notebook_html
+        # A melody knows of no pictures until it is asked for one.
+        from ostinato.pages.piano_roll import notebook_html
 
         return notebook_html(self)
 

@@ -71,3 +71,12 @@ def parse_meter(text: str) -> Meter:
     if not found:
         raise SettingsError(f"the meter {text!r} is none; write it as 4/4, 3/4 or 6/8")
     return Meter(int(found[1]), int(found[2]))
+
+
+def time_signature_of(steps_per_bar: int) -> tuple[int, int]:
+    """The plainest time signature whose bar has this many 16th notes: 16 is 4/4, 12 is 3/4, 18 is 9/8."""
+    for denominator in (4, 8, 16):
+        numerator, rest = divmod(steps_per_bar * denominator, _STEPS_PER_WHOLE)
+        if rest == 0:
+            return numerator, denominator
+    raise AssertionError("every bar is a whole number of 16ths")

@@ -8,10 +8,12 @@ from importlib import resources
 
 from ostinato.errors import SettingsError
 from ostinato.formats.midi.writer import note_sequence_to_midi
+from ostinato.music.keys import pitch_name
 from ostinato.music.melody import Melody
-from ostinato.music.player import player_html, player_script
-from ostinato.music.render import pitch_name, text_roll, time_signature_of
+from ostinato.music.meter import time_signature_of
+from ostinato.music.notes import text_roll
 from ostinato.pages.layout import page
+from ostinato.pages.piano_roll import player_html, player_script
 
 _MIN_QPM, _MAX_QPM = 40, 240  # of the tempo slider, and of any tempo beyond that is given
 

@@ -6,12 +6,9 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.reader import midi_to_note_sequence
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, FoundMelody, find_melodies
 from ostinato.music.melody import Melody
-from ostinato.studio.requests import MAX_STEPS, MAX_STEPS_PER_BAR
+from ostinato.studio.schema import MAX_PRIMER_STEPS, MAX_STEPS_PER_BAR, MAX_TRACKS
 
-MAX_PRIMER_STEPS = MAX_STEPS // 2
-"""A longer melody is cut to this: half of what a melody may hold, so that there is room to go on."""
-MAX_TRACKS = 256
-_MAX_STEPS = 2**16
+_MAX_STEPS = 2**16  # two hours of music at 120 quarters a minute
 
 # A whole track is one melody, whatever its rests; of notes that start together the top one counts.
 _WHOLE_TRACKS = ExtractionSettings(

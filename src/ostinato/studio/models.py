@@ -11,8 +11,9 @@ from ostinato.bundle import Bundle, load_bundle, printable
 from ostinato.errors import SettingsError
 from ostinato.generation.model import Model
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
+from ostinato.studio.schema import ModelCard
 
-_MAX_NAME = 60
+_MAX_NAME = 60  # characters: what fits the page's list
 
 
 class Models:
@@ -66,11 +67,9 @@ class Models:
         """
         return self._loader(name).model()
 
-    def cards(self) -> list[dict[str, Any]]:
-        """What there is to know of each, as JSON values; the highest pitch is included."""
-        return [
-            _card(name, loader.bundle()) | {"default": name == self.default} for name, loader in self._loaders.items()
-        ]
+    def cards(self) -> list[ModelCard]:
+        """What there is to know of each."""
+        return [_card(name, loader.bundle(), name == self.default) for name, loader in self._loaders.items()]
 
     def _loader(self, name: str | None) -> "_Loader":
         loader = self._loaders.get(self.default if name is None else name)
@@ -110,16 +109,17 @@ def _free_name(wanted: str, taken: Iterable[str]) -> str:
     return name
 
 
-def _card(name: str, bundle: Bundle) -> dict[str, Any]:
+def _card(name: str, bundle: Bundle, is_default: bool) -> ModelCard:
     config = bundle.config
-    return {
-        "name": name,
-        "description": printable(str(bundle.provenance.get("description", ""))),
-        "attention": config.hparams.attn_length > 0,
-        "min_pitch": config.encoding.min_pitch,
-        "max_pitch": config.encoding.max_pitch - 1,
-        "bits_per_step": _bits_per_step(bundle.provenance.get("card")),
-    }
+    return ModelCard(
+        name=name,
+        description=printable(str(bundle.provenance.get("description", ""))),
+        default=is_default,
+        attention=config.hparams.attn_length > 0,
+        min_pitch=config.encoding.min_pitch,
+        max_pitch=config.encoding.max_pitch - 1,
+        bits_per_step=_bits_per_step(bundle.provenance.get("card")),
+    )
 
 
 def _bits_per_step(card: Any) -> float | None:

@@ -1,16 +1,50 @@
-"""Who may talk to the studio: its own page, and programs on this machine; no other page on the web."""
+"""Who may talk to the studio, and how much of it each may take.
 
+Its own page and programs on this machine may, no other page on the web
+(`Guard`). No body may be larger or slower than it should be, in or out
+(`read_json`, `read_midi`, `PatientSending`), and no more work is taken on than
+can be done soon (`Workers`).
+"""
+
+import asyncio
 import ipaddress
 import re
 import socket
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
+import msgspec
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostinato.studio.bodies import json_response
+from ostinato.errors import OstinatoError
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+MIDI_TYPES = (
+    "audio/midi",
+    "audio/mid",
+    "audio/x-midi",
+    "audio/x-mid",
+    "application/x-midi",
+    "application/octet-stream",
+)
+"""What a MIDI file may be called; browsers send none of these to another's server unasked."""
+MAX_JSON_BYTES = 1 << 19
+"""The largest good request, 64 melodies of 1,024 steps written close, has less."""
+MAX_UPLOAD_BYTES = 1 << 20
+"""MIDI files of whole symphonies have less."""
+BODY_SECONDS = 10.0
+"""How long a request's body may take to come."""
+SEND_SECONDS = 30.0
+"""How long a client may take to receive a part of an answer."""
 
+_PART_BYTES = 1 << 18  # a fraction of a second on a slow network
+_JSON = "application/json"
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; object-src 'none'; "
@@ -25,6 +59,8 @@ _HEADERS = {
 }
 _HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([^\s:/@\[\]]{1,253}))(?::([0-9]{1,5}))?", re.ASCII)
 _DEFAULT_PORT = 80
+
+T = TypeVar("T")
 
 
 def is_loopback(host: str) -> bool:
@@ -97,6 +133,140 @@ class Guard:
         return name in self._names or (self._by_any_address and _is_address(name))
 
 
+async def read_json(request: Request) -> bytes:
+    """The JSON document that a request's body is.
+
+    Raises:
+        HTTPException: if the body is not said to be JSON, is too large or comes too slowly.
+    """
+    # Other pages may send the plain types unasked; for this one their browser asks us first, and we say nothing.
+    _require_type(request, (_JSON,))
+    return await _read(request, MAX_JSON_BYTES)
+
+
+async def read_midi(request: Request) -> bytes:
+    """The MIDI file that a request's body is.
+
+    Raises:
+        HTTPException: if the body is not said to be one, is too large or comes too slowly.
+    """
+    _require_type(request, MIDI_TYPES)
+    return await _read(request, MAX_UPLOAD_BYTES)
+
+
+def json_response(value: object, status_code: int = 200) -> Response:
+    """An answer in JSON, of a type of `schema` or plain values."""
+    return Response(msgspec.json.encode(value), status_code, media_type=_JSON)
+
+
+class PatientSending:
+    """Middleware that sends large answers in parts, and leaves a client that takes none for too long.
+
+    Otherwise a client that does not read would keep a whole answer in memory.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+
+        async def send_part(message: Message) -> None:
+            try:
+                async with asyncio.timeout(SEND_SECONDS):
+                    await send(message)
+            except TimeoutError:
+                raise _StalledClientError from None
+
+        async def send_in_parts(message: Message) -> None:
+            body = message.get("body", b"") if message["type"] == "http.response.body" else b""
+            while len(body) > _PART_BYTES:
+                await send_part({"type": "http.response.body", "body": body[:_PART_BYTES], "more_body": True})
+                body = body[_PART_BYTES:]
+            await send_part({**message, "body": body} if body else message)
+
+        try:
+            await self._app(scope, receive, send_in_parts)
+        except _StalledClientError:
+            return
+
+
+class _StalledClientError(Exception):
+    """Ends the work on an answer that nobody takes."""
+
+
+class BusyError(OstinatoError):
+    """There is more work than can be done soon; ask again later."""
+
+
+class VanishedError(OstinatoError):
+    """Whoever asked for the work has gone."""
+
+
+class Workers:
+    """A few threads, and a short queue before them.
+
+    Args:
+        threads: jobs that are done at once.
+        queue: jobs that may wait for a thread.
+        seconds: how long a job may take, waiting included. One that has begun goes on to its end, and keeps its place
+            until then, but nobody waits for it.
+    """
+
+    def __init__(self, threads: int = 2, queue: int = 8, seconds: float = 30.0) -> None:
+        self._executor = ThreadPoolExecutor(threads, "studio")
+        self._places = threads + queue
+        self._taken = 0
+        self._lock = threading.Lock()
+        self._seconds = seconds
+
+    async def do(self, work: Callable[[], T], vanished: Awaitable[Any]) -> T:
+        """Do some work in a thread and wait for it.
+
+        Args:
+            work: what to do.
+            vanished: done when nobody wants it any more; then it is dropped if it has not begun.
+
+        Returns:
+            What the work returns.
+
+        Raises:
+            BusyError: if the queue is full, or the work takes too long.
+            VanishedError: if nobody wants it any more.
+        """
+        watch = asyncio.ensure_future(vanished)
+        try:
+            job = self._submit(work)
+            answer = asyncio.wrap_future(job)
+            done, _ = await asyncio.wait((answer, watch), timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
+            if answer in done:
+                return answer.result()
+            # From here on nobody asks for the answer, nor for the error that it may become.
+            answer.cancel()
+        finally:
+            watch.cancel()
+        if done:
+            raise VanishedError("whoever asked has gone")
+        raise BusyError(f"this took longer than {self._seconds:g} seconds; ask for less, or again later")
+
+    def close(self) -> None:
+        """Drop what has not begun."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _submit(self, work: Callable[[], T]) -> Future[T]:
+        with self._lock:
+            if self._taken >= self._places:
+                raise BusyError("too much is being done at once; ask again in a second")
+            self._taken += 1
+        job = self._executor.submit(work)
+        job.add_done_callback(self._free_place)
+        return job
+
+    def _free_place(self, _job: Future[Any]) -> None:
+        with self._lock:
+            self._taken -= 1
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)
@@ -107,3 +277,28 @@ def _is_address(name: str) -> bool:
 
 def _is_unspecified(host: str) -> bool:
     return _is_address(host) and ipaddress.ip_address(host).is_unspecified
+
+
+def _require_type(request: Request, allowed: tuple[str, ...]) -> None:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given not in allowed:
+        raise HTTPException(415, f"the Content-Type must be {' or '.join(allowed)}, not {given[:40]!r}")
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    too_large = HTTPException(413, f"the body is too large: at most {max_bytes} bytes are taken")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and len(declared) < 20 and int(declared) > max_bytes:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > max_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not come within {BODY_SECONDS:g} seconds") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the body ended before its end") from None
+    return bytes(body)

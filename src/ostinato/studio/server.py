@@ -1,30 +1,71 @@
-"""Serving the studio: an address of its own, and no patience with connections that ask nothing."""
+"""The studio as an application, and serving it: an address of its own, no patience with idle clients."""
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import logging
 import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import h11
 import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from ostinato.errors import SettingsError
+from ostinato.errors import OstinatoError, SettingsError
 from ostinato.studio import DEFAULT_PORT
+from ostinato.studio.api import Api, refuse, refuse_http
+from ostinato.studio.models import Models
+from ostinato.studio.security import Guard, PatientSending, Workers, json_response
 
+STATIC = Path(__file__).parent / "static"
 HEADER_SECONDS = 10.0
 """How long a request's first lines may take to come, and the rest of a body that was refused."""
 
 _log = logging.getLogger(__name__)
 
-_NEXT_PORTS = 20
-_MAX_CONNECTIONS = 100
-_MAX_HEADER_BYTES = 1 << 14
+_NEXT_PORTS = 20  # that are tried where the default one is taken
+_MAX_CONNECTIONS = 100  # a browser keeps six
+_MAX_HEADER_BYTES = 1 << 14  # what h11 takes by itself; a browser's are a tenth of it
 _KEEP_ALIVE_SECONDS = 5
-_SHUTDOWN_SECONDS = 2
+_SHUTDOWN_SECONDS = 2  # for answers on their way
+
+
+def create_app(models: Models, *, host: str = "127.0.0.1", port: int, workers: Workers | None = None) -> ASGIApp:
+    """The whole studio: the page, its files and the API.
+
+    Args:
+        models: what can be played.
+        host: the address that it is served at; requests for others are refused.
+        port: and its port.
+        workers: who does what takes time; by default two at once.
+    """
+    at_work = workers or Workers()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        at_work.close()
+
+    app = Starlette(
+        routes=[
+            Route("/", _page, methods=["GET"]),
+            *Api(models, at_work).routes(),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        exception_handlers={HTTPException: refuse_http, OstinatoError: refuse, Exception: _apologize},
+        lifespan=lifespan,
+    )
+    return PatientSending(Guard(app, host, port))
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -52,21 +93,6 @@ def listen(host: str, port: int) -> socket.socket:
             _log.info("port %d is taken, so this is port %d", port, candidate)
         return bound
     raise SettingsError(f"--port={port} is taken; choose another, or 0 for any that is free")
-
-
-def _bound(family: int, kind: int, protocol: int, address: tuple[Any, ...]) -> socket.socket:
-    bound = socket.socket(family, kind, protocol)
-    try:
-        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where a reused address may be another program's
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
-        bound.listen(128)
-    except BaseException:
-        bound.close()
-        raise
-    return bound
 
 
 def url_of(host: str, port: int) -> str:
@@ -105,6 +131,21 @@ def make_server(app: ASGIApp) -> uvicorn.Server:
     return uvicorn.Server(config)
 
 
+def _bound(family: int, kind: int, protocol: int, address: tuple[Any, ...]) -> socket.socket:
+    bound = socket.socket(family, kind, protocol)
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # Windows, where a reused address may be another program's
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(address)
+        bound.listen(128)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
 class _ImpatientProtocol(H11Protocol):
     """HTTP for clients that send a request's first lines at once; the others are hung up on."""
 
@@ -135,3 +176,11 @@ class _ImpatientProtocol(H11Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+async def _page(_request: Request) -> Response:
+    return FileResponse(STATIC / "index.html", media_type="text/html; charset=utf-8")
+
+
+async def _apologize(_request: Request, _error: Exception) -> Response:
+    return json_response({"error": "something went wrong that should not; the studio's log says more"}, 500)

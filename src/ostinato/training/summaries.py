@@ -11,7 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ostinato.errors import OstinatoError
 from ostinato.music.melody import Melody
-from ostinato.music.render import note_spans, text_roll
+from ostinato.music.notes import note_spans, text_roll
 from ostinato.training.step import Metrics, metrics_of
 
 _STEP_WIDTH, _ROW_HEIGHT = 6, 6  # pixels of a 16th note and of a semitone

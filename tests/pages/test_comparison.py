@@ -1,10 +1,8 @@
 from html.parser import HTMLParser
 
-import numpy as np
-
 from ostinato.evaluation.comparison import compare
-from ostinato.evaluation.comparison_page import comparison_page, heat_map
 from ostinato.music.melody import Melody
+from ostinato.pages.comparison import comparison_page
 
 VOID = {"meta", "link", "br", "rect", "path", "line"}
 
@@ -42,11 +40,3 @@ def test_page() -> None:
     assert "ostinato compare --html=&#x27;&lt;p&gt;&#x27;" in written
     assert '<td class="number missed">not met</td>' in written
     assert "http" not in written.replace("http-equiv", "")
-
-
-def test_heat_map() -> None:
-    drawn = heat_map("From <to>", np.array([[0, 0.25], [0, 1.0]]), ["a", "b"], most=1.0)
-    assert "From &lt;to&gt;" in drawn
-    assert drawn.count("<rect") == 2
-    assert 'fill-opacity="0.50"><title>a to b: 25.00%</title>' in drawn
-    assert 'fill-opacity="1.00"><title>b to b: 100.00%</title>' in drawn

@@ -1,107 +1,23 @@
-"""Melodies as notes to play, as a line to read and as a picture to look at."""
+"""Melodies as piano rolls: SVG to look at, and with a play button for any page that holds the player's script.
 
+`player.js` defines the HTML element <melody-player>. It plays with the
+browser's own sound (Web Audio) and needs nothing from outside. Where scripts do
+not run, the piano roll is there without its button.
+"""
+
+import functools
 from collections.abc import Sequence
 from html import escape
-from itertools import pairwise
+from importlib import resources
 
-from ostinato.errors import SettingsError
-from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.melody import MIN_PITCH, NOTE_OFF, NOTES_PER_OCTAVE, STEPS_PER_QUARTER, Melody
-
-TICKS_PER_QUARTER = 220  # what Magenta writes
-_PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+from ostinato.music.keys import pitch_name
+from ostinato.music.melody import NOTES_PER_OCTAVE, STEPS_PER_QUARTER, Melody
+from ostinato.music.notes import note_spans, text_roll
 
 _PAPER, _KEYS, _BEATS, _BARS, _NOTES, _TEXT = "#fbfaf7", "#f1eee7", "#eae6dc", "#c9c3b6", "#2a6f97", "#7a746a"
 _STEP_WIDTH = 6  # pixels of a 16th note in a picture of no given width
 _LABELS_LEFT, _LABELS_TOP = 28, 14  # pixels that the labels of one roll take
 _GUTTER, _GAP = 36, 10  # pixels beside and between several rolls
-
-
-def pitch_name(pitch: int) -> str:
-    """The name of a MIDI pitch with its octave: 60 is C4."""
-    return f"{_PITCH_NAMES[pitch % 12]}{pitch // 12 - 1}"
-
-
-def note_spans(melody: Melody) -> list[tuple[int, int, int]]:
-    """The notes as (pitch, start step, end step); a note that is never ended sounds to the melody's end."""
-    changes = [(step, event) for step, event in enumerate(melody) if event >= NOTE_OFF]
-    changes.append((len(melody), NOTE_OFF))
-    return [(event, start, end) for (start, event), (end, _) in pairwise(changes) if event >= MIN_PITCH]
-
-
-def time_signature_of(steps_per_bar: int) -> tuple[int, int]:
-    """The plainest time signature whose bar has this many 16th notes: 16 is 4/4, 12 is 3/4, 18 is 9/8."""
-    for denominator in (4, 8, 16):
-        numerator, rest = divmod(steps_per_bar * denominator, 4 * STEPS_PER_QUARTER)
-        if rest == 0:
-            return numerator, denominator
-    raise AssertionError("every bar is a whole number of 16ths")
-
-
-def to_note_sequence(
-    melody: Melody,
-    *,
-    qpm: float = 120.0,
-    velocity: int = 100,
-    program: int = 0,
-    time_signature: tuple[int, int] | None = None,
-) -> NoteSequence:
-    """The melody as notes in seconds, from time 0.
-
-    Args:
-        melody: what to play.
-        qpm: quarter notes a minute, above 0.
-        velocity: of every note, 1..127.
-        program: General MIDI instrument, 0..127.
-        time_signature: numerator and denominator; by default the plainest one of the melody's bar.
-
-    Raises:
-        SettingsError: if one of these is out of its range.
-    """
-    if not 0 < qpm < float("inf"):
-        raise SettingsError(f"the tempo must be above 0 quarters a minute, not {qpm}")
-    if not 1 <= velocity <= 127:
-        raise SettingsError(f"the velocity must be of 1..127, not {velocity}")
-    if not 0 <= program <= 127:
-        raise SettingsError(f"the program must be of 0..127, not {program}")
-    numerator, denominator = time_signature or time_signature_of(melody.steps_per_bar)
-    seconds_per_step = 60.0 / qpm / STEPS_PER_QUARTER
-    sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER, total_time=len(melody) * seconds_per_step)
-    sequence.tempos.add(qpm=qpm)
-    sequence.time_signatures.add(numerator=numerator, denominator=denominator)
-    for pitch, start, end in note_spans(melody):
-        sequence.notes.add(
-            pitch=pitch,
-            velocity=velocity,
-            program=program,
-            start_time=start * seconds_per_step,
-            end_time=end * seconds_per_step,
-        )
-    return sequence
-
-
-def text_roll(melody: Melody) -> str:
-    """The melody on one line, bar by bar: `| C4:4 E4:2 r:2 | ... |`.
-
-    Each note has its length in 16ths after the colon; `r` is a rest, and `-` goes
-    on with the note of the bar before.
-    """
-    labels = [(start, end, pitch_name(pitch)) for pitch, start, end in note_spans(melody)]
-    bars = []
-    for bar_start in range(0, len(melody), melody.steps_per_bar):
-        bar_end = min(bar_start + melody.steps_per_bar, len(melody))
-        step, words = bar_start, []
-        for start, end, name in labels:
-            if end <= bar_start or start >= bar_end:
-                continue
-            if start > step:
-                words.append(f"r:{start - step}")
-            step = min(end, bar_end)
-            words.append(f"{name if start >= bar_start else '-'}:{step - max(start, bar_start)}")
-        if step < bar_end:
-            words.append(f"r:{bar_end - step}")
-        bars.append(" ".join(words))
-    return f"| {' | '.join(bars)} |"
 
 
 def piano_roll_svg(
@@ -169,6 +85,38 @@ def piano_rolls_svg(
     return (
         f'{_svg_tag(width, top, title)}<rect width="{width}" height="{top}" fill="#fff"/>' + "".join(parts) + "</svg>"
     )
+
+
+@functools.cache
+def player_script() -> str:
+    """The JavaScript behind <melody-player>; running it twice does no harm."""
+    return resources.files("ostinato.pages").joinpath("player.js").read_text(encoding="utf-8")
+
+
+def player_html(
+    melody: Melody, *, qpm: float = 120.0, name: str = "the melody", labels: bool = True, row_height: int = 6
+) -> str:
+    """The melody as a <melody-player>: a play button and the piano roll.
+
+    Args:
+        melody: what to show and play.
+        qpm: quarter notes a minute, above 0.
+        name: what the button's label calls it.
+        labels: see `piano_roll_svg`.
+        row_height: of a semitone, in pixels.
+    """
+    roll = piano_roll_svg(melody, title=f"Piano roll of {name}", labels=labels, row_height=row_height)
+    return (
+        f'<melody-player events="{" ".join(map(str, melody))}" qpm="{qpm:g}" '
+        'style="display:flex;align-items:center;gap:.75em">'
+        f'<button type="button" class="play" aria-label="Play {escape(name)}" hidden="">▶</button>{roll}'
+        "</melody-player>"
+    )
+
+
+def notebook_html(melody: Melody) -> str:
+    """The melody as a notebook shows it: everything in one piece, the script included."""
+    return f"<div>{player_html(melody)}<script>{player_script()}</script></div>"
 
 
 def _rows(spans: Sequence[tuple[int, int, int]]) -> range:

@@ -1,25 +1,21 @@
 """A comparison as a page: the tables, and pictures of what differs."""
 
-from collections.abc import Sequence
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ostinato.evaluation.comparison import Comparison
-from ostinato.evaluation.comparison_report import Table, tables
-from ostinato.evaluation.mgeval import LENGTH_CLASSES
-from ostinato.evaluation.plots import column_chart
+from ostinato.evaluation.comparison import Comparison, Table, tables
+from ostinato.evaluation.statistics import LENGTH_CLASSES
+from ostinato.music.keys import pitch_name
 from ostinato.music.melody import NOTES_PER_OCTAVE
-from ostinato.music.render import pitch_name
 from ostinato.pages.layout import page
+from ostinato.pages.plots import column_chart, heat_map
 
 _TITLE = "How generated melodies compare with human ones"
 _PITCH_CLASSES = tuple(pitch_name(pitch)[:-1] for pitch in range(60, 60 + NOTES_PER_OCTAVE))
 _LENGTHS = (*[str(steps) for steps in range(1, LENGTH_CLASSES)], f"{LENGTH_CLASSES}+")
 _MOST_COPIED = 10
 
-_CELL, _MARGIN = 16, 32  # pixels of heat maps
 _STYLE = """
 figure { margin-bottom: 1.5rem; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: 1.5rem; }
@@ -104,35 +100,6 @@ def _pictures(comparison: Comparison) -> str:
         ]
         parts.append(f'<div class="pair">{"".join(maps)}</div>')
     return f"<section><h2>Pictures</h2>{''.join(parts)}</section>"
-
-
-def heat_map(title: str, matrix: NDArray[np.float64], labels: Sequence[str], *, most: float) -> str:
-    """A matrix of shares as a figure: from each row's class to each column's, the more often the darker.
-
-    Args:
-        title: what is shown.
-        matrix: [N, N], from 0 to 1.
-        labels: N, of the classes.
-        most: the share that is darkest, above 0.
-    """
-    cells = []
-    for index, label in enumerate(labels):
-        middle = _MARGIN + index * _CELL + _CELL / 2
-        cells.append(f'<text x="{middle}" y="{_MARGIN - 4}" text-anchor="middle">{escape(label)}</text>')
-        cells.append(f'<text x="{_MARGIN - 4}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>')
-    for row, column in zip(*np.nonzero(matrix), strict=True):
-        share = matrix[row, column]
-        # Shares differ by orders of magnitude; the root lets the rare ones be seen.
-        cells.append(
-            f'<rect x="{_MARGIN + column * _CELL}" y="{_MARGIN + row * _CELL}" width="{_CELL - 1}" '
-            f'height="{_CELL - 1}" fill-opacity="{(share / most) ** 0.5:.2f}">'
-            f"<title>{escape(labels[row])} to {escape(labels[column])}: {share:.2%}</title></rect>"
-        )
-    size = _MARGIN + len(labels) * _CELL
-    return (
-        f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {size} {size}" role="img" aria-label="{escape(title)}">{"".join(cells)}</svg></figure>\n'
-    )
 
 
 def _most_copied(comparison: Comparison) -> str:

@@ -4,11 +4,12 @@ import math
 import re
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.evaluation.plots import Bar, Line, bar_chart, column_chart, line_chart, number, ticks
+from ostinato.pages.plots import Bar, Line, bar_chart, column_chart, heat_map, line_chart, number, ticks
 
 HOSTILE = "<script>alert('&\"')</script>"
 NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=60)
@@ -108,3 +109,11 @@ def test_numbers_are_told_shortly() -> None:
         "0",
         "1,000,000",
     ]
+
+
+def test_heat_map() -> None:
+    drawn = heat_map("From <to>", np.array([[0, 0.25], [0, 1.0]]), ["a", "b"], most=1.0)
+    assert "From &lt;to&gt;" in drawn
+    assert drawn.count("<rect") == 2
+    assert 'fill-opacity="0.50"><title>a to b: 25.00%</title>' in drawn
+    assert 'fill-opacity="1.00"><title>b to b: 100.00%</title>' in drawn

@@ -2,69 +2,12 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from ostinato.errors import SettingsError
 from ostinato.music.melody import Melody
-from ostinato.music.render import (
-    note_spans,
-    piano_roll_svg,
-    piano_rolls_svg,
-    pitch_name,
-    text_roll,
-    time_signature_of,
-)
+from ostinato.pages.piano_roll import notebook_html, piano_roll_svg, piano_rolls_svg, player_html, player_script
 
 # C4 for two steps, a rest of one, D4 struck twice and held to the end.
 MELODY = Melody([60, -2, -1, 62, 62, -2])
-
-
-def test_notes_end_at_the_next_note_the_note_off_or_the_end() -> None:
-    assert note_spans(MELODY) == [(60, 0, 2), (62, 3, 4), (62, 4, 6)]
-    assert note_spans(Melody([-2, -2])) == []
-    assert note_spans(Melody([60, -1, -1, -2])) == [(60, 0, 1)]
-
-
-def test_seconds_follow_the_tempo() -> None:
-    # At 60 quarters a minute a 16th lasts a quarter of a second.
-    sequence = MELODY.to_note_sequence(qpm=60, velocity=90, program=4, time_signature=(3, 8))
-    assert [(n.pitch, n.start_time, n.end_time, n.velocity, n.program) for n in sequence.notes] == [
-        (60, 0.0, 0.5, 90, 4),
-        (62, 0.75, 1.0, 90, 4),
-        (62, 1.0, 1.5, 90, 4),
-    ]
-    assert sequence.total_time == 1.5
-    assert [(t.time, t.qpm) for t in sequence.tempos] == [(0, 60)]
-    assert [(t.numerator, t.denominator) for t in sequence.time_signatures] == [(3, 8)]
-
-
-@pytest.mark.parametrize(
-    ("steps_per_bar", "signature"),
-    [(16, (4, 4)), (12, (3, 4)), (8, (2, 4)), (18, (9, 8)), (6, (3, 8)), (24, (6, 4)), (5, (5, 16)), (14, (7, 8))],
-)
-def test_the_plainest_time_signature(steps_per_bar: int, signature: tuple[int, int]) -> None:
-    assert time_signature_of(steps_per_bar) == signature
-    sequence = Melody([60], steps_per_bar=steps_per_bar).to_note_sequence()
-    assert [(t.numerator, t.denominator) for t in sequence.time_signatures] == [signature]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"qpm": 0}, "tempo must be above 0"),
-        ({"qpm": float("nan")}, "tempo must be above 0"),
-        ({"velocity": 0}, r"velocity must be of 1\.\.127, not 0"),
-        ({"program": 128}, r"program must be of 0\.\.127, not 128"),
-    ],
-)
-def test_bad_settings_are_refused(settings: dict[str, float], message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        MELODY.to_note_sequence(**settings)  # type: ignore[arg-type]
-
-
-def test_one_line_of_text() -> None:
-    assert text_roll(MELODY) == "| C4:2 r:1 D4:1 D4:2 |"
-    assert text_roll(Melody([-2, 60, -2, -2, -2, -1, -2], steps_per_bar=4)) == "| r:1 C4:3 | -:1 r:2 |"
-    assert pitch_name(0) == "C-1"
-    assert pitch_name(61) == "C#4"
+PLAYED = Melody([60, -2, -1, 62])
 
 
 def test_the_picture_is_whole_and_shows_every_note() -> None:
@@ -110,3 +53,30 @@ def test_several_melodies_in_one_picture() -> None:
     assert len(root.findall(".//{*}rect/{*}title")) == 4
     ET.fromstring(piano_rolls_svg([]))
     ET.fromstring(piano_rolls_svg([Melody([])]))
+
+
+def test_the_player_holds_events_tempo_button_and_roll() -> None:
+    player = ET.fromstring(player_html(PLAYED, qpm=90, name='a "b" <c>'))
+    assert player.tag == "melody-player"
+    assert player.attrib["events"] == "60 -2 -1 62"
+    assert player.attrib["qpm"] == "90"
+    button = player.find("button")
+    assert button is not None
+    assert button.attrib["aria-label"] == 'Play a "b" <c>'
+    assert "hidden" in player_html(PLAYED)  # until the script shows it
+    roll = player.find("{*}svg")
+    assert roll is not None
+    assert roll.attrib["aria-label"] == 'Piano roll of a "b" <c>'
+
+
+def test_the_script_needs_nothing_from_outside() -> None:
+    script = player_script()
+    assert 'customElements.define("melody-player"' in script
+    assert "</" not in script  # it stands within <script>
+    assert script.replace("http://www.w3.org/2000/svg", "").count("://") == 0
+
+
+def test_a_notebook_gets_all_in_one_piece() -> None:
+    html = notebook_html(PLAYED)
+    assert html.count("</melody-player>") == 1
+    assert f"<script>{player_script()}</script>" in html

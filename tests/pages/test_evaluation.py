@@ -7,10 +7,10 @@ import numpy as np
 
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 from ostinato.evaluation.report import Contender, Report, make_report
-from ostinato.evaluation.report_page import report_page
 from ostinato.evaluation.sources import Sources
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
+from ostinato.pages.evaluation import report_page
 
 MELODIES = [(f"{number}.mid", Melody([60, -2] * 16)) for number in range(3)]
 STEPS = PredictedSteps.of([melody for _, melody in MELODIES])

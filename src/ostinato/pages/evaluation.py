@@ -5,9 +5,9 @@ from html import escape
 
 import numpy as np
 
-from ostinato.evaluation.plots import Bar, Line, bar_chart, column_chart, line_chart
 from ostinato.evaluation.report import NUM_BARS, Report, summary, table_rows
 from ostinato.pages.layout import page
+from ostinato.pages.plots import Bar, Line, bar_chart, column_chart, line_chart
 
 _MOST_LINES = 8  # as many colors as can be told apart
 _BIN = 0.25  # bits

@@ -1,32 +1,49 @@
-"""What MGEval measures of melodies, and how alike it holds two sets of them.
+"""What melodies are like: MGEval's features of them, how alike two sets are, how much they repeat and copy.
 
-Li-Chia Yang and Alexander Lerch, "On the evaluation of generative models in
-music", Neural Computing and Applications 32 (2020), 4773-4784. A melody becomes
-a vector for each feature; two sets are compared by the Euclidean distances
-between their vectors. The distances within one set and those between the sets
-are each smoothed to a density, and the two densities compared by the area under
-both and by the Kullback-Leibler divergence. Where we depart from the authors'
-program stands in docs/comparison.md.
+The features and the likeness of sets are those of Li-Chia Yang and Alexander
+Lerch, "On the evaluation of generative models in music", Neural Computing and
+Applications 32 (2020), 4773-4784. A melody becomes a vector for each feature;
+two sets are compared by the Euclidean distances between their vectors. The
+distances within one set and those between the sets are each smoothed to a
+density, and the two densities compared by the area under both and by the
+Kullback-Leibler divergence. Where we depart from the authors' program stands in
+docs/comparison.md.
+
+What a melody has copied is told whatever its pitch level: a note is known by
+the interval that leads to it, in semitones, and its duration in steps: the time
+to the next note's start, and for the last note as long as it sounds. The first
+note has no interval, so N notes are N - 1 such pairs.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.music.melody import NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
-from ostinato.music.render import note_spans
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+from ostinato.music.notes import note_spans
 
 LENGTH_CLASSES = STEPS_PER_BAR
 """Note lengths of 1, 2, ... 15 steps have a class each, and all from 16 on one together."""
 
 _BANDWIDTHS_BEYOND = 5  # what the grid shows on either side of the data; beyond lies a mass of some 1e-7
 _POINTS_PER_BANDWIDTH = 8
-_LEAST_BANDWIDTH = 1 / 400  # of the largest distance
-_LEAST_PROBABILITY = 1e-300
+_LEAST_BANDWIDTH = 1 / 400  # of the largest distance: samples without spread are drawn this wide
+_LEAST_PROBABILITY = 1e-300  # keeps logarithms finite
+MOST_REPEATS = 4
+"""A note struck more often than this in a row counts as repeated too often."""
+
+_MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
+# [12, 12]: row k tells which pitch classes the major key on pitch class k has.
+_MAJOR_KEYS = np.array(
+    [[(note - tonic) % NOTES_PER_OCTAVE in _MAJOR_SCALE for note in range(12)] for tonic in range(12)]
+)
+_INTERVALS = 2 * MAX_PITCH + 1
 
 Notes = NDArray[np.int64]
 """[N, 3]: pitch, start step and end step (not included) of each note, in order."""
@@ -200,6 +217,103 @@ def densities(
     return grid, estimates[0], estimates[1], spacing
 
 
+class Share(NamedTuple):
+    """A part of a whole, both counted."""
+
+    part: int
+    whole: int
+
+    @property
+    def value(self) -> float:
+        """From 0 to 1; not a number where there is no whole."""
+        return self.part / self.whole if self.whole else math.nan
+
+
+def pooled(shares: Iterable[Share]) -> Share:
+    """All parts of all wholes: each thing counted weighs the same, whichever melody it is in."""
+    counted = list(shares)
+    return Share(sum(share.part for share in counted), sum(share.whole for share in counted))
+
+
+def repeated_bars(melody: Melody, bars_ago: int) -> Share:
+    """Of the bars in which a note starts, those equal to the bar so many bars before.
+
+    A bar is `steps_per_bar` steps of the melody from its beginning on; steps
+    that fill no bar at its end are left out, and so are bars with no bar so far
+    before them. Two bars are equal if their events are, step by step: the same
+    pitches start and the same note-offs stand at the same places. What sounds
+    on into a bar from before is no event of it.
+
+    Args:
+        melody: in its own meter.
+        bars_ago: 1 for the bar just before.
+    """
+    size = melody.steps_per_bar
+    bars = [melody.events[start : start + size] for start in range(0, len(melody) - size + 1, size)]
+    pairs = [(bar, earlier) for bar, earlier in zip(bars[bars_ago:], bars, strict=False) if max(bar) >= MIN_PITCH]
+    return Share(sum(bar == earlier for bar, earlier in pairs), len(pairs))
+
+
+def repeated_notes(melody: Melody) -> Share:
+    """Of the notes, those that stand in a row of more than four of one pitch; rests between them do not matter."""
+    rows = [len(list(row)) for _, row in groupby(melody.pitches)]
+    return Share(sum(row for row in rows if row > MOST_REPEATS), sum(rows))
+
+
+def notes_in_key(melody: Melody) -> Share:
+    """Of the notes, those of the major key that holds the most; a natural minor key is its relative major."""
+    classes = np.bincount([pitch % NOTES_PER_OCTAVE for pitch in melody.pitches], minlength=NOTES_PER_OCTAVE)
+    return Share(int((_MAJOR_KEYS @ classes).max()), int(classes.sum()))
+
+
+def interval_duration_pairs(melody: Melody) -> NDArray[np.int64]:
+    """The (interval, duration) pairs of a melody of N notes, [max(N - 1, 0)], each as one number of 0 or more."""
+    notes = notes_of(melody)
+    intervals = np.diff(notes[:, 0])
+    ends = np.append(notes[2:, 1], notes[-1:, 2])
+    return (ends - notes[1:, 1]) * _INTERVALS + intervals + MAX_PITCH
+
+
+def copied_runs(melodies: Sequence[Melody], training: Sequence[Melody]) -> list[NDArray[np.int64]]:
+    """For each pair of each melody, how many pairs from it on stand in one training melody in this order.
+
+    Args:
+        melodies: what to look for.
+        training: where.
+
+    Returns:
+        For each melody an array with one number for each of its pairs.
+    """
+    known = [interval_duration_pairs(melody) for melody in training]
+    asked = [interval_duration_pairs(melody) for melody in melodies]
+    # A mark that occurs nowhere else ends each melody, so that nothing equal reaches beyond one.
+    marked = [np.append(pairs, -1 - number) for number, pairs in enumerate([*known, *asked])]
+    lengths = [len(pairs) for pairs in marked]
+    lengths_known, lengths_asked = lengths[: len(known)], lengths[len(known) :]
+    matches = _longest_matches(np.concatenate(marked), sum(lengths_known)) if marked else np.array([], np.int64)
+    return [part[:-1] for part in np.split(matches, np.cumsum(lengths_asked))[:-1]]
+
+
+def longest_run(runs: NDArray[np.int64]) -> int:
+    """The longest copied run of a melody, in pairs.
+
+    Args:
+        runs: of the melody, as `copied_runs` tells them.
+    """
+    return int(runs.max(initial=0))
+
+
+def copied_ngrams(runs: NDArray[np.int64], n: int) -> Share:
+    """Of the n-grams of pairs in a melody, those that stand in the training set.
+
+    Args:
+        runs: of the melody, as `copied_runs` tells them.
+        n: pairs of an n-gram, at least 1.
+    """
+    starts = runs[: max(len(runs) - n + 1, 0)]
+    return Share(int((starts >= n).sum()), len(starts))
+
+
 def _density(places: NDArray[np.float64], points: int, bandwidth: float) -> NDArray[np.float64]:
     """Mass at each of some points, summing to 1, of numbers that lie among them; the unit is the points' distance."""
     # Each number is shared between the two points beside it, in the way that keeps its place; the sum of Gaussians
@@ -226,3 +340,58 @@ def _length_classes(notes: Notes) -> NDArray[np.int64]:
 
 def _transitions(classes: NDArray[np.int64], count: int) -> NDArray[np.float64]:
     return _shares(np.bincount(classes[:-1] * count + classes[1:], minlength=count * count))
+
+
+def _longest_matches(text: NDArray[np.int64], num_known: int) -> NDArray[np.int64]:
+    """For each place from `num_known` on, the length of the longest piece from there that begins before `num_known`.
+
+    All suffixes of the text are sorted by prefix doubling (Manber and Myers,
+    1993). The longest match of a suffix is with its nearest known neighbor
+    above or below, and its length is read off the ranks: all exact, no hashing.
+
+    Args:
+        text: [T]; equal pieces must not reach its end.
+        num_known: of them.
+    """
+    ranks = _ranks_by_width(text)
+    size = len(text)
+    order = np.empty(size, np.int64)
+    order[ranks[-1]] = np.arange(size)
+    is_known = order < num_known
+    rows = np.arange(size)
+    above = np.maximum.accumulate(np.where(is_known, rows, -1))
+    below = np.minimum.accumulate(np.where(is_known, rows, size)[::-1])[::-1]
+    asked = np.arange(num_known, size)
+    asked_rows = ranks[-1][asked]
+    matches = np.zeros(len(asked), np.int64)
+    for neighbor in (above[asked_rows], below[asked_rows]):
+        exists = (neighbor >= 0) & (neighbor < size)
+        common = _common_prefixes(ranks, asked[exists], order[neighbor[exists]])
+        matches[exists] = np.maximum(matches[exists], common)
+    return matches
+
+
+def _ranks_by_width(text: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """The rank of each piece of 1, 2, 4, ... symbols among all of that width, until no two are equal.
+
+    Pieces that are cut off by the end of the text stand before longer ones.
+    """
+    ranks = [np.unique(text, return_inverse=True)[1].astype(np.int64)]
+    while ranks[-1].max(initial=-1) + 1 < len(text):
+        width = 1 << (len(ranks) - 1)
+        seconds = np.zeros_like(ranks[-1])
+        seconds[:-width] = ranks[-1][width:] + 1
+        pairs = ranks[-1] * (len(text) + 1) + seconds
+        ranks.append(np.unique(pairs, return_inverse=True)[1].astype(np.int64))
+    return ranks
+
+
+def _common_prefixes(
+    ranks: list[NDArray[np.int64]], first: NDArray[np.int64], second: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """How many symbols the pieces at `first` [Q] and `second` [Q] have in common from their beginnings on, [Q]."""
+    common = np.zeros(len(first), np.int64)
+    for power in reversed(range(len(ranks))):
+        equal = ranks[power][first + common] == ranks[power][second + common]
+        common += equal.astype(np.int64) << power
+    return common

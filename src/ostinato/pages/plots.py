@@ -11,6 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 WIDTH = 640
 _COLORS = ("#3b82c4", "#e08a1e", "#8a63c9", "#2a9d8f", "#c9507f", "#8c8c4a", "#6b7a8f", "#b5651d")
 _FONT = 12
@@ -18,6 +21,7 @@ _CHARACTER = 6.7  # width of one, on average
 _ROW = 24  # height of a bar with its space
 _PLOT_HEIGHT = 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 12, 42  # margins of plots with two axes
+_CELL, _HEAT_MARGIN = 16, 32  # pixels of heat maps
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,36 @@ def column_chart(
                 f'height="{axes.floor - y:.1f}" fill="{_COLORS[index % len(_COLORS)]}"><title>{tip}</title></rect>'
             )
     return _figure(title, axes.height, "".join(marks), _legend([label for label, _ in series]))
+
+
+def heat_map(title: str, matrix: NDArray[np.float64], labels: Sequence[str], *, most: float) -> str:
+    """A matrix of shares as a figure: from each row's class to each column's, the more often the darker.
+
+    Args:
+        title: what is shown.
+        matrix: [N, N], from 0 to 1.
+        labels: N, of the classes.
+        most: the share that is darkest, above 0.
+    """
+    cells = []
+    for index, label in enumerate(labels):
+        middle = _HEAT_MARGIN + index * _CELL + _CELL / 2
+        cells.append(f'<text x="{middle}" y="{_HEAT_MARGIN - 4}" text-anchor="middle">{html.escape(label)}</text>')
+        cells.append(f'<text x="{_HEAT_MARGIN - 4}" y="{middle + 4}" text-anchor="end">{html.escape(label)}</text>')
+    for row, column in zip(*np.nonzero(matrix), strict=True):
+        share = matrix[row, column]
+        # Shares differ by orders of magnitude; the root lets the rare ones be seen.
+        cells.append(
+            f'<rect x="{_HEAT_MARGIN + column * _CELL}" y="{_HEAT_MARGIN + row * _CELL}" width="{_CELL - 1}" '
+            f'height="{_CELL - 1}" fill-opacity="{(share / most) ** 0.5:.2f}">'
+            f"<title>{html.escape(labels[row])} to {html.escape(labels[column])}: {share:.2%}</title></rect>"
+        )
+    size = _HEAT_MARGIN + len(labels) * _CELL
+    name = html.escape(title)
+    return (
+        f'<figure><figcaption>{name}</figcaption><svg viewBox="0 0 {size} {size}" role="img" aria-label="{name}">'
+        f"{''.join(cells)}</svg></figure>\n"
+    )
 
 
 def number(value: float) -> str:

@@ -1,0 +1,84 @@
+"""A melody as notes: their spans in steps, in seconds to play, and as a line to read."""
+
+from itertools import pairwise
+
+from ostinato.errors import SettingsError
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.music.keys import pitch_name
+from ostinato.music.melody import MIN_PITCH, NOTE_OFF, STEPS_PER_QUARTER, Melody
+from ostinato.music.meter import time_signature_of
+
+TICKS_PER_QUARTER = 220  # what Magenta writes
+
+
+def note_spans(melody: Melody) -> list[tuple[int, int, int]]:
+    """The notes as (pitch, start step, end step); a note that is never ended sounds to the melody's end."""
+    changes = [(step, event) for step, event in enumerate(melody) if event >= NOTE_OFF]
+    changes.append((len(melody), NOTE_OFF))
+    return [(event, start, end) for (start, event), (end, _) in pairwise(changes) if event >= MIN_PITCH]
+
+
+def to_note_sequence(
+    melody: Melody,
+    *,
+    qpm: float = 120.0,
+    velocity: int = 100,
+    program: int = 0,
+    time_signature: tuple[int, int] | None = None,
+) -> NoteSequence:
+    """The melody as notes in seconds, from time 0.
+
+    Args:
+        melody: what to play.
+        qpm: quarter notes a minute, above 0.
+        velocity: of every note, 1..127.
+        program: General MIDI instrument, 0..127.
+        time_signature: numerator and denominator; by default the plainest one of the melody's bar.
+
+    Raises:
+        SettingsError: if one of these is out of its range.
+    """
+    if not 0 < qpm < float("inf"):
+        raise SettingsError(f"the tempo must be above 0 quarters a minute, not {qpm}")
+    if not 1 <= velocity <= 127:
+        raise SettingsError(f"the velocity must be of 1..127, not {velocity}")
+    if not 0 <= program <= 127:
+        raise SettingsError(f"the program must be of 0..127, not {program}")
+    numerator, denominator = time_signature or time_signature_of(melody.steps_per_bar)
+    seconds_per_step = 60.0 / qpm / STEPS_PER_QUARTER
+    sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER, total_time=len(melody) * seconds_per_step)
+    sequence.tempos.add(qpm=qpm)
+    sequence.time_signatures.add(numerator=numerator, denominator=denominator)
+    for pitch, start, end in note_spans(melody):
+        sequence.notes.add(
+            pitch=pitch,
+            velocity=velocity,
+            program=program,
+            start_time=start * seconds_per_step,
+            end_time=end * seconds_per_step,
+        )
+    return sequence
+
+
+def text_roll(melody: Melody) -> str:
+    """The melody on one line, bar by bar: `| C4:4 E4:2 r:2 | ... |`.
+
+    Each note has its length in 16ths after the colon; `r` is a rest, and `-` goes
+    on with the note of the bar before.
+    """
+    labels = [(start, end, pitch_name(pitch)) for pitch, start, end in note_spans(melody)]
+    bars = []
+    for bar_start in range(0, len(melody), melody.steps_per_bar):
+        bar_end = min(bar_start + melody.steps_per_bar, len(melody))
+        step, words = bar_start, []
+        for start, end, name in labels:
+            if end <= bar_start or start >= bar_end:
+                continue
+            if start > step:
+                words.append(f"r:{start - step}")
+            step = min(end, bar_end)
+            words.append(f"{name if start >= bar_start else '-'}:{step - max(start, bar_start)}")
+        if step < bar_end:
+            words.append(f"r:{bar_end - step}")
+        bars.append(" ".join(words))
+    return f"| {' | '.join(bars)} |"

@@ -1,0 +1,421 @@
+"""What goes over the API, as types: requests are checked by them, answers written from them, `openapi` describes them.
+
+A request is read in two steps. `parse_json` reads JSON as its standard has it
+and no more, for Python's reader takes much that others refuse; `read_request`
+makes one of the types here of it. What music allows beyond that, such as a
+primer's notes or the name of a key, the library says when it is asked.
+"""
+
+import functools
+import json
+import re
+from collections import Counter
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from ostinato.errors import FormatError, SettingsError
+from ostinato.generation.options import GenerationOptions
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, STEPS_PER_BAR, STEPS_PER_QUARTER, Melody
+
+MAX_STEPS = 1024
+"""Length of a melody, its primer included: 64 bars of 4/4."""
+MAX_BARS = 32
+"""What is made in one request: with 8 variations, a few seconds of work."""
+MAX_STEPS_PER_BAR = 64  # four whole notes
+MAX_VARIATIONS, DEFAULT_VARIATIONS = 8, 4  # what can be compared by ear, and what fits a screen
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0  # beyond lies one melody over and over, or noise
+MAX_TOP_K = 256  # more than any model has classes
+MAX_SEED = 2**53 - 1
+"""The largest integer that every reader of JSON keeps whole."""
+MAX_MELODIES = 64
+"""What is written in one request."""
+MIN_QPM, MAX_QPM, DEFAULT_QPM = 20.0, 400.0, 120.0  # a little wider than a metronome's
+MAX_SOUND_SECONDS = 300.0
+"""In stereo at 44,100 samples a second, 53 MB."""
+MAX_PRIMER_STEPS = MAX_STEPS // 2
+"""A longer melody of an uploaded file is cut to this: half of what a melody may hold leaves room to go on."""
+MAX_TRACKS = 256
+"""More could not be chosen from."""
+_MAX_TEXT = 100  # characters of a name
+_MAX_SHOWN = 40  # characters of a value in an error
+_MAX_CANDIDATES = 5  # what is told of a step
+_REFUSED = re.compile(
+    r"(?:Object missing required field `(?P<missing>.*?)`|Object contains unknown field `(?P<unknown>.*?)`|.*?)"
+    r"(?: - at `\$(?P<path>[\w.\[\]]*)`)?",
+    re.DOTALL,
+)
+
+T = TypeVar("T")
+
+Event = Annotated[int, Meta(ge=NO_EVENT, le=MAX_PITCH, description="0..127 starts a note, -1 ends it, -2 is no event.")]
+Events = Annotated[
+    tuple[Event, ...],
+    Meta(min_length=1, max_length=MAX_STEPS, description="A melody, an event for each step of a 16th note."),
+]
+StepsPerBar = Annotated[
+    int,
+    Meta(ge=1, le=MAX_STEPS_PER_BAR, description="Length of a bar in 16th notes: 16 is 4/4, 12 is 3/4 or 6/8."),
+]
+Qpm = Annotated[float, Meta(ge=MIN_QPM, le=MAX_QPM, description="Quarter notes a minute.")]
+Seed = Annotated[int, Meta(ge=0, le=MAX_SEED, description="Gives the same melodies again.")]
+Text = Annotated[str, Meta(min_length=1, max_length=_MAX_TEXT)]
+Pitch = Annotated[int, Meta(ge=MIN_PITCH, le=MAX_PITCH)]
+Count = Annotated[int, Meta(ge=0)]
+Probability = Annotated[float, Meta(ge=0, le=1)]
+
+
+class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A JSON object of these members and no others."""
+
+
+class MelodyJson(_Message, frozen=True):
+    """A melody."""
+
+    events: Events
+    steps_per_bar: StepsPerBar = STEPS_PER_BAR
+
+    def melody(self) -> Melody:
+        """The melody itself."""
+        return Melody(self.events, steps_per_bar=self.steps_per_bar)
+
+
+class GenerateRequest(_Message, frozen=True, kw_only=True):
+    """Melodies to make."""
+
+    num_steps: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=MAX_STEPS,
+            description="Length of each melody, the primer included; "
+            f"at least 1 step and at most {MAX_BARS} bars are new.",
+        ),
+    ]
+    model: Annotated[Text | None, Meta(description="A name of /api/models; null is the default.")] = None
+    primer: Annotated[
+        MelodyJson | None, Meta(description="What each melody begins with; null begins with a random note.")
+    ] = None
+    steps_per_bar: Annotated[
+        StepsPerBar, Meta(description="The meter where there is no primer, which has its own.")
+    ] = STEPS_PER_BAR
+    variations: Annotated[int, Meta(ge=1, le=MAX_VARIATIONS, description="How many melodies.")] = DEFAULT_VARIATIONS
+    temperature: Annotated[
+        float,
+        Meta(
+            ge=MIN_TEMPERATURE,
+            le=MAX_TEMPERATURE,
+            description="Below 1 makes likely events likelier, above 1 evens them out.",
+        ),
+    ] = 1.0
+    top_k: Annotated[
+        int, Meta(ge=0, le=MAX_TOP_K, description="Choose among this many of the likeliest events; 0 is all.")
+    ] = 0
+    top_p: Annotated[
+        float, Meta(gt=0, le=1, description="Choose among the fewest likeliest events that make up this share.")
+    ] = 1.0
+    key: Annotated[
+        Text | None, Meta(description='New notes keep to this key, such as "G" or "A minor"; null is any.')
+    ] = None
+    min_note: Annotated[Pitch | None, Meta(description="Lowest new note.")] = None
+    max_note: Annotated[Pitch | None, Meta(description="Highest new note, included.")] = None
+    seed: Annotated[Seed | None, Meta(description="For the same melodies again; null takes a new one.")] = None
+    explain: Annotated[
+        bool,
+        Meta(description="Tell how likely each step was, what else could have come, where the model looked."),
+    ] = True
+
+    def __post_init__(self) -> None:
+        _require_printable(model=self.model, key=self.key)
+        new = self.num_steps - (len(self.primer.events) if self.primer else 0)
+        if new > MAX_BARS * self.bar:
+            raise SettingsError(f"{new} new steps are more than {MAX_BARS} bars of {self.bar}; take fewer")
+
+    @property
+    def bar(self) -> int:
+        """Steps of a bar: the primer's where there is one."""
+        return self.primer.steps_per_bar if self.primer else self.steps_per_bar
+
+    def options(self, seed: int) -> GenerationOptions:
+        """What the library is asked for.
+
+        Raises:
+            SettingsError: if it cannot be.
+        """
+        return GenerationOptions(
+            num_steps=self.num_steps,
+            primer=self.primer.melody() if self.primer else None,
+            temperature=self.temperature,
+            num_outputs=self.variations,
+            seed=seed,
+            steps_per_bar=self.bar,
+            top_k=self.top_k,
+            top_p=self.top_p,
+            key=self.key,
+            min_note=self.min_note,
+            max_note=self.max_note,
+        )
+
+
+class MidiRequest(_Message, frozen=True):
+    """Melodies to write as MIDI files, one in each."""
+
+    melodies: Annotated[tuple[MelodyJson, ...], Meta(min_length=1, max_length=MAX_MELODIES)]
+    qpm: Qpm = DEFAULT_QPM
+    names: Annotated[
+        tuple[Text, ...],
+        Meta(max_length=MAX_MELODIES, description="Of the files in the archive, as many as melodies, or none."),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        _require_printable(**{f"names[{place}]": name for place, name in enumerate(self.names)})
+        if self.names and len(self.names) != len(self.melodies):
+            raise SettingsError(
+                f"there are {len(self.names)} names for {len(self.melodies)} melodies; give one each, or none"
+            )
+
+
+class WavRequest(MelodyJson, frozen=True):
+    """A melody to write as sound, of 300 seconds at most."""
+
+    qpm: Qpm = DEFAULT_QPM
+
+    def __post_init__(self) -> None:
+        seconds = len(self.events) * 60 / self.qpm / STEPS_PER_QUARTER
+        if seconds > MAX_SOUND_SECONDS:
+            raise SettingsError(
+                f"{len(self.events)} steps at {self.qpm:g} quarters a minute last {seconds:.0f} seconds, and at most "
+                f"{MAX_SOUND_SECONDS:g} are written; raise qpm or shorten the melody"
+            )
+
+
+class Error(_Message, frozen=True):
+    """A refusal."""
+
+    error: Annotated[str, Meta(min_length=1, description="What is wrong, in a sentence.")]
+
+
+class Limits(_Message, frozen=True, kw_only=True):
+    """How much may be asked for."""
+
+    max_steps: Annotated[int, Meta(ge=1, description="Steps of a melody, its primer included.")]
+    max_bars: Annotated[int, Meta(ge=1, description="Bars that are made at once.")]
+    max_variations: Annotated[int, Meta(ge=1, description="Melodies that are made at once.")]
+    max_upload_bytes: Annotated[int, Meta(ge=1, description="Size of a MIDI file.")]
+
+
+class ModelCard(_Message, frozen=True, kw_only=True):
+    """A model."""
+
+    name: str
+    description: str
+    default: Annotated[bool, Meta(description="Whether it plays if you name no model.")]
+    attention: Annotated[bool, Meta(description="Whether it can tell which steps it looked at.")]
+    min_pitch: Annotated[Pitch, Meta(description="Lowest pitch that it makes in its own key.")]
+    max_pitch: Annotated[Pitch, Meta(description="Highest one, included.")]
+    bits_per_step: Annotated[
+        float | None,
+        Meta(description="Loss on melodies that it did not learn from, where it is known; less is better."),
+    ]
+
+
+class ModelList(_Message, frozen=True, kw_only=True):
+    """The models, and how much may be asked for."""
+
+    models: Annotated[list[ModelCard], Meta(min_length=1)]
+    limits: Limits
+    version: Annotated[str, Meta(description="Of Ostinato.")]
+
+
+class Step(_Message, frozen=True, kw_only=True):
+    """How a drawn event came about."""
+
+    step: Annotated[Count, Meta(description="Its place in the melody, from 0.")]
+    event: Event
+    probability: Annotated[Probability, Meta(description="Of this event in the distribution it was drawn from.")]
+    repeat_steps: Annotated[
+        Annotated[int, Meta(ge=1)] | None,
+        Meta(description="It was drawn as a repeat of what was there this many steps before."),
+    ]
+    candidates: Annotated[
+        list[tuple[Event, Probability]],
+        Meta(max_length=_MAX_CANDIDATES, description="The likeliest events with their probabilities, best first."),
+    ]
+
+
+class Variation(_Message, frozen=True, kw_only=True):
+    """A melody that was made."""
+
+    events: Events
+    primer_steps: Annotated[Count, Meta(description="How many of the events are the primer's.")]
+    log_likelihood: Annotated[
+        float,
+        Meta(le=0, description="Natural logarithm of how likely the model by itself holds the new events."),
+    ]
+    steps: Annotated[
+        list[Step],
+        Meta(
+            description="Of each drawn event, in order; empty if nothing was to be explained. Without a primer the "
+            "first event is a random note, which has none."
+        ),
+    ]
+    attention: Annotated[
+        list[list[Probability]] | None,
+        Meta(
+            description="For each of the steps the weights over A remembered ones, oldest first: column a of the row "
+            "of step s is of step s - 1 - A + a, and below 0 of nothing. null without attention."
+        ),
+    ]
+
+
+class Generated(_Message, frozen=True, kw_only=True):
+    """Melodies that were made."""
+
+    model: str
+    seed: Seed
+    steps_per_bar: StepsPerBar
+    milliseconds: Annotated[float, Meta(ge=0, description="What making them took.")]
+    variations: Annotated[list[Variation], Meta(min_length=1, max_length=MAX_VARIATIONS)]
+
+
+class Track(_Message, frozen=True, kw_only=True):
+    """The melody of a track."""
+
+    track: Annotated[Count, Meta(description="Its number among the tracks with notes.")]
+    name: Annotated[str, Meta(description="Its name; empty where it has none.")]
+    events: Annotated[
+        Events, Meta(description=f"Its longest melody, or its first whole bars: {MAX_PRIMER_STEPS} steps at most.")
+    ]
+    steps_per_bar: StepsPerBar
+    qpm: Annotated[float, Meta(gt=0, description="Its tempo, quarter notes a minute.")]
+    num_notes: Annotated[int, Meta(ge=1, description="Notes in the events.")]
+    length: Annotated[int, Meta(ge=1, description="Steps before it was cut.")]
+
+
+class Tracks(_Message, frozen=True):
+    """The melodies of a MIDI file."""
+
+    tracks: Annotated[list[Track], Meta(min_length=1, max_length=MAX_TRACKS)]
+
+
+@functools.cache
+def schemas() -> dict[str, Any]:
+    """The JSON schema of each type, by its name; not to be changed."""
+    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Tracks, WavRequest)
+    return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
+
+
+def read_request(data: bytes, kind: type[T]) -> T:
+    """The request that a body is.
+
+    Args:
+        data: JSON, as UTF-8.
+        kind: the type of the request.
+
+    Raises:
+        FormatError: if it is not JSON.
+        SettingsError: if it is not such a request; the error names the member, what it may be, and what it is.
+    """
+    try:
+        value = parse_json(data)
+        try:
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise SettingsError(_in_words(str(error), value, kind)) from None
+        except UnicodeEncodeError:  # a member's name, which msgspec reads as UTF-8
+            raise SettingsError("the body names a member with half a character") from None
+    except RecursionError:
+        raise FormatError("the body is nested too deep") from None
+
+
+def parse_json(data: bytes) -> Any:
+    """The value of a JSON document.
+
+    Args:
+        data: UTF-8.
+
+    Raises:
+        FormatError: if it is not JSON, names a member twice, or holds NaN, an infinity or an integer of thousands of
+            digits.
+        RecursionError: if it is nested hundreds deep.
+    """
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise FormatError(f"the body is not UTF-8: byte {error.start} is wrong") from None
+    except json.JSONDecodeError as error:
+        raise FormatError(
+            f"the body is not JSON: {error.msg.lower()} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except ValueError:  # Python's own, of an integer with too many digits
+        raise FormatError("the body holds an integer that is too large") from None
+
+
+def shown(value: object) -> str:
+    """A value out of a document, as an error shows it: as JSON, and not too much of it."""
+    text = json.dumps(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}..."
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise FormatError(f"the body names {shown(twice)} twice in one object")
+    return members
+
+
+def _refuse_constant(name: str) -> Any:
+    raise FormatError(f"the body holds {name}, which is not JSON")
+
+
+def _require_printable(**texts: str | None) -> None:
+    # JSON may hold halves of characters, which nothing else can.
+    for name, text in texts.items():
+        if text is not None and not text.isprintable():
+            raise SettingsError(f"{name} must be a text of printable characters, not {shown(text)}")
+
+
+def _in_words(error: str, value: Any, kind: type) -> str:
+    """What msgspec refused: the member, what its schema allows, and what it is."""
+    found = _REFUSED.fullmatch(error)
+    assert found, error
+    path = (found["path"] or "").removeprefix(".")
+    prefix = f"{path}." if path else ""
+    if found["missing"] is not None:
+        return f"{prefix}{found['missing']} is missing"
+    if found["unknown"] is not None:
+        return f"there is no member called {shown(prefix + found['unknown'])}"
+    schema = schemas()[kind.__name__]
+    for member, index in re.findall(r"(\w+)|\[(\d+)\]", path):
+        value = value[member or int(index)]
+        schema = _plain(schema["properties"][member] if member else schema["items"])
+    is_array = isinstance(value, list) and schema["type"] == "array"
+    told = f"{len(value)} of them" if is_array else shown(value)
+    return f"{path or 'the body'} must be {_allowed(schema)}, not {told}"
+
+
+def _plain(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema itself, where it may be null or is elsewhere."""
+    schema = schema.get("anyOf", [schema])[0]
+    return schemas()[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """What a schema allows, in words."""
+    match schema["type"]:
+        case "integer":
+            return f"an integer of {schema['minimum']} to {schema['maximum']}"
+        case "number" if "exclusiveMinimum" in schema:
+            return f"a number above {schema['exclusiveMinimum']:g}, at most {schema['maximum']:g}"
+        case "number":
+            return f"a number of {schema['minimum']:g} to {schema['maximum']:g}"
+        case "string":
+            return f"a text of {schema['minLength']} to {schema['maxLength']} characters"
+        case "array":
+            return f"an array of {schema.get('minItems', 0)} to {schema['maxItems']} items"
+        case "boolean":
+            return "true or false"
+        case _:
+            return "an object"
