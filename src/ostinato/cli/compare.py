@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean
-from ostinato.cli.progress import progress
 from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
 
 if TYPE_CHECKING:
+    from ostinato.dataset.melodies import Melodies
     from ostinato.evaluation.comparison import Comparison
-    from ostinato.evaluation.sources import Sources
 
 SUMMARY = "compare generated melodies with human ones, and tell what they copy"
 
@@ -27,7 +26,6 @@ SUMMARY = "compare generated melodies with human ones, and tell what they copy"
 _ANYTHING = ExtractionSettings(min_bars=0, min_unique_pitches=0, max_steps=None, gap_bars=float("inf"))
 _TUNES = ExtractionSettings(max_steps=None)
 _NOTE_WIDTH = 100  # characters: more are hard to read in one line
-_NAMED_FILES = 20  # of those that cannot be read; the JSON file names all
 
 _log = logging.getLogger(__name__)
 
@@ -64,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
 
     from ostinato.evaluation.comparison import compare
 
-    generated = _read("generated", args.generated, _ANYTHING)
-    human = _read("human", args.human, _TUNES)
-    training = _read("training", args.training, _TUNES)
-    comparison = compare(generated.melodies, human.melodies, training.melodies, cut=args.cut, seed=args.seed)
+    generated = _read(args.generated, _ANYTHING)
+    human = _read(args.human, _TUNES)
+    training = _read(args.training, _TUNES)
+    comparison = compare(generated.named, human.named, training.named, cut=args.cut, seed=args.seed)
     print(as_text(comparison))
     _write(args, comparison, {"generated": generated, "human": human, "training": training})
     return 0
@@ -105,25 +103,14 @@ def _check(args: argparse.Namespace) -> None:
         raise SettingsError(f"--json and --html are both {args.json}; give two files")
 
 
-def _read(flag: str, path: str, settings: ExtractionSettings) -> "Sources":
-    from ostinato.bundle import printable
-    from ostinato.evaluation.sources import read_melodies
-
-    with progress(unit="files", desc=flag) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        sources = read_melodies(path, settings, progress=show)
-    for reason in sources.left_out():
+def _read(path: str, settings: ExtractionSettings) -> "Melodies":
+    melodies = melodies_in(path, settings)
+    for reason in melodies.left_out(flags=False):
         _log.info("%s: %s", path, reason)
-    for skipped in sources.skipped[:_NAMED_FILES]:
-        _log.warning("  %s: %s", printable(skipped.filename), skipped.reason)
-    return sources
+    return melodies
 
 
-def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Sources"]) -> None:
+def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Melodies"]) -> None:
     from ostinato.evaluation.comparison import as_json
     from ostinato.files import atomic_writer
 
@@ -141,12 +128,12 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
         print(f"{args.html}: a page with tables and pictures")
 
 
-def _told(sources: "Sources") -> dict[str, Any]:
+def _told(sources: "Melodies") -> dict[str, Any]:
     """Where a set came from and what was left out of it, for JSON."""
     return {
         "path": sources.source,
         "files": sources.files,
-        "left_out": sources.left_out(),
+        "left_out": sources.left_out(flags=False),
         "without_melody": sources.without_melody,
         "unreadable": [{"file": skipped.filename, "reason": skipped.reason} for skipped in sources.skipped],
     }

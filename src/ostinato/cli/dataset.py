@@ -9,13 +9,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.cli.extraction import add_extraction, extraction_of
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
 from ostinato.cli.runner import add_runner, runner_of
+from ostinato.cli.source_flags import add_extraction, extraction_of
 from ostinato.config import PRESETS, preset
-from ostinato.dataset.build import DatasetSettings, build_dataset
-from ostinato.dataset.statistics import DatasetStatistics
+from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset
 from ostinato.errors import SettingsError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, shard_paths, shards_name
 
@@ -201,6 +200,4 @@ def _report(
             )
     if left_out := statistics.left_out(settings.extraction):
         print("Left out:", *left_out, sep="\n  ")
-    if extraction.truncated:
-        print(f"Cut to {settings.extraction.max_steps} 16th notes (--max_steps): {extraction.truncated} melodies")
     print("Melodies by their length in bars:", *statistics.histogram(settings.extraction.min_bars), sep="\n  ")

@@ -10,21 +10,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.extraction import add_extraction, extraction_of
 from ostinato.cli.model_flags import add_model, chosen_models, listed
 from ostinato.cli.progress import progress
+from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
 from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
-from ostinato.music.extract import ExtractionSettings
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
+    from ostinato.dataset.melodies import Melodies
     from ostinato.evaluation.report import Contender, Report
-    from ostinato.evaluation.sources import Sources
 
 SUMMARY = "measure in bits per 16th note how well models predict melodies, with n-gram models beside them"
 
-_NAMED_FAILURES = 20  # files that cannot be read, the first that are named; all are counted
 
 _logger = logging.getLogger(__name__)
 
@@ -66,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     models = _models(args)
     settings = extraction_of(args)
-    sources = _read(args.input, settings)
-    training = None if args.ngram_training is None else _read(args.ngram_training, settings)
-    steps = PredictedSteps.of([melody for _, melody in sources.melodies])
+    sources = melodies_in(args.input, settings)
+    training = None if args.ngram_training is None else melodies_in(args.ngram_training, settings)
+    steps = PredictedSteps.of([found.melody for found in sources.melodies])
     contenders = _contenders(models, sources, training, len(steps.melody))
     report = make_report(
         sources,
@@ -117,32 +115,15 @@ def _models(args: argparse.Namespace) -> list[tuple[str, list["Bundle"]]]:
     return models or [(name, [load_shipped(name)]) for name in SHIPPED_MODELS if shipped_path(name).is_file()]
 
 
-def _read(source: str, settings: ExtractionSettings) -> "Sources":
-    from ostinato.evaluation.sources import read_melodies
-
-    with progress(unit="files") as bar:
-
-        def on_file(number: int, total: int) -> None:
-            bar.total = total
-            bar.update(number - bar.n)
-
-        sources = read_melodies(source, settings, progress=on_file)
-    for skipped in sources.skipped[:_NAMED_FAILURES]:
-        _logger.warning("%s: %s", skipped.filename, skipped.reason)
-    if more := len(sources.skipped[_NAMED_FAILURES:]):
-        _logger.warning("%s: %d more cannot be read", source, more)
-    return sources
-
-
 def _contenders(
-    models: Sequence[tuple[str, Sequence["Bundle"]]], sources: "Sources", training: "Sources | None", num_steps: int
+    models: Sequence[tuple[str, Sequence["Bundle"]]], sources: "Melodies", training: "Melodies | None", num_steps: int
 ) -> list["Contender"]:
     from ostinato.bundle import num_parameters
     from ostinato.evaluation.likelihood import event_scores
     from ostinato.evaluation.ngram import fit_ngrams, ngram_scores
     from ostinato.evaluation.report import Contender
 
-    melodies = [melody for _, melody in sources.melodies]
+    melodies = [found.melody for found in sources.melodies]
     contenders = []
     with progress(total=num_steps * len(models), unit="steps", unit_scale=True) as bar:
         for name, bundles in models:
@@ -154,7 +135,7 @@ def _contenders(
             kind = "model" if len(bundles) == 1 else "ensemble"
             contenders.append(Contender(name, kind, event_scores(bundles, melodies, progress=bar.update), about=about))
     if training is not None:
-        ngrams = fit_ngrams([melody for _, melody in training.melodies])
+        ngrams = fit_ngrams([found.melody for found in training.melodies])
         contenders += [
             Contender(f"n-gram, order {order}", "n-gram", scores, order=order)
             for order, scores in enumerate(ngram_scores(ngrams, melodies))

@@ -233,19 +233,18 @@ def _events(text: str) -> list[int]:
 
 
 def _midi_primer(path: str, track: int | None) -> _Primer:
+    from ostinato.dataset.melodies import primer_of
     from ostinato.formats.midi.reader import read_midi
-    from ostinato.music.primer import longest_melody
 
     sequence = read_midi(path)
     sequence.filename = path  # what errors call it
-    found = longest_melody(sequence, track)
+    found = primer_of(sequence, track)
     name = f" {found.track_name!r}" if found.track_name else ""
     print(
         f"{path}: {len(found.melody)} steps of track {found.track}{name}, "
-        f"{found.numerator}/{found.denominator} at {found.qpm:g} quarters a minute"
+        f"{'/'.join(map(str, found.time_signature))} at {found.qpm:g} quarters a minute"
     )
-    time_signature = (found.numerator, found.denominator)
-    return _Primer(path, found.melody, found.qpm, time_signature, found.melody.steps_per_bar)
+    return _Primer(path, found.melody, found.qpm, found.time_signature, found.melody.steps_per_bar)
 
 
 def _save_bundle(args: argparse.Namespace) -> int:

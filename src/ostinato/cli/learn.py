@@ -6,9 +6,9 @@ import datetime as dt
 import logging
 import math
 import shlex
-import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,30 +16,20 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
-from ostinato.cli.extraction import add_extraction, extraction_of
-from ostinato.cli.progress import progress
+from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
-from ostinato.dataset.build import DatasetSettings, build_dataset
-from ostinato.dataset.convert import NothingConvertedError, Skipped, convert_folder
+from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
+from ostinato.dataset.split import eval_ratio_for
 from ostinato.errors import DataError, SettingsError
 from ostinato.files import atomic_writer
-from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import time_signature_of
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
-from ostinato.training.recipe import (
-    FEW_MELODIES,
-    MANY_MELODIES,
-    Recipe,
-    Tunes,
-    eval_ratio_for,
-    melodies_of,
-    read_tunes,
-    recipe_for,
-)
+from ostinato.training.recipe import FEW_MELODIES, MANY_MELODIES, Recipe, num_held_out, recipe_for
 
 if TYPE_CHECKING:
+    from ostinato.dataset.melodies import Melodies, SourceMelody
     from ostinato.music.melody import Melody
     from ostinato.training.job import TrainReport
 
@@ -49,9 +39,7 @@ _SCRATCH = "scratch"
 _MINUTES = 10.0
 _NUM_MELODIES, _NUM_BARS = 10, 8  # of those that it makes at the end
 _ALL_KEYS = tuple(range(-5, 7))
-_NAMED = 10  # files that were skipped, the first that are named; all are counted
-# In the work_dir.
-_NOTES, _TRAINING, _HELD_OUT, _RUN = "notes.tfrecord", "training.tfrecord", "held_out.tfrecord", "run"
+_RUN = "run"  # in the work_dir
 
 _logger = logging.getLogger(__name__)
 
@@ -75,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--num_training_steps", type=int, default=0, metavar="N", help="or after how many steps to end")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides all that is random, the split too")
-    parser.add_argument("--work_dir", metavar="FOLDER", help="keep what is made on the way here: records and the run")
+    parser.add_argument("--work_dir", metavar="FOLDER", help="keep the training run here")
     parser.add_argument("--html", metavar="FILE", help="the page to write; beside the bundle if absent")
     parser.add_argument(
         "--transpose",
@@ -86,6 +74,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_extraction(parser)
     parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
     parser.add_argument("--force", action="store_true", help="overwrite a bundle that is there")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tunes:
+    """What a folder gives to learn from.
+
+    Attributes:
+        found: all its melodies, and what was left out.
+        distinct: those that equal no earlier one up to transposition.
+    """
+
+    found: "Melodies"
+    distinct: "list[SourceMelody]"
+
+    @property
+    def num_melodies(self) -> int:
+        return len(self.distinct)
+
+    @property
+    def pieces(self) -> list[str]:
+        """Identities of those with a melody, in order."""
+        return list(dict.fromkeys(one.identity for one in self.distinct))
+
+    @property
+    def steps_per_bar(self) -> int:
+        """The meter of most of the melodies."""
+        return Counter(one.melody.steps_per_bar for one in self.distinct).most_common(1)[0][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,30 +121,29 @@ def run(args: argparse.Namespace) -> int:
     extraction = extraction_of(args)
     origin = None if args.origin in (None, _SCRATCH) else _origin(args.origin)
     with _work_folder(args.work_dir) as work:
-        num_files = _convert(args.folder, work / _NOTES)
-        tunes = _read_tunes(args.folder, work / _NOTES, extraction)
+        tunes = _read_tunes(args.folder, extraction)
         if args.origin is None:
             origin = _chosen_origin(tunes)
         config = preset(BEST_MODEL) if origin is None else origin.bundle.config
         settings = DatasetSettings(
             config.encoding,
             extraction,
-            eval_ratio=eval_ratio_for(tunes, args.seed),
+            eval_ratio=eval_ratio_for(tunes.pieces, num_held_out(tunes.num_melodies, len(tunes.pieces)), args.seed),
             seed=args.seed,
             transpositions=asked or ((0,) if config.encoding.transpose_to_key is not None else _ALL_KEYS),
             dedupe=True,
         )
-        training, held_out = _split(work, settings)
+        training, held_out = _split(tunes, settings)
         recipe = recipe_for(config, tunes.num_melodies - len(held_out), from_model=origin is not None)
-        report, exit_code = _train(args, recipe, origin, work / _RUN, seconds)
+        report, exit_code = _train(args, recipe, origin, (training, held_out), work / _RUN, seconds)
         best = load_bundle(work / _RUN / "best")
     before = None if origin is None else _figures(origin.bundle, held_out)
     after = _figures(best, held_out)
     _tell_figures(before, after, report)
     name, num_steps = Path(args.folder).resolve().name, sum(map(len, training))
-    data = {"files": [name], "num_files": num_files, "num_melodies": len(training), "num_steps": num_steps}
+    data = {"files": [name], "num_files": tunes.found.read, "num_melodies": len(training), "num_steps": num_steps}
     card = {
-        "data": f"{num_files} files of {name}: {len(training)} melodies of {num_steps} steps to learn from, "
+        "data": f"{tunes.found.read} files of {name}: {len(training)} melodies of {num_steps} steps to learn from, "
         f"{len(held_out)} of {sum(map(len, held_out))} steps held out",
         "split": f"by piece, the hash of its id with seed {args.seed}",
         "began_from": "random values" if origin is None else origin.name,
@@ -191,7 +205,7 @@ def _origin(name: str) -> _Origin:
         ) from None
 
 
-def _chosen_origin(tunes: Tunes) -> _Origin | None:
+def _chosen_origin(tunes: _Tunes) -> _Origin | None:
     """The model to begin from where none is named: what few tunes can't teach, it knows already."""
     if tunes.num_melodies >= MANY_MELODIES:
         print(f"Learning from {_SCRATCH}: {tunes.num_melodies} melodies teach a new model enough (--from=MODEL)")
@@ -220,51 +234,32 @@ def _work_folder(chosen: str | None) -> Iterator[Path]:
     yield folder
 
 
-def _convert(folder: str, output: Path) -> int:
-    """Read the music files; returns how many could be."""
-    bar: Any = None
+def _read_tunes(folder: str, extraction: ExtractionSettings) -> _Tunes:
+    """Find the melodies of a folder, and say what was left out.
 
-    def show(done: int, total: int) -> None:
-        nonlocal bar  # made when the workers run already: it starts a thread, which forks badly
-        if bar is None:
-            bar = progress(total=total, unit="files")
-        bar.update(done - bar.n)
-
-    try:
-        report = convert_folder(folder, output, recursive=True, progress=show if sys.stderr.isatty() else None)
-    except NothingConvertedError as error:
-        _tell_skipped(error.report.skipped)
-        raise
-    finally:
-        if bar is not None:
-            bar.close()
-    print(f"{folder}: read {report.converted} of {report.files} music files")
-    _tell_skipped(report.skipped)
-    return report.converted
-
-
-def _tell_skipped(skipped: Sequence[Skipped]) -> None:
-    for one in skipped[:_NAMED]:
-        _logger.warning("  skipped %s: %s", one.filename, one.reason)
-    if len(skipped) > _NAMED:
-        _logger.warning("  and %d more; ostinato convert names them all", len(skipped) - _NAMED)
-
-
-def _read_tunes(folder: str, notes: Path, extraction: ExtractionSettings) -> Tunes:
-    try:
-        tunes = read_tunes(read_records(notes), extraction)
-    except DataError as error:
-        raise DataError(f"{folder}: {error}") from None
-    print(f"Found {tunes.num_melodies} melodies in {len(tunes.pieces)} of {tunes.num_sequences} pieces")
-    if tunes.left_out:
-        print("Left out:", *tunes.left_out, sep="\n  ")
+    Raises:
+        DataError: if there are not two pieces with a melody, one to learn from and one to measure on.
+    """
+    found = melodies_in(folder, extraction)
+    print(f"{folder}: read {found.read} of {found.files} music files")
+    tunes = _Tunes(found, distinct(found.melodies))
+    left_out = found.left_out()
+    if duplicates := len(found.melodies) - tunes.num_melodies:
+        left_out.append(f"{duplicates} melodies that equal an earlier one up to transposition")
+    if len(tunes.pieces) < 2:
+        raise DataError(
+            f"{folder}: it takes two pieces with a melody, one to learn from and one to measure on, and there is one; "
+            f"add tunes, or see what was left out: {'; '.join(left_out) or 'nothing'}"
+        )
+    print(f"Found {tunes.num_melodies} melodies in {len(tunes.pieces)} pieces")
+    if left_out:
+        print("Left out:", *left_out, sep="\n  ")
     return tunes
 
 
-def _split(work: Path, settings: DatasetSettings) -> "tuple[list[Melody], list[Melody]]":
-    """Write the records to learn from and those held out; returns the melodies in them."""
-    build_dataset(read_records(work / _NOTES), work / _TRAINING, work / _HELD_OUT, settings)
-    training, held_out = melodies_of(work / _TRAINING), melodies_of(work / _HELD_OUT)
+def _split(tunes: _Tunes, settings: DatasetSettings) -> "tuple[list[Melody], list[Melody]]":
+    """The melodies to learn from and those held out, as they are encoded."""
+    training, held_out = split_melodies(tunes.found.melodies, settings)
     if not held_out:  # melodies that differ in their pieces, and are one in the model's range
         raise DataError("the pieces held out hold no melody of their own; choose another --seed")
     transposed = f" in {len(settings.transpositions)} transpositions" if len(settings.transpositions) > 1 else ""
@@ -275,11 +270,16 @@ def _split(work: Path, settings: DatasetSettings) -> "tuple[list[Melody], list[M
 
 
 def _train(
-    args: argparse.Namespace, recipe: Recipe, origin: _Origin | None, run_dir: Path, seconds: float
+    args: argparse.Namespace,
+    recipe: Recipe,
+    origin: _Origin | None,
+    melodies: "tuple[list[Melody], list[Melody]]",
+    run_dir: Path,
+    seconds: float,
 ) -> "tuple[TrainReport, int]":
     """Train until time or steps are over, it gets no better, or Ctrl-C; returns how it went, and the exit code."""
     from ostinato.training import checkpoints
-    from ostinato.training.data import load_examples
+    from ostinato.training.data import examples_of_melodies
     from ostinato.training.job import TrainSettings, train
 
     settings = TrainSettings(
@@ -294,13 +294,14 @@ def _train(
     limits += [f"{args.num_training_steps} steps"] if args.num_training_steps else []
     print(f"Training for at most {' or '.join(limits)}; Ctrl-C ends it and keeps the best so far", flush=True)
     line = LiveLine(num_training_steps=args.num_training_steps, max_seconds=seconds, quiet=True)
+    training, held_out = (examples_of_melodies(some, recipe.config, args.folder) for some in melodies)
     with line, stopped_by_signals(patient=False) as signals:
         report = train(
             run_dir,
-            load_examples(str(run_dir.with_name(_TRAINING)), recipe.config),
+            training,
             recipe.config,
             settings,
-            held_out=load_examples(str(run_dir.with_name(_HELD_OUT)), recipe.config),
+            held_out=held_out,
             origin=None if origin is None else checkpoints.Origin(origin.path, origin.bundle),
             stop=signals.stop,
             on_step=line.on_step,

@@ -6,6 +6,7 @@ moves no other.
 """
 
 import hashlib
+from collections.abc import Collection
 
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
@@ -28,3 +29,21 @@ def is_for_eval(identity: str, eval_ratio: float, seed: int) -> bool:
 def identity_of(note_sequence: NoteSequence, note_sequence_bytes: bytes) -> str:
     """What tells a NoteSequence from the others: its id, or else its file name, or else all of its bytes."""
     return note_sequence.id or note_sequence.filename or hashlib.sha256(note_sequence_bytes).hexdigest()
+
+
+def eval_ratio_for(identities: Collection[str], num_held_out: int, seed: int) -> float:
+    """The eval_ratio that holds out a number of pieces.
+
+    Args:
+        identities: of all pieces, each once.
+        num_held_out: how many to hold out.
+        seed: of the split.
+    """
+    # Ever more pieces go to eval as the ratio rises, one after the other, for no two have one hash.
+    low, high = 0.0, 1.0
+    while True:
+        ratio = (low + high) / 2
+        count = sum(is_for_eval(identity, ratio, seed) for identity in identities)
+        if count == num_held_out:
+            return ratio
+        low, high = (ratio, high) if count < num_held_out else (low, ratio)

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ostinato.dataset.melodies import Melodies
 from ostinato.errors import SettingsError
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
-from ostinato.evaluation.sources import Sources
 
 LEVEL = 0.95
 NUM_BARS = 16
@@ -107,13 +107,13 @@ class Report:
         ngram_training: what the n-gram models counted, if there are any.
     """
 
-    sources: Sources
+    sources: Melodies
     steps: PredictedSteps
     contenders: Sequence[Contender]
     figures: Sequence[Figures]
     num_resamples: int
     seed: int
-    ngram_training: Sources | None
+    ngram_training: Melodies | None
 
     @property
     def best(self) -> int:
@@ -134,13 +134,13 @@ class Report:
 
 
 def make_report(
-    sources: Sources,
+    sources: Melodies,
     steps: PredictedSteps,
     contenders: Sequence[Contender],
     *,
     num_resamples: int = 1000,
     seed: int = 0,
-    ngram_training: Sources | None = None,
+    ngram_training: Melodies | None = None,
 ) -> Report:
     """Sum up what models held of the same melodies.
 
@@ -227,7 +227,7 @@ def summary(report: Report) -> list[str]:
         training = report.ngram_training
         lines.append(
             f"n-gram models learned from {training.source}: {len(training.melodies):,} melodies, "
-            f"{sum(len(melody) for _, melody in training.melodies):,} steps"
+            f"{sum(len(found.melody) for found in training.melodies):,} steps"
         )
     lines += [
         f"{contender.name} saw {contender.scores.num_folded:,} melodies with notes moved by octaves into its range"
@@ -287,20 +287,20 @@ def to_json(report: Report) -> dict[str, Any]:
         ],
         "melodies": [
             {
-                "file": name,
-                "start_step": melody.start_step,
-                "steps_per_bar": melody.steps_per_bar,
+                "file": found.filename,
+                "start_step": found.melody.start_step,
+                "steps_per_bar": found.melody.steps_per_bar,
                 "num_predicted_steps": num_steps,
                 "bits": {
                     contender.name: bits[place] for contender, bits in zip(report.contenders, melody_bits, strict=True)
                 },
             }
-            for place, ((name, melody), num_steps) in enumerate(zip(sources.melodies, of_melody, strict=True))
+            for place, (found, num_steps) in enumerate(zip(sources.melodies, of_melody, strict=True))
         ],
     }
 
 
-def _source_json(sources: Sources) -> dict[str, Any]:
+def _source_json(sources: Melodies) -> dict[str, Any]:
     return {
         "source": sources.source,
         "files": sources.files,

@@ -2,18 +2,11 @@
 
 from dataclasses import dataclass
 
+from ostinato.dataset.melodies import tracks_of
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.reader import midi_to_note_sequence
-from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, FoundMelody, find_melodies
 from ostinato.music.melody import Melody
 from ostinato.studio.schema import MAX_PRIMER_STEPS, MAX_STEPS_PER_BAR, MAX_TRACKS
-
-_MAX_STEPS = 2**16  # two hours of music at 120 quarters a minute
-
-# A whole track is one melody, whatever its rests; of notes that start together the top one counts.
-_WHOLE_TRACKS = ExtractionSettings(
-    min_bars=0, max_steps=_MAX_STEPS, min_unique_pitches=0, gap_bars=float("inf"), ignore_polyphonic_notes=True
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +46,14 @@ def candidates(data: bytes, name: str) -> list[Candidate]:
         sequence = midi_to_note_sequence(data)
     except FormatError as error:
         raise FormatError(f"{name}: {error}") from None
-    longest: dict[int, FoundMelody] = {}
-    for found in find_melodies(sequence, _WHOLE_TRACKS, ExtractionStatistics()):
-        known = longest.get(found.instrument)
-        playable = found.melody.steps_per_bar <= MAX_STEPS_PER_BAR
-        if playable and (known is None or len(found.melody) > len(known.melody)):
-            longest[found.instrument] = found
-    if not longest:
-        raise DataError(f"{name}: there is no melody in it, only drums, odd meters or nothing; choose another file")
-    if len(longest) > MAX_TRACKS:
-        raise DataError(f"{name}: it has {len(longest)} tracks, and at most {MAX_TRACKS} can be shown")
-    names = {info.instrument: info.name for info in sequence.instrument_infos}
+    sequence.filename = name
+    tracks = [found for found in tracks_of(sequence).values() if found.melody.steps_per_bar <= MAX_STEPS_PER_BAR]
+    if not tracks:
+        raise DataError(f"{name}: its bars are longer than {MAX_STEPS_PER_BAR} 16th notes; choose another file")
+    if len(tracks) > MAX_TRACKS:
+        raise DataError(f"{name}: it has {len(tracks)} tracks, and at most {MAX_TRACKS} can be shown")
     return [
-        Candidate(track, names.get(track, ""), _cut(found.melody), len(found.melody), found.piece.qpm)
-        for track, found in sorted(longest.items())
+        Candidate(found.track, found.track_name, _cut(found.melody), len(found.melody), found.qpm) for found in tracks
     ]
 
 

@@ -20,7 +20,7 @@ number of processes, each of which takes its share of every batch.
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -142,24 +142,47 @@ def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -
         DataError: if there is no such file, or no example in any.
     """
     paths = expand_paths(pattern)
+    return _examples(_read(paths, skip_corrupt=skip_corrupt), config, tuple(map(str, paths)), pattern)
+
+
+def examples_of_melodies(melodies: Iterable[Melody], config: Config, name: str) -> Examples:
+    """The training pairs of melodies, as records of them would give.
+
+    Args:
+        melodies: in the range and key of the config's encoding.
+        config: whose encoding encodes them.
+        name: what checkpoints call them.
+
+    Raises:
+        DataError: if there is no melody of two steps.
+    """
+    encoded = (
+        (name, Example(*config.encoding.encode(melody), np.array(melody.events), melody.steps_per_bar))
+        for melody in melodies
+    )
+    return _examples(encoded, config, (name,), name)
+
+
+def _examples(examples: Iterable[tuple[str, Example]], config: Config, files: tuple[str, ...], source: str) -> Examples:
+    """All of them packed; each comes with where it is from."""
     smallest = np.min_scalar_type(config.encoding.num_classes - 1)
     size = config.encoding.input_size
     inputs, right = [], []
     labels: list[NDArray[np.unsignedinteger]] = []
-    for source, example in _read(paths, skip_corrupt=skip_corrupt):
-        _check(example, config, source)
+    for place, example in examples:
+        _check(example, config, place)
         if len(labels) == 0:
-            _check_encoding(example, config, source)
+            _check_encoding(example, config, place)
         if config.hparams.loss == "events":
-            right.append(_right_classes(example, config.encoding, source))
+            right.append(_right_classes(example, config.encoding, place))
         # An example without steps stays, so that record numbers are the file's; it adds nothing to any sum.
         inputs.append(pack(example.inputs.reshape(-1, size)))
         labels.append(example.labels.astype(smallest))
     lengths = np.array([len(melody) for melody in labels], np.int64)
     if lengths.sum() == 0:
-        raise no_records(pattern)
+        raise no_records(source)
     masks = tuple(right) if config.hparams.loss == "events" else None
-    return Examples(tuple(map(str, paths)), size, tuple(inputs), tuple(labels), lengths, masks)
+    return Examples(files, size, tuple(inputs), tuple(labels), lengths, masks)
 
 
 def require_records(pattern: str, *, skip_corrupt: bool = False) -> None:

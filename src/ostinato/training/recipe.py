@@ -1,28 +1,12 @@
-"""The recipe by which a model learns somebody's own tunes: what they give, how they are split, how it learns them.
+"""The recipe by which a model learns somebody's own tunes: how many are held out, how it learns the others.
 
 These are the choices that one would otherwise make by hand between `ostinato
 convert`, `dataset` and `train`.
 """
 
-import functools
-import os
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from google.protobuf.message import DecodeError
-
 from ostinato.config import Config
-from ostinato.dataset.duplicates import SeenMelodies, fingerprint
-from ostinato.dataset.split import identity_of, is_for_eval
-from ostinato.dataset.statistics import DatasetStatistics
-from ostinato.errors import DataError, FormatError
-from ostinato.formats.note_columns import parse_note_sequence
-from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
-from ostinato.formats.tensorflow.tfrecord import read_records
-from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
-from ostinato.music.melody import Melody
-from ostinato.parallel import Failure, map_jobs
 
 FEW_MELODIES = 20
 """With fewer, a model is changed with care."""
@@ -31,102 +15,14 @@ MANY_MELODIES = 2000
 """With as many, a model that begins from random values learns enough from them alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tunes:
-    """What some NoteSequences give to learn from; melodies equal up to transposition count once.
-
-    Attributes:
-        num_sequences: how many NoteSequences there are.
-        pieces: identities of those with a melody, in order.
-        num_melodies: in all of them.
-        steps_per_bar: the meter of most of the melodies.
-        left_out: what was left out and why, in words.
-    """
-
-    num_sequences: int
-    pieces: tuple[str, ...]
-    num_melodies: int
-    steps_per_bar: int
-    left_out: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What one NoteSequence gives: of each melody the fingerprint and the meter."""
-
-    identity: str
-    melodies: tuple[tuple[bytes, int], ...]
-    extraction: ExtractionStatistics
-
-
-def read_tunes(
-    note_sequences: Iterable[bytes], extraction: ExtractionSettings, *, processes: int | None = None
-) -> Tunes:
-    """Look through NoteSequences for melodies.
+def num_held_out(num_melodies: int, num_pieces: int) -> int:
+    """How many pieces to measure on: a tenth, a fifth of few; at least one.
 
     Args:
-        note_sequences: the bytes of each.
-        extraction: what counts as a melody.
-        processes: how many share the work; None is one for each core.
-
-    Raises:
-        DataError: if there are not two pieces with a melody, one to learn from and one to measure on.
+        num_melodies: in all pieces.
+        num_pieces: with a melody, at least two.
     """
-    statistics, seen = DatasetStatistics(), SeenMelodies()
-    pieces: dict[str, None] = {}  # in order, each once
-    meters: Counter[int] = Counter()
-    for found in map_jobs(functools.partial(_find, extraction=extraction), note_sequences, processes=processes):
-        statistics.note_sequences += 1
-        if isinstance(found, Failure):
-            statistics.failures += 1
-            continue
-        statistics.extraction.add(found.extraction)
-        new = [steps_per_bar for mark, steps_per_bar in found.melodies if seen.admits((mark,))]
-        meters.update(new)
-        pieces.update({found.identity: None} if new else {})
-    duplicates = statistics.extraction.melodies - meters.total()
-    left_out = statistics.left_out(extraction)
-    left_out += [f"{duplicates} melodies that equal an earlier one up to transposition"] if duplicates else []
-    if len(pieces) < 2:
-        raise DataError(
-            f"there are {meters.total()} melodies in {len(pieces)} of {statistics.note_sequences} pieces, and it takes "
-            "two pieces with a melody: one to learn from, and one to measure on"
-            + (f"; left out: {'; '.join(left_out)}" if left_out else "")
-        )
-    steps_per_bar = meters.most_common(1)[0][0]
-    return Tunes(statistics.note_sequences, tuple(pieces), meters.total(), steps_per_bar, tuple(left_out))
-
-
-def _find(note_sequence_bytes: bytes, extraction: ExtractionSettings) -> _Found:
-    try:
-        note_sequence, notes = parse_note_sequence(note_sequence_bytes)
-    except DecodeError:
-        raise FormatError("this record is no NoteSequence") from None
-    statistics = ExtractionStatistics()
-    melodies = tuple(
-        (fingerprint(found.melody), found.melody.steps_per_bar)
-        for found in find_melodies(note_sequence, extraction, statistics, notes)
-    )
-    return _Found(identity_of(note_sequence, note_sequence_bytes), melodies, statistics)
-
-
-def eval_ratio_for(tunes: Tunes, seed: int) -> float:
-    """The eval_ratio that holds out a tenth of the pieces with a melody, a fifth of few; at least one, never all.
-
-    Args:
-        tunes: at least two pieces.
-        seed: of the split.
-    """
-    share = 5 if tunes.num_melodies < FEW_MELODIES else 10
-    wanted = max(1, round(len(tunes.pieces) / share))
-    # Ever more pieces go to eval as the ratio rises, one after the other, for no two have one hash.
-    low, high = 0.0, 1.0
-    while True:
-        ratio = (low + high) / 2
-        count = sum(is_for_eval(identity, ratio, seed) for identity in tunes.pieces)
-        if count == wanted:
-            return ratio
-        low, high = (ratio, high) if count < wanted else (low, ratio)
+    return max(1, round(num_pieces / (5 if num_melodies < FEW_MELODIES else 10)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +79,3 @@ def recipe_for(config: Config, num_melodies: int, *, from_model: bool) -> Recipe
     # Once in an epoch; with few batches less often, or the time would go into evaluating.
     batches = -(-num_melodies // batch_size)
     return Recipe(learned, eval_every=min(max(batches, 5), 100), patience=patience)
-
-
-def melodies_of(examples_file: str | os.PathLike[str]) -> list[Melody]:
-    """The melodies of a file that `build_dataset` wrote, as they were encoded."""
-    examples = map(parse_sequence_example, read_records(examples_file))
-    return [
-        Melody(example.events.tolist(), steps_per_bar=example.steps_per_bar)
-        for example in examples
-        if example.events is not None and example.steps_per_bar is not None
-    ]

@@ -1,4 +1,4 @@
-"""`ostinato.dataset.build` as a pipeline: NoteSequences to training and eval records."""
+"""`ostinato.dataset.records` as a pipeline: NoteSequences to training and eval records."""
 
 import contextlib
 import logging
@@ -14,9 +14,15 @@ from apache_beam.pvalue import TaggedOutput
 
 from ostinato.dataset.beam.output import Output, is_local, keep
 from ostinato.dataset.beam.runner import pipeline_options, run_pipeline
-from ostinato.dataset.build import NAMED_FAILURES, DatasetSettings, check, count, examples_of
-from ostinato.dataset.duplicates import SeenMelodies
-from ostinato.dataset.statistics import DatasetStatistics
+from ostinato.dataset.records import (
+    NAMED_FAILURES,
+    DatasetSettings,
+    DatasetStatistics,
+    SeenMelodies,
+    check,
+    count,
+    examples_of,
+)
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, records_in, shard_paths
 from ostinato.music.extract import ExtractionStatistics
@@ -41,7 +47,7 @@ def build_dataset(
     num_shards: int | None = None,
     skip_corrupt: bool = False,
 ) -> DatasetStatistics:
-    """Write training and eval records, as `ostinato.dataset.build.build_dataset` does.
+    """Write training and eval records, as `ostinato.dataset.records.build_dataset` does.
 
     Args:
         pattern: the TFRecord files of NoteSequences, local or of any file system that Beam knows: a path, a glob,

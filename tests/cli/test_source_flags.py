@@ -1,6 +1,7 @@
 import argparse
 
 from ostinato.cli.extraction import add_extraction, extraction_of
+
 from ostinato.music.extract import ExtractionSettings
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ostinato.dataset.build import DatasetSettings, build_dataset, examples_of
+from ostinato.dataset.statistics import DatasetStatistics
 
 import golden_files
 from ostinato.config import preset
-from ostinato.dataset.build import DatasetSettings, build_dataset, examples_of
 from ostinato.dataset.split import is_for_eval
-from ostinato.dataset.statistics import DatasetStatistics
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.sequence_example import parse_sequence_example

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from ostinato.evaluation.sources import read_melodies
 
 from note_sequences import add, sequence
 from ostinato.dataset.convert import Skipped, convert_folder
 from ostinato.errors import DataError, FormatError
-from ostinato.evaluation.sources import read_melodies
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.extract import ExtractionSettings

@@ -1,4 +1,4 @@
-"""NoteSequences to training and eval records: find melodies, squash, transpose, encode, write.
+"""Melodies to training and eval records: squash, transpose, leave out what came before, encode, write.
 
 `examples_of` does all of that for one NoteSequence and knows nothing of files,
 processes or other NoteSequences, so that anything may carry it.
@@ -6,6 +6,7 @@ processes or other NoteSequences, so that anything may carry it.
 
 import contextlib
 import functools
+import hashlib
 import pickle
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,22 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
-from ostinato.dataset.duplicates import SeenMelodies, fingerprint
-from ostinato.dataset.split import identity_of, is_for_eval
-from ostinato.dataset.statistics import DatasetStatistics
+from ostinato.dataset.melodies import SourceMelody, left_out, melodies_of
+from ostinato.dataset.split import is_for_eval
 from ostinato.encodings import Encoding
-from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.formats.note_columns import parse_note_sequence
+from ostinato.errors import DataError, SettingsError
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import RecordWriter, record_writer
-from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
-from ostinato.music.melody import MAX_PITCH, Melody
+from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, Melody
 from ostinato.music.transpose import transpose
 from ostinato.parallel import Failure, map_jobs
 
 NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
+_BAR_WIDTH = 40  # of the longest bar of the histogram, in characters
+_FINGERPRINT_BYTES = 16  # among a billion melodies a chance hit is one in 10^20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,87 @@ class DatasetSettings:
             raise SettingsError(f"transpositions must be semitones of -{MAX_PITCH}..{MAX_PITCH}, at least one")
 
 
+@dataclass(slots=True)
+class DatasetStatistics:
+    """Counts of a data set.
+
+    Attributes:
+        note_sequences: how many were read, those that cannot be used too.
+        without_melody: how many gave no melody.
+        failures: how many cannot be used at all.
+        failure_reasons: the first of these, each with its place in the input and the reason.
+        extraction: what the search for melodies found and left out.
+        out_of_range: transpositions of melodies that leave the encoding's range.
+        duplicates: melodies left out because an equal one came before.
+        training_records: written.
+        eval_records: written.
+    """
+
+    note_sequences: int = 0
+    without_melody: int = 0
+    failures: int = 0
+    failure_reasons: list[str] = field(default_factory=list)
+    extraction: ExtractionStatistics = field(default_factory=ExtractionStatistics)
+    out_of_range: int = 0
+    duplicates: int = 0
+    training_records: int = 0
+    eval_records: int = 0
+
+    def left_out(self, settings: ExtractionSettings) -> list[str]:
+        """What was left out or cut and why, how often each, and the flag that changes it."""
+        return left_out(
+            self.extraction,
+            settings,
+            unreadable=self.failures,
+            duplicates=self.duplicates,
+            out_of_range=self.out_of_range,
+        )
+
+    def histogram(self, min_bars: int) -> list[str]:
+        """Lines that show how many melodies there were of each length in bars, those that are too short too."""
+        counts = self.extraction.bars
+        if not counts:
+            return []
+        longest = max(counts)
+        limits = sorted({0, min_bars, *(2**power for power in range(longest.bit_length()))})
+        lines = []
+        rows: list[tuple[int, int, int]] = []
+        for first, following in zip(limits, [*limits[1:], longest + 1], strict=True):
+            last = max(first, following - 1)
+            if first <= longest:
+                rows.append((first, last, sum(counts[bars] for bars in range(first, last + 1))))
+        most = max(count for *_, count in rows)
+        width = len(f"{longest}")
+        for first, last, count in rows:
+            bars = f"{first:>{width}}" + (f" - {last:>{width}}" if last > first else " " * (width + 3))
+            dropped = "  too short" if first < min_bars and count else ""
+            lines.append(f"{bars}  {count:>7}  {'#' * -(-_BAR_WIDTH * count // most)}{dropped}")
+        return lines
+
+
+def fingerprint(melody: Melody) -> bytes:
+    """16 bytes that are equal for melodies equal up to transposition, whatever their meter."""
+    events = np.array(melody.events, np.int16)
+    starts = events >= MIN_PITCH
+    # Counted from the first pitch, and up, so that no pitch turns into a note-off.
+    events[starts] += MAX_PITCH - events[starts][:1]
+    return hashlib.blake2b(events.astype("<i2").tobytes(), digest_size=_FINGERPRINT_BYTES).digest()
+
+
+class SeenMelodies:
+    """Tells which melodies come for the first time. It holds some 100 bytes for each."""
+
+    def __init__(self) -> None:
+        self._fingerprints: set[bytes] = set()
+
+    def admits(self, fingerprints: tuple[bytes, ...]) -> bool:
+        """Whether none of a melody's fingerprints has been seen; they are from now on."""
+        if not self._fingerprints.isdisjoint(fingerprints):
+            return False
+        self._fingerprints.update(fingerprints)
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class EncodedMelody:
     """The records of one melody, one for each transposition, and what tells whether it came before."""
@@ -88,31 +169,65 @@ def examples_of(note_sequence_bytes: bytes, settings: DatasetSettings) -> Exampl
     """All melodies of one NoteSequence as records.
 
     Args:
-        note_sequence_bytes: the NoteSequence as it stands in its file.
+        note_sequence_bytes: the NoteSequence as it is in its file.
         settings: how to make records of it.
 
     Raises:
-        FormatError: if the bytes are no NoteSequence.
-        DataError: if a time in it is no number of seconds from 0 on.
+        FormatError: if the bytes are not a NoteSequence.
+        DataError: if a time in it is not a number of seconds from 0 on.
     """
-    try:
-        note_sequence, notes = parse_note_sequence(note_sequence_bytes)
-    except DecodeError:
-        raise FormatError("this record is no NoteSequence; is the file what the convert command wrote?") from None
-    identity = identity_of(note_sequence, note_sequence_bytes)
-    for_eval = is_for_eval(identity, settings.eval_ratio, settings.seed)
-    transpositions = (0,) if for_eval else settings.transpositions
-    statistics = ExtractionStatistics()
+    piece = melodies_of(note_sequence_bytes, settings.extraction)
+    for_eval = is_for_eval(piece.identity, settings.eval_ratio, settings.seed)
     melodies, out_of_range = [], 0
-    for found in find_melodies(note_sequence, settings.extraction, statistics, notes):
-        squashed, _ = settings.encoding.squash(found.melody)
-        moved = [_transposed(squashed, semitones, settings.encoding) for semitones in transpositions]
-        records = [_record(melody, settings.encoding) for melody in moved if melody is not None]
-        out_of_range += len(moved) - len(records)
-        # Folding into the range can make melodies equal that were not, so both forms are looked at.
-        fingerprints = (fingerprint(found.melody), fingerprint(squashed)) if settings.dedupe else ()
-        melodies.append(EncodedMelody(records, fingerprints))
-    return Examples(for_eval, melodies, statistics, out_of_range)
+    for found in piece.melodies:
+        moved = _moved(found, for_eval, settings)
+        out_of_range += moved.out_of_range
+        records = [_record(melody, settings.encoding) for melody in moved.melodies]
+        melodies.append(EncodedMelody(records, moved.fingerprints))
+    return Examples(for_eval, melodies, piece.extraction, out_of_range)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """A melody in the encoding's range and key, in each transposition that stays there."""
+
+    melodies: list[Melody]
+    fingerprints: tuple[bytes, ...]
+    out_of_range: int
+
+
+def _moved(found: SourceMelody, for_eval: bool, settings: DatasetSettings) -> _Moved:
+    squashed, _ = settings.encoding.squash(found.melody)
+    transpositions = (0,) if for_eval else settings.transpositions
+    moved = [_transposed(squashed, semitones, settings.encoding) for semitones in transpositions]
+    kept = [melody for melody in moved if melody is not None]
+    # Folding into the range can make melodies equal that were not, so both forms are looked at.
+    fingerprints = (fingerprint(found.melody), fingerprint(squashed)) if settings.dedupe else ()
+    return _Moved(kept, fingerprints, len(moved) - len(kept))
+
+
+def split_melodies(found: Iterable[SourceMelody], settings: DatasetSettings) -> tuple[list[Melody], list[Melody]]:
+    """What `build_dataset` would write records of: the melodies to train on, and those for eval, as they are encoded.
+
+    Args:
+        found: in the order of their sources.
+        settings: how to make records of them.
+    """
+    training: list[Melody] = []
+    for_eval: list[Melody] = []
+    seen = SeenMelodies()
+    for melody in found:
+        is_eval = is_for_eval(melody.identity, settings.eval_ratio, settings.seed)
+        moved = _moved(melody, is_eval, settings)
+        if not settings.dedupe or seen.admits(moved.fingerprints):
+            (for_eval if is_eval else training).extend(moved.melodies)
+    return training, for_eval
+
+
+def distinct(found: Iterable[SourceMelody]) -> list[SourceMelody]:
+    """Those that equal no earlier one up to transposition."""
+    seen = SeenMelodies()
+    return [one for one in found if seen.admits((fingerprint(one.melody),))]
 
 
 def _transposed(melody: Melody, semitones: int, encoding: Encoding) -> Melody | None:

@@ -1,0 +1,355 @@
+"""From any source of music to melodies: a folder, a music file, TFRecord files, a NoteSequence.
+
+Whatever looks for melodies comes through here, so that all of it counts, names
+and refuses alike: `melodies_of` takes one NoteSequence, as the data set's
+builder and its processes do; `read_melodies` takes whatever a user points at;
+`tracks_of` and `primer_of` take whole tracks, for a primer.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+
+from ostinato.dataset.convert import TIMEOUT_SECONDS, Skipped, convert_files, find_files, is_source
+from ostinato.dataset.split import identity_of
+from ostinato.errors import DataError, FormatError
+from ostinato.formats.note_columns import NoteColumns, parse_note_sequence
+from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Converted, Remark
+from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
+from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
+from ostinato.music.melody import Melody
+from ostinato.parallel import Failure, map_batches
+
+Progress = Callable[[int, int], None]
+
+_MAGENTAS = ExtractionSettings()
+_LONGEST_TRACK = 2**16  # steps: over two hours at 120 quarters a minute
+# A whole track is one melody, whatever its rests; of notes that start together the top one counts.
+_WHOLE_TRACKS = ExtractionSettings(
+    min_bars=0,
+    max_steps=_LONGEST_TRACK,
+    min_unique_pitches=0,
+    gap_bars=float("inf"),
+    ignore_polyphonic_notes=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceMelody:
+    """A melody and where it stood.
+
+    Attributes:
+        melody: its steps count from the beginning of its stretch of one tempo and meter.
+        filename: of the music file it comes from, or what its record is called.
+        identity: what tells its piece from others; all melodies of a piece go to the same side of a split.
+        track: number of its instrument in the NoteSequence.
+        track_name: the instrument's name, or "" where it has none.
+        qpm: its tempo, in quarters a minute.
+        time_signature: numerator and denominator.
+    """
+
+    melody: Melody
+    filename: str
+    identity: str
+    track: int
+    track_name: str
+    qpm: float
+    time_signature: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one NoteSequence gives: its melodies, what tells it from others, and what was left out of it."""
+
+    identity: str
+    melodies: list[SourceMelody]
+    extraction: ExtractionStatistics
+
+
+def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: str = "") -> Piece:
+    """The melodies of a NoteSequence, in order of its stretches of one tempo and meter, then its tracks, then time.
+
+    Args:
+        record: the NoteSequence as it is in its file.
+        settings: what counts as a melody.
+        name: what to call it if it bears no file's name.
+
+    Raises:
+        FormatError: if the bytes are not a NoteSequence.
+        DataError: if a time in it is not a number of seconds from 0 on.
+    """
+    try:
+        note_sequence, notes = parse_note_sequence(record)
+    except DecodeError:
+        raise FormatError("this record is not a NoteSequence; is the file what `ostinato convert` wrote?") from None
+    identity = identity_of(note_sequence, record)
+    extraction = ExtractionStatistics()
+    return Piece(identity, _found(note_sequence, settings, extraction, name, identity, notes), extraction)
+
+
+def _found(
+    note_sequence: NoteSequence,
+    settings: ExtractionSettings,
+    extraction: ExtractionStatistics,
+    name: str,
+    identity: str = "",
+    notes: NoteColumns | None = None,
+) -> list[SourceMelody]:
+    names = {info.instrument: info.name for info in note_sequence.instrument_infos}
+    return [
+        SourceMelody(
+            found.melody,
+            note_sequence.filename or name,
+            identity,
+            found.instrument,
+            names.get(found.instrument, ""),
+            found.piece.qpm,
+            (found.piece.numerator, found.piece.denominator),
+        )
+        for found in find_melodies(note_sequence, settings, extraction, notes)
+    ]
+
+
+@dataclass(slots=True)
+class Melodies:
+    """The melodies of a folder or file, and what was left out.
+
+    Attributes:
+        source: the folder or file as it was named.
+        settings: what counted as a melody.
+        files: how many music files, or NoteSequences, there were.
+        read: how many of them could be read, in part at least.
+        melodies: in the files' order. A file may give several.
+        without_melody: names of the files that could be read but gave none.
+        skipped: what could not be read, and why: files, and tunes of books.
+        remarks: what there is to say of files that were read all the same.
+        extraction: what the search for melodies found and left out.
+    """
+
+    source: str
+    settings: ExtractionSettings
+    files: int = 0
+    read: int = 0
+    melodies: list[SourceMelody] = field(default_factory=list)
+    without_melody: list[str] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    remarks: list[Skipped] = field(default_factory=list)
+    extraction: ExtractionStatistics = field(default_factory=ExtractionStatistics)
+
+    @property
+    def named(self) -> list[tuple[str, Melody]]:
+        """Each melody with the name of its file."""
+        return [(found.filename, found.melody) for found in self.melodies]
+
+    def left_out(self, *, flags: bool = True) -> list[str]:
+        """What was left out or cut, and how often each, in words; nothing that did not happen.
+
+        Args:
+            flags: name the flag that changes it.
+        """
+        counts = {"unreadable": len(self.skipped), "without_melody": len(self.without_melody)}
+        return left_out(self.extraction, self.settings, flags=flags, **counts)
+
+
+def left_out(
+    extraction: ExtractionStatistics,
+    settings: ExtractionSettings,
+    *,
+    unreadable: int = 0,
+    without_melody: int = 0,
+    duplicates: int = 0,
+    out_of_range: int = 0,
+    flags: bool = True,
+) -> list[str]:
+    """What was left out or cut, and how often each, in words; nothing that did not happen.
+
+    Args:
+        extraction: what the search for melodies found and left out.
+        settings: what counted as a melody.
+        unreadable: files, or tunes in them, that could not be read.
+        without_melody: those that could, but gave no melody.
+        duplicates: melodies that equal an earlier one.
+        out_of_range: transpositions that leave a model's range.
+        flags: name the flag that changes it.
+    """
+    reasons = [
+        (unreadable, "files or tunes that cannot be read", ""),
+        (without_melody, "files or tunes without a melody", ""),
+        (
+            extraction.polyphonic_tracks,
+            "tracks left where several notes start at once",
+            "--ignore_polyphonic_notes keeps the top ones",
+        ),
+        (extraction.too_short, f"melodies shorter than {settings.min_bars} bars", "--min_bars"),
+        (
+            extraction.too_few_pitches,
+            f"melodies of fewer than {settings.min_unique_pitches} different pitch classes",
+            "--min_unique_pitches",
+        ),
+        (extraction.drum_tracks, "tracks of drums", ""),
+        (extraction.pieces_without_grid, "stretches in a meter whose bar is no whole number of 16th notes", ""),
+        (extraction.truncated, f"melodies cut to {settings.max_steps} steps", "--max_steps"),
+        (duplicates, "melodies that equal an earlier one up to transposition", "--dedupe"),
+        (out_of_range, "transpositions that leave the model's range of pitches", "--transpose"),
+    ]
+    return [f"{count:,} {what}" + (f" ({flag})" if flags and flag else "") for count, what, flag in reasons if count]
+
+
+def read_melodies(
+    source: str | os.PathLike[str],
+    settings: ExtractionSettings = _MAGENTAS,
+    *,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> Melodies:
+    """The melodies of a folder of music files, of one such file, or of TFRecord files of NoteSequences.
+
+    Args:
+        source: a folder, which is looked through with all folders in it; a music file; or TFRecord files as
+            `expand_paths` takes them.
+        settings: what counts as a melody.
+        processes: how many to work with; None is one for each core.
+        progress: called with how many files are done, and how many there are, as the work goes on.
+
+    Raises:
+        DataError: if there is nothing at `source`, or no melody in it; it says why.
+        FormatError: if a TFRecord file is damaged.
+    """
+    path = Path(source)
+    if path.is_dir():
+        names = find_files(path, recursive=True)
+        results = _of_files(path, names, settings, processes)
+    elif path.is_file() and is_source(path.name):
+        names = [path.name]
+        results = _of_files(path.parent, names, settings, processes)
+    else:
+        records = [
+            (f"{file.name}, record {number}", record)
+            for file in expand_paths(os.fspath(source))
+            for number, record in enumerate(read_records(file), 1)
+        ]
+        names = [name for name, _ in records]
+        results = map_batches(functools.partial(_read_records, settings), records, processes=processes)
+    melodies = Melodies(os.fspath(source), settings, files=len(names))
+    try:
+        for number, (name, read) in enumerate(zip(names, results, strict=True), 1):
+            _add(melodies, name, read)
+            if progress is not None:
+                progress(number, len(names))
+    finally:
+        results.close()
+    if not melodies.melodies:
+        reasons = "; ".join(melodies.left_out()) or "it is empty"
+        first = next((f"; the first is {one.filename}: {one.reason}" for one in melodies.skipped), "")
+        raise DataError(f"{melodies.source}: no melody in {melodies.files} files: {reasons}{first}")
+    return melodies
+
+
+# Of one file: its pieces, why parts of it cannot be read, and remarks on it.
+_Read = list[Piece | FormatError | DataError | Remark]
+
+
+def _add(melodies: Melodies, name: str, read: _Read | Failure) -> None:
+    name = os.fsencode(name).decode(errors="replace")  # as NoteSequences bear it, which hold UTF-8 alone
+    if isinstance(read, Failure):
+        melodies.skipped.append(Skipped(name, read.reason))
+        return
+    melodies.remarks.extend(Skipped(name, str(part)) for part in read if isinstance(part, Remark))
+    failures = [str(part) for part in read if isinstance(part, FormatError | DataError)]
+    melodies.skipped.extend(Skipped(name, reason) for reason in failures)
+    pieces = [part for part in read if isinstance(part, Piece)]
+    melodies.read += bool(pieces)
+    for piece in pieces:
+        melodies.melodies.extend(piece.melodies)
+        melodies.extraction.add(piece.extraction)
+    if not failures and not any(piece.melodies for piece in pieces):
+        melodies.without_melody.append(name)
+
+
+def _of_files(
+    folder: Path, names: Sequence[str], settings: ExtractionSettings, processes: int | None
+) -> Generator[_Read | Failure, None, None]:
+    function = functools.partial(_read_files, os.fspath(folder), settings)
+    return map_batches(function, names, processes=processes, timeout_seconds=TIMEOUT_SECONDS)
+
+
+def _read_files(folder: str, settings: ExtractionSettings, names: Sequence[str]) -> list[_Read]:
+    collection = Path(os.path.abspath(folder)).name  # noqa: PTH100 (a link's own name counts, as for convert_folder)
+    return [
+        _read(converted, name, settings)
+        for name, converted in zip(names, convert_files(folder, collection, names), strict=True)
+    ]
+
+
+def _read_records(settings: ExtractionSettings, records: Sequence[tuple[str, bytes]]) -> list[_Read]:
+    return [_read([record], name, settings) for name, record in records]
+
+
+def _read(converted: Converted, name: str, settings: ExtractionSettings) -> _Read:
+    """The pieces of what a file converted to."""
+    if isinstance(converted, FormatError):
+        return [converted]
+    read: _Read = []
+    for part in converted:
+        try:
+            read.append(melodies_of(part, settings, name) if isinstance(part, bytes) else part)
+        except (FormatError, DataError) as error:
+            read.append(error)
+    return read
+
+
+def tracks_of(note_sequence: NoteSequence) -> Mapping[int, SourceMelody]:
+    """The longest melody of each track, by the track's number; of equal ones the first.
+
+    A change of tempo or meter ends a melody, drums hold none, and of a chord the
+    top note is kept.
+
+    Args:
+        note_sequence: notes and times in seconds; its filename is what errors call it.
+
+    Raises:
+        DataError: if there is no melody in it.
+    """
+    name = note_sequence.filename or "the primer"
+    extraction = ExtractionStatistics()
+    tracks: dict[int, SourceMelody] = {}
+    for found in sorted(_found(note_sequence, _WHOLE_TRACKS, extraction, name), key=lambda found: found.track):
+        known = tracks.get(found.track)
+        if known is None or len(found.melody) > len(known.melody):
+            tracks[found.track] = found
+    if not tracks:
+        meters = f"; {extraction.pieces_without_grid} parts of it have bars that are no whole number of 16th notes"
+        raise DataError(
+            f"{name}: there is no melody in it, only drums or nothing at all"
+            f"{meters if extraction.pieces_without_grid else ''}; choose another file"
+        )
+    if extraction.truncated and any(len(found.melody) == _LONGEST_TRACK for found in tracks.values()):
+        raise DataError(f"{name}: the melody is longer than {_LONGEST_TRACK} steps; take a shorter file")
+    return tracks
+
+
+def primer_of(note_sequence: NoteSequence, track: int | None = None) -> SourceMelody:
+    """The longest melody of a NoteSequence, in steps, for a model to go on from; of equal ones the first.
+
+    Args:
+        note_sequence: notes and times in seconds; its filename is what errors call it.
+        track: number of the track to take it from; None takes the longest of all.
+
+    Raises:
+        DataError: if there is no melody, or none in that track; it names the tracks there are.
+    """
+    tracks = tracks_of(note_sequence)
+    if track is None:
+        return max(tracks.values(), key=lambda found: len(found.melody))
+    if track not in tracks:
+        listed = ", ".join(
+            f"{number} ({one.track_name})" if one.track_name else str(number) for number, one in tracks.items()
+        )
+        name = note_sequence.filename or "the primer"
+        raise DataError(f"{name}: there is no melody in track {track}; there are melodies in {listed}")
+    return tracks[track]
