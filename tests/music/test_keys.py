@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.errors import SettingsError
-from ostinato.music.keys import MODES, parse_key, parse_note, pitch_name
-from ostinato.music.melody import Melody
+from ostinato.music.keys import MODES, parse_key, parse_note
+from ostinato.music.melody import Melody, pitch_name
 from ostinato.music.transpose import MAJOR_KEYS
 
 
@@ -107,8 +107,3 @@ def test_notes_by_hand() -> None:
 def test_what_is_no_note_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match=r"is no note; write a MIDI number 0\.\.127"):
         parse_note(text)
-
-
-def test_the_names_of_pitches() -> None:
-    assert pitch_name(0) == "C-1"
-    assert pitch_name(61) == "C#4"

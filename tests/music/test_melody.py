@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.errors import SettingsError
-from ostinato.music.melody import Melody
+from ostinato.music.melody import Melody, pitch_name
 
 
 def test_a_melody_is_its_events() -> None:
@@ -41,3 +41,8 @@ def test_a_notebook_shows_a_piano_roll_that_plays() -> None:
     html = Melody([60, -2])._repr_html_()
     assert "<svg" in html
     assert "<melody-player" in html
+
+
+def test_the_names_of_pitches() -> None:
+    assert pitch_name(0) == "C-1"
+    assert pitch_name(61) == "C#4"

@@ -13,7 +13,7 @@ from ostinato.encodings import Encoding
 from ostinato.errors import SettingsError
 from ostinato.generation.options import GenerationOptions
 from ostinato.generation.transposition import heard_table
-from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, pitch_name
 
 # Random numbers are made for this many steps at a time: asking each of 1,000 generators at each step takes longer.
 _STEPS_AHEAD = 64
@@ -156,8 +156,6 @@ class Constraints:
         pitches = np.arange(encoding.min_pitch, encoding.max_pitch)
         self.notes = pitches[self._allowed[pitches - NO_EVENT]]
         if not len(self.notes):
-            from ostinato.music.keys import pitch_name
-
             reach = self._heard[pitches - NO_EVENT]
             low, high = int(reach.min()), int(reach.max())
             raise SettingsError(

@@ -7,7 +7,6 @@ from ostinato.errors import SettingsError
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE
 
 _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _ACCIDENTALS = {"": 0, "#": 1, "b": -1, "##": 2, "bb": -2}
 
 # The scale in semitones above its tonic, and how far above the tonic stands the
@@ -122,8 +121,3 @@ def parse_note(text: str) -> int:
             f"{text!r} is no note; write a MIDI number {MIN_PITCH}..{MAX_PITCH}, or a name of C-1..G9 such as C4"
         )
     return pitch
-
-
-def pitch_name(pitch: int) -> str:
-    """The name of a MIDI pitch with its octave: 60 is C4."""
-    return f"{_PITCH_NAMES[pitch % NOTES_PER_OCTAVE]}{pitch // NOTES_PER_OCTAVE - 1}"

@@ -25,6 +25,7 @@ NOTES_PER_OCTAVE = 12
 STEPS_PER_QUARTER = 4
 STEPS_PER_BAR = 16  # of 4/4
 
+_PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _EVENTS = frozenset(range(NO_EVENT, MAX_PITCH + 1))
 
 
@@ -107,6 +108,11 @@ class Melody:
         from ostinato.pages.piano_roll import notebook_html
 
         return notebook_html(self)
+
+
+def pitch_name(pitch: int) -> str:
+    """The name of a MIDI pitch with its octave: 60 is C4."""
+    return f"{_PITCH_NAMES[pitch % NOTES_PER_OCTAVE]}{pitch // NOTES_PER_OCTAVE - 1}"
 
 
 def _checked(events: Iterable[int]) -> tuple[int, ...]:

@@ -4,8 +4,7 @@ from itertools import pairwise
 
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.keys import pitch_name
-from ostinato.music.melody import MIN_PITCH, NOTE_OFF, STEPS_PER_QUARTER, Melody
+from ostinato.music.melody import MIN_PITCH, NOTE_OFF, STEPS_PER_QUARTER, Melody, pitch_name
 from ostinato.music.meter import time_signature_of
 
 TICKS_PER_QUARTER = 220  # what Magenta writes

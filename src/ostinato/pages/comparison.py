@@ -6,8 +6,7 @@ import numpy as np
 
 from ostinato.evaluation.comparison import Comparison, Table, tables
 from ostinato.evaluation.statistics import LENGTH_CLASSES
-from ostinato.music.keys import pitch_name
-from ostinato.music.melody import NOTES_PER_OCTAVE
+from ostinato.music.melody import NOTES_PER_OCTAVE, pitch_name
 from ostinato.pages.layout import page
 from ostinato.pages.plots import column_chart, heat_map
 

@@ -8,8 +8,7 @@ from importlib import resources
 
 from ostinato.errors import SettingsError
 from ostinato.formats.midi.writer import note_sequence_to_midi
-from ostinato.music.keys import pitch_name
-from ostinato.music.melody import Melody
+from ostinato.music.melody import Melody, pitch_name
 from ostinato.music.meter import time_signature_of
 from ostinato.music.notes import text_roll
 from ostinato.pages.layout import page

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
-from ostinato.music.keys import pitch_name
-from ostinato.music.melody import NOTES_PER_OCTAVE, STEPS_PER_QUARTER, Melody
+from ostinato.music.melody import NOTES_PER_OCTAVE, STEPS_PER_QUARTER, Melody, pitch_name
 from ostinato.music.notes import note_spans, text_roll
 
 _PAPER, _KEYS, _BEATS, _BARS, _NOTES, _TEXT = "#fbfaf7", "#f1eee7", "#eae6dc", "#c9c3b6", "#2a6f97", "#7a746a"
