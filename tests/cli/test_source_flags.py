@@ -1,7 +1,6 @@
 import argparse
 
-from ostinato.cli.extraction import add_extraction, extraction_of
-
+from ostinato.cli.source_flags import add_extraction, extraction_of
 from ostinato.music.extract import ExtractionSettings
 
 

@@ -3,14 +3,15 @@
 from pathlib import Path
 
 import pytest
-from ostinato.evaluation.sources import read_melodies
 
-from note_sequences import add, sequence
+from note_sequences import STEP, add, sequence
 from ostinato.dataset.convert import Skipped, convert_folder
+from ostinato.dataset.melodies import primer_of, read_melodies, tracks_of
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.extract import ExtractionSettings
+from ostinato.music.melody import Melody
 
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71, 72)
 # Eight bars: a note of half a bar each, the last one to the end.
@@ -35,16 +36,19 @@ def _folder(tmp_path: Path) -> Path:
 def test_a_folder_gives_its_melodies_by_name_and_counts_the_rest(folder: Path) -> None:
     seen: list[tuple[int, int]] = []
     sources = read_melodies(folder, progress=lambda number, total: seen.append((number, total)))
-    assert [(name, melody.events) for name, melody in sources.melodies] == [("a.mid", EVENTS), ("more/e.mid", EVENTS)]
+    assert [(found.filename, found.melody.events) for found in sources.melodies] == [
+        ("a.mid", EVENTS),
+        ("more/e.mid", EVENTS),
+    ]
     assert sources.source == str(folder)
     assert sources.files == 5
     assert sources.without_melody == ["b.mid", "c.mid"]
     assert [skipped.filename for skipped in sources.skipped] == ["d.mid"]
     assert sources.left_out() == [
         "1 files or tunes that cannot be read",
-        "2 files without a melody",
-        "1 tracks left where several notes start at once",
-        "1 melodies shorter than 7 bars",
+        "2 files or tunes without a melody",
+        "1 tracks left where several notes start at once (--ignore_polyphonic_notes keeps the top ones)",
+        "1 melodies shorter than 7 bars (--min_bars)",
     ]
     assert seen == [(number, 5) for number in range(1, 6)]
 
@@ -59,16 +63,16 @@ def test_a_tfrecord_of_the_same_folder_gives_the_same_melodies(folder: Path, tmp
 
 
 def test_a_single_file_will_do(folder: Path) -> None:
-    assert [name for name, _ in read_melodies(folder / "a.mid").melodies] == ["a.mid"]
+    assert [found.filename for found in read_melodies(folder / "a.mid").melodies] == ["a.mid"]
 
 
 def test_the_settings_say_what_a_melody_is(folder: Path) -> None:
     settings = ExtractionSettings(min_bars=1, min_unique_pitches=2, ignore_polyphonic_notes=True)
     sources = read_melodies(folder, settings)
     # Of the chord the top note is left, whose one pitch is one too few.
-    assert [name for name, _ in sources.melodies] == ["a.mid", "b.mid", "more/e.mid"]
+    assert [found.filename for found in sources.melodies] == ["a.mid", "b.mid", "more/e.mid"]
     assert sources.settings == settings
-    assert "1 melodies of fewer than 2 different pitch classes" in sources.left_out()
+    assert "1 melodies of fewer than 2 different pitch classes (--min_unique_pitches)" in sources.left_out()
 
 
 def test_several_melodies_of_a_file_bear_its_name(tmp_path: Path) -> None:
@@ -76,7 +80,7 @@ def test_several_melodies_of_a_file_bear_its_name(tmp_path: Path) -> None:
     add(duet, *[(pitch - 12, start, end) for pitch, start, end in TUNE], instrument=1)
     path = tmp_path / "duet.tfrecord"
     write_records(path, [duet.SerializeToString()])
-    assert [(name, melody.pitches[0]) for name, melody in read_melodies(path).melodies] == [
+    assert [(found.filename, found.melody.pitches[0]) for found in read_melodies(path).melodies] == [
         ("tune.mid", 60),
         ("tune.mid", 48),
     ]
@@ -90,7 +94,7 @@ def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
     sources = read_melodies(path)
     reason = "this record is no NoteSequence; is the file what `ostinato convert` wrote?"
     assert sources.skipped == [Skipped("mixed.tfrecord, record 1", reason)]
-    assert [name for name, _ in sources.melodies] == ["mixed.tfrecord, record 2"]
+    assert [found.filename for found in sources.melodies] == ["mixed.tfrecord, record 2"]
 
 
 def test_a_time_that_is_none_is_told(tmp_path: Path) -> None:
@@ -128,3 +132,39 @@ def test_a_damaged_tfrecord_is_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(FormatError, match="cut off"):
         read_melodies(path)
+
+
+def test_the_longest_melody_is_the_primer() -> None:
+    made = sequence((60, 0, 4), (64, 60, 64))
+    add(made, (70, 0, 4), (74, 0, 4), (72, 100, 104), instrument=2)
+    add(made, (36, 0, 200), instrument=3, is_drum=True)
+    made.instrument_infos.add(instrument=2, name="Fiddle")
+    made.tempos.add(qpm=120)
+    made.time_signatures.add(numerator=3, denominator=4)
+    primer = primer_of(made)
+    # A rest of many bars does not end it; of the chord the top note is kept.
+    assert primer.melody == Melody([74, -2, -2, -2, -1] + [-2] * 95 + [72, -2, -2, -2], 0, 12)
+    assert (primer.track, primer.track_name, primer.qpm, primer.time_signature) == (2, "Fiddle", 120.0, (3, 4))
+    assert [(track, len(found.melody)) for track, found in tracks_of(made).items()] == [(0, 64), (2, 104)]
+    chosen = primer_of(made, track=0)
+    assert (chosen.track, chosen.track_name, len(chosen.melody)) == (0, "", 64)
+    with pytest.raises(DataError, match=r"tune\.mid: there is no melody in track 3; .* in 0, 2 \(Fiddle\)"):
+        primer_of(made, track=3)
+
+
+def test_a_primer_keeps_the_tempo_of_its_piece() -> None:
+    made = sequence((60, 0, 4), (62, 32, 64))
+    made.tempos.add(time=32 * STEP, qpm=90)
+    primer = primer_of(made)
+    assert (primer.qpm, primer.melody.pitches, len(primer.melody)) == (90.0, (62,), 24)
+
+
+def test_a_primer_without_a_melody_is_an_error() -> None:
+    with pytest.raises(DataError, match=r"tune\.mid: there is no melody in it, only drums or nothing at all; choose"):
+        primer_of(sequence((36, 0, 4), is_drum=True))
+    odd = sequence((60, 0, 4))
+    odd.time_signatures.add(numerator=3, denominator=32)
+    with pytest.raises(DataError, match="1 parts of it have bars that are no whole number of 16th notes"):
+        primer_of(odd)
+    with pytest.raises(DataError, match="longer than 65536 steps"):
+        primer_of(sequence((60, 0, 10**9)))

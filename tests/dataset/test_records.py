@@ -5,17 +5,33 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ostinato.dataset.build import DatasetSettings, build_dataset, examples_of
-from ostinato.dataset.statistics import DatasetStatistics
+from hypothesis import given
+from hypothesis import strategies as st
 
 import golden_files
+import tiny_examples
 from ostinato.config import preset
+from ostinato.dataset.convert import convert_folder
+from ostinato.dataset.melodies import read_melodies
+from ostinato.dataset.records import (
+    DatasetSettings,
+    DatasetStatistics,
+    SeenMelodies,
+    build_dataset,
+    distinct,
+    examples_of,
+    fingerprint,
+    split_melodies,
+)
 from ostinato.dataset.split import is_for_eval
 from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
 from ostinato.formats.tensorflow.tfrecord import read_records
+from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
+from ostinato.music.transpose import transpose
 
 MONO = DatasetSettings(preset("mono_rnn").encoding, eval_ratio=0.0)
 TUNE = (60, 62, 64, 65, 67, 65, 64, 62)  # a bar each
@@ -194,3 +210,68 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
 def test_eval_records_need_a_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"eval_ratio is 0\.5 but no file"):
         build_dataset([], tmp_path / "train", None, dataclasses.replace(MONO, eval_ratio=0.5))
+
+
+def test_the_histogram_says_which_lengths_are_too_short() -> None:
+    statistics = DatasetStatistics()
+    statistics.extraction.bars.update({0: 3, 5: 1, 7: 2, 20: 6})
+    assert statistics.histogram(7) == [
+        " 0             3  ####################  too short",
+        " 1             0  ",
+        " 2 -  3        0  ",
+        " 4 -  6        1  #######  too short",
+        " 7             2  ##############",
+        " 8 - 15        0  ",
+        "16 - 20        6  ########################################",
+    ]
+    assert DatasetStatistics().histogram(7) == []
+
+
+def test_all_that_is_left_out_is_told() -> None:
+    statistics = DatasetStatistics(failures=1, duplicates=2, out_of_range=3)
+    statistics.extraction.polyphonic_tracks = 4
+    statistics.extraction.drum_tracks = 5
+    statistics.extraction.pieces_without_grid = 6
+    told = statistics.left_out(ExtractionSettings())
+    assert [int(line.split()[0]) for line in told] == [1, 4, 5, 6, 2, 3]
+
+
+@given(st.lists(st.integers(-2, 127).map(lambda event: event if event < 0 else 30 + event // 2), max_size=20))
+def test_a_melody_is_itself_at_any_pitch_level_and_in_any_meter(events: list[int]) -> None:
+    melody = Melody(events)
+    assert fingerprint(transpose(melody, 7)) == fingerprint(melody)
+    assert fingerprint(Melody(events, 32, 12)) == fingerprint(melody)
+
+
+def test_other_notes_and_other_rhythms_are_other_melodies() -> None:
+    events = [[60, 62], [62, 60], [60, 74], [60, -2, 62], [60, -1, 62], [60, 62, -2], [60], [60, -2], [60, -1], []]
+    assert len({fingerprint(Melody(each)) for each in events}) == len(events)
+    assert len(fingerprint(Melody([127, 0]))) == 16
+
+
+def test_a_melody_is_new_once() -> None:
+    seen = SeenMelodies()
+    assert seen.admits((b"a", b"b"))
+    assert not seen.admits((b"c", b"b"))
+    assert seen.admits((b"c",))
+
+
+def test_the_melodies_of_a_split_are_those_of_its_records(tmp_path: Path) -> None:
+    folder = tmp_path / "tunes"
+    folder.mkdir()
+    for number, melody in enumerate(tiny_examples.melodies(12)):
+        write_midi(transpose(melody, number % 5).to_note_sequence(), folder / f"{number}.mid")
+        write_midi(transpose(melody, 2).to_note_sequence(), folder / f"{number}_again.mid")
+    extraction = ExtractionSettings(min_bars=1, min_unique_pitches=3)
+    settings = DatasetSettings(preset("mono_rnn").encoding, extraction, 0.3, 5, transpositions=(0, 3), dedupe=True)
+    convert_folder(folder, tmp_path / "notes.tfrecord", processes=1)
+    notes = read_records(tmp_path / "notes.tfrecord")
+    build_dataset(notes, tmp_path / "training", tmp_path / "eval", settings, processes=1)
+    found = read_melodies(folder, extraction, processes=1)
+    assert len(distinct(found.melodies)) == 12
+    for name, melodies in zip(("training", "eval"), split_melodies(found.melodies, settings), strict=True):
+        examples = map(parse_sequence_example, read_records(tmp_path / name))
+        assert [list(melody) for melody in melodies] == [
+            example.events.tolist() for example in examples if example.events is not None
+        ]
+        assert melodies

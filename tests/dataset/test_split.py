@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ostinato.dataset.split import identity_of, is_for_eval
+from ostinato.dataset.split import eval_ratio_for, identity_of, is_for_eval
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 
@@ -31,3 +31,11 @@ def test_what_a_note_sequence_is_known_by() -> None:
     assert identity_of(NoteSequence(filename="a.mid"), b"") == "a.mid"
     nameless = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc"
     assert identity_of(NoteSequence(), b"abc") == nameless
+
+
+@given(st.integers(2, 60), st.data(), st.integers(0, 2**32))
+def test_a_ratio_for_each_number_of_pieces_to_hold_out(num_pieces: int, data: st.DataObject, seed: int) -> None:
+    pieces = [str(number) for number in range(num_pieces)]
+    wanted = data.draw(st.integers(1, num_pieces - 1))
+    ratio = eval_ratio_for(pieces, wanted, seed)
+    assert sum(is_for_eval(piece, ratio, seed) for piece in pieces) == wanted

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ostinato.dataset.convert import Skipped
+from ostinato.dataset.melodies import Melodies, SourceMelody
 from ostinato.errors import SettingsError
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 from ostinato.evaluation.report import (
@@ -21,16 +22,24 @@ from ostinato.evaluation.report import (
     table_rows,
     to_json,
 )
-from ostinato.evaluation.sources import Sources
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
 
-MELODIES = [("a.mid", Melody([60, -2, 62], steps_per_bar=2)), ("b.mid", Melody([60, 62])), ("c.mid", Melody([60]))]
+
+def found(name: str, melody: Melody) -> SourceMelody:
+    return SourceMelody(melody, name, name, 0, "", 120.0, (4, 4))
+
+
+MELODIES = [
+    found("a.mid", Melody([60, -2, 62], steps_per_bar=2)),
+    found("b.mid", Melody([60, 62])),
+    found("c.mid", Melody([60])),
+]
 
 
 def made(num_resamples: int = 200, seed: int = 0) -> Report:
     """Two melodies with three predicted steps and one with none; one model that knows all, one that guesses."""
-    sources = Sources(
+    sources = Melodies(
         "tunes", ExtractionSettings(min_bars=0), files=5, melodies=MELODIES, skipped=[Skipped("d.mid", "is no MIDI")]
     )
     sure = EventScores(np.array([1.0, 2.0, 3.0]), np.array([True, True, False]), class_nats=1.25, num_folded=2)
@@ -39,8 +48,8 @@ def made(num_resamples: int = 200, seed: int = 0) -> Report:
         Contender("n-gram, order 3", "n-gram", guess, order=3),
         Contender("my model", "model", sure, about={"parameters": 7}),
     ]
-    steps = PredictedSteps.of([melody for _, melody in MELODIES])
-    training = Sources("learned", ExtractionSettings(), files=1, melodies=MELODIES[:1])
+    steps = PredictedSteps.of([one.melody for one in MELODIES])
+    training = Melodies("learned", ExtractionSettings(), files=1, melodies=MELODIES[:1])
     return make_report(sources, steps, contenders, num_resamples=num_resamples, seed=seed, ngram_training=training)
 
 
@@ -132,11 +141,14 @@ def test_json_holds_all_and_nothing_that_is_no_number() -> None:
 
 
 def test_steps_of_one_kind_only(tmp_path: Path) -> None:
-    melodies = [("a", Melody([60, 62, 64]))]
+    melodies = [found("a", Melody([60, 62, 64]))]
     scores = EventScores(np.array([1.0, 1.0]), np.array([True, True]))
-    steps = PredictedSteps.of([melody for _, melody in melodies])
+    steps = PredictedSteps.of([one.melody for one in melodies])
     report = make_report(
-        Sources("a", ExtractionSettings(), 1, melodies), steps, [Contender("a", "model", scores)], num_resamples=3
+        Melodies("a", ExtractionSettings(), 1, melodies=melodies),
+        steps,
+        [Contender("a", "model", scores)],
+        num_resamples=3,
     )
     assert math.isnan(report.figures[0].no_event_accuracy)
     assert table_rows(report)[1][8] == ""

@@ -5,15 +5,15 @@ from html.parser import HTMLParser
 
 import numpy as np
 
+from ostinato.dataset.melodies import Melodies, SourceMelody
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 from ostinato.evaluation.report import Contender, Report, make_report
-from ostinato.evaluation.sources import Sources
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
 from ostinato.pages.evaluation import report_page
 
-MELODIES = [(f"{number}.mid", Melody([60, -2] * 16)) for number in range(3)]
-STEPS = PredictedSteps.of([melody for _, melody in MELODIES])
+MELODIES = [SourceMelody(Melody([60, -2] * 16), f"{number}.mid", "", 0, "", 120.0, (4, 4)) for number in range(3)]
+STEPS = PredictedSteps.of([found.melody for found in MELODIES])
 
 
 def contender(name: str, bits: float, order: int | None = None) -> Contender:
@@ -22,7 +22,7 @@ def contender(name: str, bits: float, order: int | None = None) -> Contender:
 
 
 def report(*contenders: Contender, source: str = "tunes") -> Report:
-    return make_report(Sources(source, ExtractionSettings(), 3, MELODIES), STEPS, contenders, num_resamples=5)
+    return make_report(Melodies(source, ExtractionSettings(), 3, melodies=MELODIES), STEPS, contenders, num_resamples=5)
 
 
 class _Balance(HTMLParser):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean
+from ostinato.cli.source_flags import melodies_in
 from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings

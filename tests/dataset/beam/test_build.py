@@ -11,9 +11,7 @@ import golden_files
 from ostinato.config import preset
 from ostinato.dataset.beam.build import Candidate, _settle_group, _settle_in_order
 from ostinato.dataset.beam.build import build_dataset as build_with_beam
-from ostinato.dataset.build import DatasetSettings, build_dataset
-from ostinato.dataset.duplicates import SeenMelodies
-from ostinato.dataset.statistics import DatasetStatistics
+from ostinato.dataset.records import DatasetSettings, DatasetStatistics, SeenMelodies, build_dataset
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, write_records
 from shelf_file_system import Shelf
