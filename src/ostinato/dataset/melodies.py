@@ -152,8 +152,13 @@ class Melodies:
         Args:
             flags: name the flag that changes it.
         """
-        counts = {"unreadable": len(self.skipped), "without_melody": len(self.without_melody)}
-        return left_out(self.extraction, self.settings, flags=flags, **counts)
+        return left_out(
+            self.extraction,
+            self.settings,
+            unreadable=len(self.skipped),
+            without_melody=len(self.without_melody),
+            flags=flags,
+        )
 
 
 def left_out(
