@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,7 +184,9 @@ class _Clock:
     def at(self, step: float) -> float:
         """When a step is, in seconds."""
         tempo = max(0, int(self.first_steps.searchsorted(step, side="right")) - 1)
-        return float(self.seconds[tempo] + (step - self.first_steps[tempo]) * 60 / (self.qpm[tempo] * STEPS_PER_QUARTER))
+        return float(
+            self.seconds[tempo] + (step - self.first_steps[tempo]) * 60 / (self.qpm[tempo] * STEPS_PER_QUARTER)
+        )
 
 
 class _Voices:
@@ -218,7 +220,7 @@ class _Voices:
     def weights(self, steps_per_bar: int) -> NDArray[np.float64]:
         """[steps_per_bar]: how much begins at each place of a bar, 1 in all: long notes, and the bass."""
         held = np.bincount(self.start % steps_per_bar, np.minimum(self.length, steps_per_bar), steps_per_bar)
-        weights = held / held.sum()
+        weights: NDArray[np.float64] = held / held.sum()
         if len(self.bass):
             weights = (weights + np.bincount(self.bass % steps_per_bar, minlength=steps_per_bar) / len(self.bass)) / 2
         return weights
@@ -226,7 +228,8 @@ class _Voices:
     def shares(self, steps_per_bar: int) -> NDArray[np.float64]:
         """[steps_per_bar]: in which share of the bars a note begins there."""
         begin = np.bincount(self.attacks % steps_per_bar, minlength=steps_per_bar)
-        return begin / self.num_bars(steps_per_bar)
+        shares: NDArray[np.float64] = begin / self.num_bars(steps_per_bar)
+        return shares
 
     def gathered(self, steps_per_bar: int) -> float:
         """How many times as much begins at the best place of such bars as at the average one."""
@@ -350,17 +353,17 @@ def _rewritten(
     ends = moved([note.end_time for note in mended.notes])
     for note, start, end in zip(mended.notes, starts, ends, strict=True):
         note.start_time, note.end_time = start, end
-    for events in (
-        mended.pitch_bends,
-        mended.control_changes,
-        mended.text_annotations,
-        mended.section_annotations,
-        mended.key_signatures,
-        mended.tempos,
-    ):
-        for event, seconds in zip(events, moved([event.time for event in events]), strict=True):
-            # What holds from the beginning holds in the silence too.
-            event.time = seconds if event.time > 0 else 0.0
+    events: list[Any] = [
+        *mended.pitch_bends,
+        *mended.control_changes,
+        *mended.text_annotations,
+        *mended.section_annotations,
+        *mended.key_signatures,
+        *mended.tempos,
+    ]
+    for event, seconds in zip(events, moved([event.time for event in events]), strict=True):
+        # What holds from the beginning holds in the silence too.
+        event.time = seconds if event.time > 0 else 0.0
     if one_tempo:
         del mended.tempos[:]
         mended.tempos.add(qpm=qpm)
