@@ -92,7 +92,7 @@ def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mixed.tfrecord"
     write_records(path, [b"\xff\xff", nameless.SerializeToString()])
     sources = read_melodies(path)
-    reason = "this record is no NoteSequence; is the file what `ostinato convert` wrote?"
+    reason = "this record is not a NoteSequence; is the file what `ostinato convert` wrote?"
     assert sources.skipped == [Skipped("mixed.tfrecord, record 1", reason)]
     assert [found.filename for found in sources.melodies] == ["mixed.tfrecord, record 2"]
 
@@ -112,7 +112,7 @@ def test_no_melody_at_all_is_an_error_that_says_why(tmp_path: Path) -> None:
     (tmp_path / "d.mid").write_bytes(b"not a MIDI file")
     with pytest.raises(DataError, match="no melody in 2 files") as caught:
         read_melodies(tmp_path)
-    assert "1 melodies shorter than 7 bars; the first is d.mid: " in str(caught.value)
+    assert "1 melodies shorter than 7 bars (--min_bars); the first is d.mid: " in str(caught.value)
     empty = tmp_path / "empty.tfrecord"
     write_records(empty, [])
     with pytest.raises(DataError, match="no melody in 0 files: it is empty"):

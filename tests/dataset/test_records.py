@@ -156,7 +156,7 @@ def test_no_melody_is_an_error_that_says_why_and_nothing_is_written(tmp_path: Pa
     ("note_sequences", "changes", "message"),
     [
         ([], {}, "the input holds no NoteSequence; convert some MIDI files first"),
-        ([b"\xff\xff"], {}, "none of 1 records can be used; NoteSequence 1: FormatError: this record is no NoteSeq"),
+        ([b"\xff\xff"], {}, "none of 1 records can be used; NoteSequence 1: FormatError: this record is not a NoteSeq"),
         ([NoteSequence().SerializeToString()], {}, "no melody can be used of 1 NoteSequences: they hold no notes"),
         ([tune("a")], {"eval_ratio": 1 - 1e-9}, "all 1 records went to eval and none to training; lower --eval_ratio"),
         ([tune("a")], {"transpositions": (100,)}, "1 transpositions that leave the model's range"),
@@ -195,7 +195,7 @@ def test_note_sequences_are_taken_as_they_are_needed(tmp_path: Path, build: Any)
 def test_examples_of_one_note_sequence() -> None:
     examples = examples_of(tune("a"), MONO)
     assert (examples.for_eval, len(examples.melodies), examples.extraction.melodies) == (False, 1, 1)
-    with pytest.raises(FormatError, match="no NoteSequence"):
+    with pytest.raises(FormatError, match="not a NoteSequence"):
         examples_of(b"\x00", MONO)
 
 

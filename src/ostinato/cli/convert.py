@@ -4,9 +4,8 @@ import argparse
 import sys
 from typing import Any
 
-from ostinato.cli.flags import add_boolean
+from ostinato.cli.flags import add_boolean, add_runner, runner_of
 from ostinato.cli.progress import progress
-from ostinato.cli.runner import add_runner, runner_of
 
 SUMMARY = "turn a folder of MIDI, MusicXML or ABC files into NoteSequences"
 

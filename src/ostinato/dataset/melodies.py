@@ -152,8 +152,13 @@ class Melodies:
         Args:
             flags: name the flag that changes it.
         """
-        counts = {"unreadable": len(self.skipped), "without_melody": len(self.without_melody)}
-        return left_out(self.extraction, self.settings, flags=flags, **counts)
+        return left_out(
+            self.extraction,
+            self.settings,
+            unreadable=len(self.skipped),
+            without_melody=len(self.without_melody),
+            flags=flags,
+        )
 
 
 def left_out(
@@ -164,6 +169,7 @@ def left_out(
     without_melody: int = 0,
     duplicates: int = 0,
     out_of_range: int = 0,
+    unit: str = "files or tunes",
     flags: bool = True,
 ) -> list[str]:
     """What was left out or cut, and how often each, in words; nothing that did not happen.
@@ -171,15 +177,16 @@ def left_out(
     Args:
         extraction: what the search for melodies found and left out.
         settings: what counted as a melody.
-        unreadable: files, or tunes in them, that could not be read.
+        unreadable: units that could not be read.
         without_melody: those that could, but gave no melody.
         duplicates: melodies that equal an earlier one.
         out_of_range: transpositions that leave a model's range.
+        unit: what melodies are looked for in.
         flags: name the flag that changes it.
     """
     reasons = [
-        (unreadable, "files or tunes that cannot be read", ""),
-        (without_melody, "files or tunes without a melody", ""),
+        (unreadable, f"{unit} that cannot be read", ""),
+        (without_melody, f"{unit} without a melody", ""),
         (extraction.other_tracks, "tracks that were not asked for", "--tracks"),
         (
             extraction.polyphonic_tracks,

@@ -95,6 +95,7 @@ class DatasetStatistics:
             unreadable=self.failures,
             duplicates=self.duplicates,
             out_of_range=self.out_of_range,
+            unit="NoteSequences",
         )
 
     def histogram(self, min_bars: int) -> list[str]:

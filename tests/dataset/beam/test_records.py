@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import golden_files
 from ostinato.config import preset
-from ostinato.dataset.beam.build import Candidate, _settle_group, _settle_in_order
-from ostinato.dataset.beam.build import build_dataset as build_with_beam
+from ostinato.dataset.beam.records import Candidate, _settle_group, _settle_in_order
+from ostinato.dataset.beam.records import build_dataset as build_with_beam
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, SeenMelodies, build_dataset
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, write_records
