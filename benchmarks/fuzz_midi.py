@@ -4,27 +4,21 @@
 
 Prints how many were converted, and skipped for which reason; the slowest file;
 and the most memory that a process took. The exit code is 1 if a file crashed its
-process, raised anything unforeseen, or took more than 2 seconds.
+process, raised anything unforeseen, or took more than 2 seconds of a processor.
 """
 
-import argparse
-import functools
 import random
-import resource
 import sys
-import time
-from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+
+from fuzzing import run, timed
 
 from ostinato.errors import FormatError
 from ostinato.formats.midi.reader import note_sequence_records
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.record import Remark
-from ostinato.parallel import Failure, map_jobs
-
-LIMIT_SECONDS = 2.0
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:
@@ -103,13 +97,11 @@ def _put_event(octets: bytearray, rng: random.Random) -> None:
 MUTATIONS = (_flip_bits, _cut_end, _cut_out, _repeat, _change_length, _change_header, _huge_delta, _put_event)
 
 
-def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[str, float, float]:
-    """Damage one file and read it: the outcome, the seconds it took, and the MiB this process ever took."""
+def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[list[str], float, float]:
+    """Damage one file and read it: the outcome, the processor seconds, and the MiB this process ever took."""
     rng = random.Random(f"{seed}-{number}")
     data = mutate(rng.choice(paths).read_bytes(), rng)
-    began = time.perf_counter()
-    (pieces,) = note_sequence_records([data])
-    seconds = time.perf_counter() - began
+    pieces, seconds, mebibytes = timed(lambda: note_sequence_records([data])[0])
     if isinstance(pieces, FormatError):
         outcome = str(pieces).split(", at byte ")[0]
         outcome = "".join("N" if letter.isdigit() else letter for letter in outcome)
@@ -123,38 +115,8 @@ def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[str, fl
         assert all(0 <= note.start_time < note.end_time <= sequence.total_time for note in sequence.notes)
         assert all(0 <= note.pitch < 128 and 0 < note.velocity < 128 for note in sequence.notes)
         outcome = ", ".join(["converted", *sorted({remark.name for remark in remarks if isinstance(remark, Remark)})])
-    return outcome, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--input_dir", required=True, type=Path)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    paths = sorted(path for path in args.input_dir.rglob("*") if path.suffix.lower() in (".mid", ".midi"))
-    if not paths:
-        parser.error(f"no MIDI files in {args.input_dir}")
-
-    outcomes: Counter[str] = Counter()
-    slowest, slowest_number, memory, failures = 0.0, 0, 0.0, 0
-    work = functools.partial(read_mutated, paths, args.seed)
-    for number, result in enumerate(map_jobs(work, range(args.count), timeout_seconds=30)):
-        if isinstance(result, Failure):
-            failures += 1
-            print(f"FAILED: {number}: {result.reason}")
-            continue
-        outcome, seconds, mebibytes = result
-        outcomes[outcome] += 1
-        memory = max(memory, mebibytes)
-        if seconds > slowest:
-            slowest, slowest_number = seconds, number
-    for outcome, count in outcomes.most_common():
-        print(f"{count:7}  {outcome}")
-    print(f"{failures:7}  failed")
-    print(f"slowest file: number {slowest_number}, {1000 * slowest:.0f} ms; peak memory of a process: {memory:.0f} MiB")
-    return int(failures > 0 or slowest > LIMIT_SECONDS)
+    return [outcome], seconds, mebibytes
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, (".mid", ".midi"), read_mutated))

@@ -6,30 +6,23 @@ Half of the damage is done to the XML's elements, so that it stays XML. Every ot
 score is packed as .mxl, and some of these archives are damaged too. Prints how
 many were converted, and refused for which reason; the slowest file; and the most
 memory that a process took. The exit code is 1 if a file crashed its process,
-raised anything unforeseen, or took more than 2 seconds.
+raised anything unforeseen, or took more than 2 seconds of a processor.
 """
 
-import argparse
-import functools
 import io
 import random
 import re
-import resource
 import sys
-import time
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from fuzzing import run, timed
 
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.record import Identity
 from ostinato.formats.scores.musicxml import musicxml_records
-from ostinato.parallel import Failure, map_jobs
-
-LIMIT_SECONDS = 2.0
-ENDINGS = (".xml", ".musicxml", ".mxl")
 
 Mutation = Callable[[bytearray, random.Random], None]
 
@@ -117,13 +110,11 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return bytes(octets)
 
 
-def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[str, float, float]:
-    """Damage one file and read it: the outcome, the seconds it took, and the MiB this process ever took."""
+def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[list[str], float, float]:
+    """Damage one file and read it: the outcome, the processor seconds, and the MiB this process ever took."""
     rng = random.Random(f"{seed}-{number}")
     data = mutate(rng.choice(paths).read_bytes(), rng)
-    began = time.perf_counter()
-    (records,) = musicxml_records([data], [Identity()])
-    seconds = time.perf_counter() - began
+    records, seconds, mebibytes = timed(lambda: musicxml_records([data], [Identity()])[0])
     if isinstance(records, FormatError):
         outcome = re.sub(r"\d+", "N", re.sub(r"^.* in the archive: ", "", str(records)))[:60]
     else:
@@ -133,38 +124,8 @@ def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[str, fl
         assert all(0 <= note.start_time <= note.end_time <= sequence.total_time for note in sequence.notes)
         assert all(0 <= note.pitch < 128 for note in sequence.notes)
         outcome = "converted"
-    return outcome, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--input_dir", required=True, type=Path)
-    parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    paths = sorted(path for path in args.input_dir.rglob("*") if path.suffix.lower() in ENDINGS)
-    if not paths:
-        parser.error(f"no MusicXML files in {args.input_dir}")
-
-    outcomes: Counter[str] = Counter()
-    slowest, slowest_number, memory, failures = 0.0, 0, 0.0, 0
-    work = functools.partial(read_mutated, paths, args.seed)
-    for number, result in enumerate(map_jobs(work, range(args.count), timeout_seconds=30)):
-        if isinstance(result, Failure):
-            failures += 1
-            print(f"FAILED: {number}: {result.reason}")
-            continue
-        outcome, seconds, mebibytes = result
-        outcomes[outcome] += 1
-        memory = max(memory, mebibytes)
-        if seconds > slowest:
-            slowest, slowest_number = seconds, number
-    for outcome, count in outcomes.most_common():
-        print(f"{count:7}  {outcome}")
-    print(f"{failures:7}  failed")
-    print(f"slowest file: number {slowest_number}, {1000 * slowest:.0f} ms; peak memory of a process: {memory:.0f} MiB")
-    return int(failures > 0 or slowest > LIMIT_SECONDS)
+    return [outcome], seconds, mebibytes
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(__doc__, (".xml", ".musicxml", ".mxl"), read_mutated))

@@ -156,6 +156,25 @@ def test_the_core_loads_no_training_library(program: str) -> None:
     subprocess.run([sys.executable, "-c", f"{program}\n{check}"], check=True, stdout=subprocess.DEVNULL)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "most", "never"),
+    [
+        (["--help"], 5, {"numpy", "google", "ostinato.config"}),
+        (["generate", "--num_outputs=1", "--seed=0"], 38, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
+        (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 39, {"ostinato.dataset"}),
+        (["models"], 27, {"ostinato.generation", "ostinato.dataset"}),
+    ],
+)
+def test_what_a_command_loads(arguments: list[str], most: int, never: set[str], tmp_path: Path) -> None:
+    program = (
+        f"import sys\nfrom ostinato.cli.main import main\nmain({arguments})\n"
+        f"loaded = {{name for name in sys.modules if name.split('.')[0] == 'ostinato'}}\n"
+        f"assert len(loaded) <= {most}, sorted(loaded)\n"
+        f"assert not {never} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL, cwd=tmp_path)
+
+
 def test_tests_mirror_the_source() -> None:
     # Facts that hold no code of their own, and the packages' front doors.
     untested = {"errors.py", "cli/progress.py"}

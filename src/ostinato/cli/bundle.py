@@ -13,8 +13,6 @@ from ostinato.errors import SettingsError
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
 
-SUMMARY = "show what a .mag bundle holds, convert Magenta's, write one from a run_dir"
-
 _KEYS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 
 _logger = logging.getLogger(__name__)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ostinato.dataset.melodies import Melodies
     from ostinato.evaluation.comparison import Comparison
 
-SUMMARY = "compare generated melodies with human ones, and tell what they copy"
-
 # What a model made is a melody whatever it is like; of people's tunes, what a data set would take for one.
 _ANYTHING = ExtractionSettings(min_bars=0, min_unique_pitches=0, max_steps=None, gap_bars=float("inf"))
 _TUNES = ExtractionSettings(max_steps=None)

@@ -7,8 +7,6 @@ from typing import Any
 from ostinato.cli.flags import add_boolean, add_runner, runner_of
 from ostinato.cli.progress import progress
 
-SUMMARY = "turn a folder of MIDI, MusicXML or ABC files into NoteSequences"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""

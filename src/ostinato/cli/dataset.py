@@ -17,8 +17,6 @@ from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_d
 from ostinato.errors import SettingsError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, shard_paths, shards_name
 
-SUMMARY = "find the melodies in NoteSequences and write them as training and eval records"
-
 _TRAINING_FILE = "training_melodies.tfrecord"
 _EVAL_FILE = "eval_melodies.tfrecord"
 _DEFAULT_EVAL_RATIO = 0.1

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ostinato.dataset.melodies import Melodies
     from ostinato.evaluation.report import Contender, Report
 
-SUMMARY = "measure in bits per 16th note how well models predict melodies, with n-gram models beside them"
-
 
 _logger = logging.getLogger(__name__)
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ostinato.generation.options import GenerationOptions
     from ostinato.music.melody import Melody
 
-SUMMARY = "make new melodies with a trained model, as MIDI files"
-
 _QPM = 120.0
 _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100

@@ -16,8 +16,6 @@ from ostinato.errors import MissingExtraError, SettingsError
 if TYPE_CHECKING:
     from ostinato.live.session import SessionSettings
 
-SUMMARY = "play with a model in turns, call and response, over MIDI ports"
-
 # Those that ask a program to end, where the system has them.
 _ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 

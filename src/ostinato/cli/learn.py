@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from ostinato.music.melody import Melody
     from ostinato.training.job import TrainReport
 
-SUMMARY = "train a model on your own tunes: from a folder of music files to a bundle, in minutes"
-
 _SCRATCH = "scratch"
 _MINUTES = 10.0
 _NUM_MELODIES, _NUM_BARS = 10, 8  # of those that it makes at the end

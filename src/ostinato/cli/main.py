@@ -12,20 +12,21 @@ from typing import Any, NoReturn, Protocol, cast
 import ostinato
 from ostinato.errors import OstinatoError
 
-COMMANDS = (
-    "convert",
-    "dataset",
-    "train",
-    "learn",
-    "generate",
-    "render",
-    "bundle",
-    "models",
-    "evaluate",
-    "compare",
-    "studio",
-    "jam",
-)
+# By name, what each does: said here, so that to list them loads none of them.
+COMMANDS = {
+    "convert": "turn a folder of MIDI, MusicXML or ABC files into NoteSequences",
+    "dataset": "find the melodies in NoteSequences and write them as training and eval records",
+    "train": "train a model on examples, or with --eval evaluate it beside its training",
+    "learn": "train a model on your own tunes: from a folder of music files to a bundle, in minutes",
+    "generate": "make new melodies with a trained model, as MIDI files",
+    "render": "turn a MIDI file into a sound file",
+    "bundle": "show what a .mag bundle holds, convert Magenta's, write one from a run_dir",
+    "models": "list the models that come with Ostinato, and how well each predicts tunes it has not seen",
+    "evaluate": "measure in bits per 16th note how well models predict melodies, with n-gram models beside them",
+    "compare": "compare generated melodies with human ones, and tell what they copy",
+    "studio": "play with the models on a local page",
+    "jam": "play with a model in turns, call and response, over MIDI ports",
+}
 # How Magenta's users name our commands: NAME_create_dataset is `ostinato dataset --config=NAME`.
 _MAGENTA_VERBS = {"create_dataset": "dataset", "train": "train", "generate": "generate"}
 _MAGENTA_CONVERTERS = ("convert_midi_dir_to_note_sequences", "convert_dir_to_note_sequences")
@@ -34,8 +35,6 @@ _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "FATAL")
 
 class _Command(Protocol):
     """What the module of a command is."""
-
-    SUMMARY: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
     def run(self, args: argparse.Namespace) -> int: ...
@@ -91,7 +90,7 @@ def main_by_magenta_name() -> int:
 
 def _overview() -> str:
     width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {command:{width}}{_load(command).SUMMARY}" for command in COMMANDS]
+    lines = [f"  {command:{width}}{summary}" for command, summary in COMMANDS.items()]
     return "\n".join(
         [
             "usage: ostinato COMMAND [--flag=value ...]",
@@ -112,7 +111,7 @@ def _load(command: str) -> _Command:
 
 def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | None) -> int:
     module = _load(command)
-    parser = _Parser(prog=prog, description=module.SUMMARY)
+    parser = _Parser(prog=prog, description=COMMANDS[command])
     module.add_arguments(parser)
     parser.add_argument("--log", type=str.upper, choices=_LOG_LEVELS, default="INFO", help="how much to tell")
     if config is not None:

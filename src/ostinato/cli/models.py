@@ -5,8 +5,6 @@ import json
 
 from ostinato.errors import SettingsError
 
-SUMMARY = "list the models that come with Ostinato, and how well each predicts tunes it has not seen"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""

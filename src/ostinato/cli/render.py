@@ -5,8 +5,6 @@ from pathlib import Path
 
 from ostinato.errors import DataError, SettingsError
 
-SUMMARY = "turn a MIDI file into a sound file"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""

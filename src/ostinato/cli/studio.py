@@ -14,8 +14,6 @@ from ostinato.cli.model_flags import add_model, model_paths
 from ostinato.errors import MissingExtraError, SettingsError
 from ostinato.studio import DEFAULT_PORT
 
-SUMMARY = "play with the models on a local page"
-
 _MAX_PORT = 65535
 
 _logger = logging.getLogger(__name__)

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from ostinato.training.step import Metrics
     from ostinato.training.summaries import Summary
 
-SUMMARY = "train a model on examples, or with --eval evaluate it beside its training"
-
 _NUM_SAMPLES, _SAMPLE_STEPS = 4, 128  # sample melodies of 8 bars
 
 _logger = logging.getLogger(__name__)
