@@ -126,6 +126,25 @@ def test_a_later_meter_moves_with_the_upbeat() -> None:
     assert meters_of(mend_meter(made)[0]) == [(0, 4, 4), (80, 3, 4)]
 
 
+def test_a_long_opening_in_one_has_the_bars_of_what_follows() -> None:
+    made = with_meters(chords(16, 4), (0, 1, 4), (36, 4, 4))
+    mended, remarks = mend_meter(made)
+    assert (meters_of(mended), remarks) == ([(0, 4, 4)], ["the opening 1/4 is 4/4 too"])
+    assert starts_of(mended)[0] == pytest.approx(16)
+
+
+def test_what_follows_an_upbeat_is_looked_at_too() -> None:
+    """The chords are two steps late."""
+    made = with_meters(chords(16, 6), (0, 1, 4), (4, 4, 4))
+    add(made, (67, 0, 6))
+    mended, remarks = mend_meter(made)
+    assert remarks == [
+        "the opening 1/4 is an upbeat to 4/4 and was filled up to a bar",
+        "the bar lines of 4/4 are 2 16ths later than the file has them",
+    ]
+    assert starts_of(mended)[0] == pytest.approx(6 + 12 + 14)
+
+
 def test_an_opening_without_a_note_is_left() -> None:
     made = with_meters(chords(16, 4), (0, 1, 4), (4, 4, 4))
     assert mend_meter(made) == (made, [])
@@ -143,8 +162,9 @@ def test_nobody_counts_in_one(steps_per_bar: int, place: int, meter: tuple[int, 
     assert starts_of(mended)[0] == pytest.approx(steps_per_bar if place else 0)
 
 
-def test_a_second_meter_from_the_first_note_on_counts() -> None:
-    mended, remarks = mend_meter(with_meters(chords(16, 0), (0, 4, 4), (0, 1, 4)))
+@pytest.mark.parametrize("step", [0, 32])
+def test_the_meter_of_most_notes_counts(step: int) -> None:
+    mended, remarks = mend_meter(with_meters(chords(16, 0), (0, 4, 4), (step, 1, 4)))
     assert (meters_of(mended), remarks) == ([(0, 4, 4)], ["the notes fit bars of 4/4, not of 1/4"])
 
 
@@ -192,6 +212,8 @@ def test_one_voice_that_hardly_begins_on_a_bar_line() -> None:
         with_meters(chords(12, 0), (0, 6, 8)),
         with_meters(chords(16, 0), (0, 2, 4)),
         with_meters(chords(16, 0), (0, 2, 2)),
+        with_meters(chords(16, 0), (0, 4, 4), (176, 1, 4)),
+        with_meters(chords(16, 0), (0, 4, 4), (64, 1, 4), (68, 4, 4)),
         with_meters(chords(16, 4, bars=5), (0, 4, 4)),  # too few bars to tell
         with_meters(chords(16, 4), (0, 4, 4), (68, 3, 4)),  # meters that change
         with_meters(chords(16, 4), (0, 3, 32)),

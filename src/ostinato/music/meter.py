@@ -111,7 +111,8 @@ _MeterAt = tuple[float, tuple[int, int]]  # from this step on
 def mend_meter(note_sequence: "NoteSequence") -> tuple["NoteSequence", list[str]]:
     """Put the meter right where the notes contradict it.
 
-    - A short opening meter with notes in it, as 1/4 before 4/4, is an upbeat: silence fills it up to a whole bar.
+    - A short opening meter with notes in it, as 1/4 before 4/4, is an upbeat: silence fills it up to a whole bar. If it
+      has one beat, however long it lasts, what is left over of its bars is filled up.
     - A meter of one beat, in which nobody counts, becomes the 4/4 or 3/4 that the notes fit.
     - Where low and long notes begin anywhere but on the bar lines, the bar lines go there, in 4/4 or 3/4 if these bars
       fit much better; a single voice must hardly ever begin a note on a bar line. Silence before the beginning moves
@@ -142,8 +143,10 @@ def mend_meter(note_sequence: "NoteSequence") -> tuple["NoteSequence", list[str]
         return note_sequence, []
 
     meters, pad, remarks = _fill_upbeat(meters, voices)
-    if not remarks:
-        meters, pad, remarks = _as_played(meters, voices)
+    if remarks:  # whether the bars after it are right is seen when they are bars of one meter
+        mended, more = mend_meter(_rewritten(note_sequence, clock, meters, pad, one_tempo=False))
+        return mended, remarks + more
+    meters, pad, remarks = _as_played(meters, voices)
     one_tempo = _tempo_changes_within_bars(clock, [(step - pad, meter) for step, meter in meters], voices)
     if one_tempo:
         remarks.append(f"the tempo changes within bars: {clock.main_qpm:g} quarters a minute hold throughout")
@@ -256,30 +259,44 @@ def _bar(meter: tuple[int, int]) -> float:
     return _STEPS_PER_WHOLE * meter[0] / meter[1]
 
 
+def _counts_one(meter: tuple[int, int]) -> bool:
+    """Whether a meter has one beat, a quarter or less, which is no music's but a sequencer's."""
+    return meter[0] == 1 and _bar(meter) < _bar((2, 4))
+
+
 def _fill_upbeat(meters: list[_MeterAt], voices: _Voices) -> tuple[list[_MeterAt], float, list[str]]:
     """Without a short meter at the beginning, the steps of silence that fill it up to a bar, and what to say of it."""
     if len(meters) < 2:
         return meters, 0.0, []
     (_, opening), (steps, following), *later = meters
-    if _bar(opening) >= _bar(following) or steps > _bar(following) or not (voices.exact_start < steps - 0.5).any():
+    bar = _bar(following)
+    is_upbeat = steps <= bar
+    if _bar(opening) >= bar or not (is_upbeat or _counts_one(opening)):
         return meters, 0.0, []
-    pad = _bar(following) - steps
+    if _counts_one(following) or not (voices.exact_start < steps - 0.5).any():
+        return meters, 0.0, []
+    pad = -steps % bar
     meters = [(0.0, following), *((step + pad, meter) for step, meter in later)]
-    return meters, pad, [f"the opening {_text(opening)} is an upbeat to {_text(following)} and was filled up to a bar"]
+    what = (
+        f"is an upbeat to {_text(following)} and was filled up to a bar" if is_upbeat else f"is {_text(following)} too"
+    )
+    return meters, pad, [f"the opening {_text(opening)} {what}"]
 
 
 def _as_played(meters: list[_MeterAt], voices: _Voices) -> tuple[list[_MeterAt], float, list[str]]:
     """The meter that the notes fit, the steps of silence that bring them onto its bar lines, and what to say of it."""
     (_, declared), *later = meters
     length = _bar(declared)
-    # Where meters change for good reason there are no bars of one kind to count; a meter of one beat is no reason.
-    if any(meter[0] != 1 for _, meter in later) or length != int(length):
-        return meters, 0.0, []
-    if later and declared[0] != 1:  # as 4/4 and, from the first note on, 1/4
-        declared = later[-1][1]
+    # Where meters change there are no bars of one kind to count; unless most notes are in a meter of one beat.
+    if later:
+        step, declared = later[-1]
         length = _bar(declared)
+        if not (all(_counts_one(meter) for _, meter in later) and (voices.exact_start >= step - 0.5).mean() > 0.5):
+            return meters, 0.0, []
+    if length != int(length):
+        return meters, 0.0, []
     played = declared
-    one_beat = declared[0] == 1 and length < _bar((2, 4))
+    one_beat = _counts_one(declared)
     other = {_bar((4, 4)): (3, 4), _bar((3, 4)): (4, 4)}.get(length)
     if one_beat:
         played = (4, 4) if voices.gathered(16) >= voices.gathered(12) else (3, 4)
