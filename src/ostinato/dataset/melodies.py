@@ -187,16 +187,23 @@ def left_out(
     reasons = [
         (unreadable, f"{unit} that cannot be read", ""),
         (without_melody, f"{unit} without a melody", ""),
+        (extraction.other_tracks, "tracks that were not asked for", "--tracks"),
         (
             extraction.polyphonic_tracks,
             "tracks left where several notes start at once",
             "--ignore_polyphonic_notes keeps the top ones",
         ),
+        (extraction.top_lines, "tracks of which only the top notes were kept", ""),
         (extraction.too_short, f"melodies shorter than {settings.min_bars} bars", "--min_bars"),
         (
             extraction.too_few_pitches,
             f"melodies of fewer than {settings.min_unique_pitches} different pitch classes",
             "--min_unique_pitches",
+        ),
+        (
+            extraction.off_grid,
+            f"melodies with more than {settings.max_offgrid or 0:.0%} of their notes between the 16ths",
+            "--max_offgrid",
         ),
         (extraction.drum_tracks, "tracks of drums", ""),
         (extraction.pieces_without_grid, "stretches in a meter whose bar is no whole number of 16th notes", ""),

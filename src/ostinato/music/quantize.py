@@ -77,6 +77,7 @@ class QuantizedPiece:
         denominator: of the time signature.
         steps_per_bar: length of a bar.
         notes: the notes that start in the piece, in order of their starts before they were quantized.
+        exact_start: [N], in steps from the beginning of the piece, before they were rounded.
         start_step: [N], from the beginning of the piece.
         end_step: [N], not included, at least one after the start.
     """
@@ -87,6 +88,7 @@ class QuantizedPiece:
     denominator: int
     steps_per_bar: int
     notes: Notes
+    exact_start: NDArray[np.float64]
     start_step: NDArray[np.int64]
     end_step: NDArray[np.int64]
 
@@ -173,7 +175,8 @@ def quantize(piece: Piece) -> QuantizedPiece:
     last_step = piece.end_seconds.max(initial=0.0) * steps_per_second
     if not (steps_per_second > 0 and last_step < _MAX_STEP):  # "not" refuses NaN too
         raise DataError(f"at {piece.qpm} quarters a minute the notes cannot be counted in steps")
-    start_step = (piece.start_seconds * steps_per_second + 0.5).astype(np.int64)
+    exact_start = piece.start_seconds * steps_per_second
+    start_step = (exact_start + 0.5).astype(np.int64)
     end_step = (piece.end_seconds * steps_per_second + 0.5).astype(np.int64)
     return QuantizedPiece(
         piece.index,
@@ -182,6 +185,65 @@ def quantize(piece: Piece) -> QuantizedPiece:
         piece.denominator,
         sixteenths // piece.denominator,
         piece.notes,
+        exact_start,
         start_step,
         np.maximum(end_step, start_step + 1),
     )
+
+
+_MOVED = 0.25  # of a step: farther from the 16ths than this, a note is of another rhythm
+_NEAR = 0.125  # of a step: what is this near to a third or sixth of a beat is meant to be there; a 32nd is farther away
+# Where in a beat, in steps, the late second of two swung eighths begins: after 2, which is straight, and before 3,
+# which is dotted.
+_SWUNG = (2 + _MOVED, 3 - _MOVED)
+
+
+@dataclass(frozen=True, slots=True)
+class OffGrid:
+    """How many notes of a voice the grid of 16ths moves by more than a quarter of a step, and of what kind they are.
+
+    Attributes:
+        notes: how many notes there are in all.
+        triplets: notes on the thirds or sixths of a beat.
+        swing: second eighths of a beat that come late.
+        other: notes played freely, or of a finer rhythm.
+    """
+
+    notes: int
+    triplets: int
+    swing: int
+    other: int
+
+    @property
+    def share(self) -> float:
+        """All that are moved, of all notes, 0 to 1."""
+        return (self.triplets + self.swing + self.other) / self.notes if self.notes else 0.0
+
+
+def off_grid_of(exact_start: NDArray[np.float64]) -> OffGrid:
+    """Count the notes of one voice that stand between the 16ths, and tell triplets from swing.
+
+    Both have a note two thirds through the beat. It is a triplet's if another
+    one stands on a third or sixth beside it: in the same beat, or in the next
+    one, as of three notes over two beats, when no note begins that beat.
+
+    Args:
+        exact_start: [N], where its notes start, in steps from a beat on and before they are rounded.
+    """
+    moved = np.abs(exact_start - np.floor(exact_start + 0.5)) > _MOVED
+    num_moved = int(moved.sum())
+    if not num_moved:
+        return OffGrid(len(exact_start), 0, 0, 0)
+    start = exact_start[moved]
+    beat = np.floor(start / STEPS_PER_QUARTER).astype(np.int64)
+    place = start - beat * STEPS_PER_QUARTER
+    sixths = place * 6 / STEPS_PER_QUARTER
+    on_third = np.abs(sixths - np.round(sixths)) * STEPS_PER_QUARTER / 6 <= _NEAR
+    late = (place > _SWUNG[0]) & (place < _SWUNG[1])
+    triplet_beats = beat[on_third & ~late]
+    nearest_beat = np.floor(exact_start / STEPS_PER_QUARTER + 0.5)
+    begun = nearest_beat[np.abs(exact_start - nearest_beat * STEPS_PER_QUARTER) <= _MOVED]
+    in_triplet = np.isin(beat, triplet_beats) | (np.isin(beat + 1, triplet_beats) & ~np.isin(beat + 1, begun))
+    triplets = int((on_third & (~late | in_triplet)).sum())
+    swing = int((late & ~(on_third & in_triplet)).sum())
+    return OffGrid(len(exact_start), triplets, swing, num_moved - triplets - swing)
