@@ -8,11 +8,14 @@ import contextlib
 import functools
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
+from ostinato.dataset.report import Remarked, Skipped, endings, report_json, unread
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
@@ -67,23 +70,6 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file that was not converted: its name, relative to the input folder, and why."""
-
-    filename: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remarked:
-    """What there is to say of a file that was converted: its name, what that is counted under, and the sentence."""
-
-    filename: str
-    name: str
-    text: str
-
-
 @dataclass(slots=True)
 class ConvertReport:
     """What became of the files of a folder.
@@ -94,6 +80,7 @@ class ConvertReport:
         records: how many NoteSequences were written.
         skipped: the others, and the tunes of a book that could not be read, in order.
         remarked: what there is to say of files that were converted, in order.
+        not_read: how many files of each ending are no music.
     """
 
     files: int = 0
@@ -101,6 +88,20 @@ class ConvertReport:
     records: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     remarked: list[Remarked] = field(default_factory=list)
+    not_read: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self, source: str) -> dict[str, Any]:
+        """As JSON values."""
+        return report_json(
+            source=source,
+            files=self.files,
+            read=self.converted,
+            tunes=self.records,
+            not_read=self.not_read,
+            left_out=unread(self.skipped, self.not_read),
+            skipped=self.skipped,
+            remarked=self.remarked,
+        )
 
 
 class NothingConvertedError(DataError):
@@ -112,9 +113,10 @@ class NothingConvertedError(DataError):
 
     def __init__(self, folder: str | os.PathLike[str], report: ConvertReport) -> None:
         first = report.skipped[0]
+        none = "its only file" if report.files == 1 else f"none of its {report.files:,} files"
+        verb = "could not be converted" if report.files == 1 else "could be converted"
         super().__init__(
-            f"{os.fspath(folder)}: none of its {report.files} files could be converted, so nothing was written; "
-            f"the first is {first.filename}: {first.reason}"
+            f"{os.fspath(folder)}: {none} {verb}, so nothing was written; {first.filename}: {first.reason}"
         )
         self.report = report
 
@@ -146,9 +148,10 @@ def convert_folder(
         NothingConvertedError: if it holds some, but none could be converted.
     """
     folder = Path(input_dir)
-    names = find_files(folder, recursive=recursive)
+    report = ConvertReport()
+    names = find_files(folder, recursive=recursive, others=report.not_read)
+    report.files = len(names)
     collection = Path(os.path.abspath(folder)).name  # noqa: PTH100 (a link's own name counts, not its target's)
-    report = ConvertReport(files=len(names))
     results = map_batches(
         functools.partial(convert_files, os.fspath(folder), collection),
         names,
@@ -178,23 +181,28 @@ def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list
     if isinstance(result, FormatError):
         report.skipped.append(Skipped(_text(name), str(result)))
         return []
-    report.skipped += [Skipped(_text(name), str(piece)) for piece in result if isinstance(piece, FormatError)]
+    report.skipped += [Skipped(_text(name), str(piece), True) for piece in result if isinstance(piece, FormatError)]
     report.remarked += [Remarked(_text(name), piece.name, piece.text) for piece in result if isinstance(piece, Remark)]
     records = [piece for piece in result if isinstance(piece, bytes)]
     report.converted += bool(records)
     return records
 
 
-def find_files(folder: Path, *, recursive: bool) -> list[str]:
+def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = None) -> list[str]:
     """The music files of a folder: paths relative to it, with forward slashes, sorted.
 
     Links to folders are followed, but no folder is gone through twice.
+
+    Args:
+        folder: the folder.
+        recursive: whether to look into the folders in it too.
+        others: where to count the files that are no music, by the ending of their names.
 
     Raises:
         DataError: if the folder is missing, is none, or holds no music files.
     """
     try:
-        names = sorted(_walk(folder, "", recursive, set()))
+        names = sorted(_walk(folder, "", recursive, set(), Counter() if others is None else others))
     except FileNotFoundError:
         raise DataError(f"{folder}: there is no such folder") from None
     except NotADirectoryError:
@@ -202,14 +210,17 @@ def find_files(folder: Path, *, recursive: bool) -> list[str]:
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
     if not names:
-        raise no_files(folder, recursive=recursive)
+        raise no_files(folder, recursive=recursive, others=others)
     return names
 
 
-def no_files(folder: str | os.PathLike[str], *, recursive: bool) -> DataError:
-    """The error that a folder holds no music files."""
+def no_files(
+    folder: str | os.PathLike[str], *, recursive: bool, others: Mapping[str, int] | None = None
+) -> DataError:
+    """The error that a folder holds no music files, but perhaps some others."""
+    there = f"; there are {endings(others)}" if others else ""
     hint = "" if recursive else "; --recursive looks into the folders in it too"
-    return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{hint}")
+    return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
 
 
 def is_source(name: str) -> bool:
@@ -222,7 +233,15 @@ def source_format(name: str) -> SourceFormat:
     return SOURCE_FORMATS[os.path.splitext(name)[1].lower()]  # noqa: PTH122
 
 
-def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]]) -> Iterator[str]:
+def ending_of(name: str) -> str:
+    """What a file that is no music is counted under: the ending of its name, in lower case."""
+    name = _text(os.path.basename(name)).lower()  # noqa: PTH119
+    return name if name.startswith(".") else os.path.splitext(name)[1]  # noqa: PTH122
+
+
+def _walk(
+    folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]], others: Counter[str]
+) -> Iterator[str]:
     status = os.stat(folder)  # noqa: PTH116 (tens of thousands of paths: strings are several times faster)
     if (status.st_dev, status.st_ino) in visited and status.st_ino:
         return
@@ -232,7 +251,9 @@ def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[i
             if is_source(entry.name) and (entry.is_file() or _is_broken(entry)):
                 yield prefix + entry.name
             elif recursive and entry.is_dir():
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive, visited)
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive, visited, others)
+            elif entry.is_file():
+                others[ending_of(entry.name)] += 1
 
 
 def _is_broken(entry: os.DirEntry[str]) -> bool:
