@@ -9,7 +9,7 @@ import sys
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.source_flags import melodies_in
@@ -116,7 +116,7 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
     from ostinato.files import atomic_writer
 
     if args.json is not None:
-        found = {"sources": {name: _told(each) for name, each in sources.items()}, **as_json(comparison)}
+        found = {"sources": {name: each.to_json() for name, each in sources.items()}, **as_json(comparison)}
         with atomic_writer(args.json) as file:
             file.write(json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
@@ -127,14 +127,3 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
         with atomic_writer(args.html) as file:
             file.write(comparison_page(comparison, command).encode(errors="replace"))
         print(f"{args.html}: a page with tables and pictures")
-
-
-def _told(sources: "Melodies") -> dict[str, Any]:
-    """Where a set came from and what was left out of it, for JSON."""
-    return {
-        "path": sources.source,
-        "files": sources.files,
-        "left_out": sources.left_out(flags=False),
-        "without_melody": sources.without_melody,
-        "unreadable": [{"file": skipped.filename, "reason": skipped.reason} for skipped in sources.skipped],
-    }

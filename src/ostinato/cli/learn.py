@@ -20,6 +20,7 @@ from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
+from ostinato.dataset.report import counted
 from ostinato.dataset.split import eval_ratio_for
 from ostinato.errors import DataError, SettingsError
 from ostinato.files import atomic_writer
@@ -241,7 +242,7 @@ def _read_tunes(folder: str, extraction: ExtractionSettings) -> _Tunes:
         DataError: if there are not two pieces with a melody, one to learn from and one to measure on.
     """
     found = melodies_in(folder, extraction)
-    print(f"{folder}: read {found.read} of {found.files} music files")
+    print(f"{folder}: read {found.read:,} of {counted(found.files, 'music file')}")
     tunes = _Tunes(found, distinct(found.melodies))
     left_out = found.left_out()
     if duplicates := len(found.melodies) - tunes.num_melodies:

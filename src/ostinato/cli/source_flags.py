@@ -1,16 +1,16 @@
 """What all commands that look for melodies share: the flags, the progress, what they say of files."""
 
 import argparse
+import json
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
 from ostinato.music.extract import ExtractionSettings
 
 if TYPE_CHECKING:
-    from ostinato.dataset.convert import Skipped
     from ostinato.dataset.melodies import Melodies
 
 _NAMED = 10  # files that are skipped or remarked on, the first that are named; all are counted
@@ -67,15 +67,32 @@ def melodies_in(source: str, settings: ExtractionSettings) -> "Melodies":
             bar.update(done - bar.n)
 
         melodies = read_melodies(source, settings, progress=show)
-    _tell("skipped", melodies.skipped)
-    _tell("remark on", melodies.remarks)
+    _tell("skipped", [(one.filename, one.reason) for one in melodies.skipped])
+    _tell("remark on", [(one.filename, one.text) for one in melodies.remarks])
     return melodies
 
 
-def _tell(what: str, files: "Sequence[Skipped]") -> None:
+def _tell(what: str, files: Sequence[tuple[str, str]]) -> None:
     from ostinato.bundle import printable
 
-    for one in files[:_NAMED]:
-        _logger.warning("  %s %s: %s", what, printable(one.filename), one.reason)
+    for name, text in files[:_NAMED]:
+        _logger.warning("  %s %s: %s", what, printable(name), printable(text))
     if len(files) > _NAMED:
-        _logger.warning("  and %d more; ostinato convert names them all", len(files) - _NAMED)
+        _logger.warning("  and %d more; ostinato inspect names them all", len(files) - _NAMED)
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for the report as JSON."""
+    parser.add_argument("--json", metavar="FILE", help="write what was read and what was left out to this file")
+
+
+def write_report(path: str | None, report: Mapping[str, Any]) -> None:
+    """Write a report where --json says, if it is given."""
+    if path is None:
+        return
+    from ostinato.files import atomic_writer
+
+    with atomic_writer(path) as file:
+        # A file's name may be no text.
+        file.write(json.dumps(report, indent=1, allow_nan=False).encode(errors="replace") + b"\n")
+    print(f"{path}: the report")

@@ -214,9 +214,7 @@ def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = N
     return names
 
 
-def no_files(
-    folder: str | os.PathLike[str], *, recursive: bool, others: Mapping[str, int] | None = None
-) -> DataError:
+def no_files(folder: str | os.PathLike[str], *, recursive: bool, others: Mapping[str, int] | None = None) -> DataError:
     """The error that a folder holds no music files, but perhaps some others."""
     there = f"; there are {endings(others)}" if others else ""
     hint = "" if recursive else "; --recursive looks into the folders in it too"

@@ -8,13 +8,25 @@ builder and its processes do; `read_melodies` takes whatever a user points at;
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ostinato.dataset.convert import TIMEOUT_SECONDS, Skipped, convert_files, find_files, is_source
+from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_files, find_files, is_source
+from ostinato.dataset.report import (
+    NO_NOTES,
+    LeftOut,
+    Remarked,
+    Skipped,
+    counted,
+    not_extracted,
+    report_json,
+    unread,
+)
 from ostinato.dataset.split import identity_of
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.note_columns import NoteColumns, parse_note_sequence
@@ -64,11 +76,12 @@ class SourceMelody:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one NoteSequence gives: its melodies, what tells it from others, and what was left out of it."""
+    """What one NoteSequence gives: what tells it from others, its melodies, what was left out, and how many tracks."""
 
     identity: str
     melodies: list[SourceMelody]
     extraction: ExtractionStatistics
+    tracks: int = 0
 
 
 def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: str = "") -> Piece:
@@ -89,7 +102,8 @@ def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: s
         raise FormatError("this record is not a NoteSequence; is the file what `ostinato convert` wrote?") from None
     identity = identity_of(note_sequence, record)
     extraction = ExtractionStatistics()
-    return Piece(identity, _found(note_sequence, settings, extraction, name, identity, notes), extraction)
+    found = _found(note_sequence, settings, extraction, name, identity, notes)
+    return Piece(identity, found, extraction, len(set(notes.instrument.tolist())))
 
 
 def _found(
@@ -129,6 +143,11 @@ class Melodies:
         skipped: what could not be read, and why: files, and tunes of books.
         remarks: what there is to say of files that were read all the same.
         extraction: what the search for melodies found and left out.
+        tunes: how many pieces of music could be read; a book of ABC holds many.
+        tunes_without_melody: how many of them gave none, in files of which another one did.
+        tracks: how many instruments play in them.
+        not_read: how many files of each ending are no music.
+        unit: what is counted as a file: "file", or "NoteSequence".
     """
 
     source: str
@@ -138,13 +157,41 @@ class Melodies:
     melodies: list[SourceMelody] = field(default_factory=list)
     without_melody: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    remarks: list[Skipped] = field(default_factory=list)
+    remarks: list[Remarked] = field(default_factory=list)
     extraction: ExtractionStatistics = field(default_factory=ExtractionStatistics)
+    tunes: int = 0
+    tunes_without_melody: int = 0
+    tracks: int = 0
+    not_read: Counter[str] = field(default_factory=Counter)
+    unit: str = "file"
 
     @property
     def named(self) -> list[tuple[str, Melody]]:
         """Each melody with the name of its file."""
         return [(found.filename, found.melody) for found in self.melodies]
+
+    @property
+    def reasons(self) -> list[LeftOut]:
+        """What was left out or cut, and how often each; nothing that did not happen."""
+        without_notes = len({remark.filename for remark in self.remarks if remark.name == NO_NOTES})
+        reasons = [
+            LeftOut(without_notes, f"{self.unit} without notes", f"{self.unit}s without notes"),
+            LeftOut(
+                len(self.without_melody) - without_notes,
+                f"{self.unit} without a melody",
+                f"{self.unit}s without a melody",
+            ),
+            LeftOut(
+                self.tunes_without_melody,
+                "tune without a melody in a file with others",
+                "tunes without a melody in files with others",
+            ),
+        ]
+        return [
+            *unread(self.skipped, self.not_read),
+            *(reason for reason in reasons if reason.count),
+            *not_extracted(self.extraction, self.settings),
+        ]
 
     def left_out(self, *, flags: bool = True) -> list[str]:
         """What was left out or cut, and how often each, in words; nothing that did not happen.
@@ -152,52 +199,23 @@ class Melodies:
         Args:
             flags: name the flag that changes it.
         """
-        counts = {"unreadable": len(self.skipped), "without_melody": len(self.without_melody)}
-        return left_out(self.extraction, self.settings, flags=flags, **counts)
+        return [reason.text(flag=flags) for reason in self.reasons]
 
-
-def left_out(
-    extraction: ExtractionStatistics,
-    settings: ExtractionSettings,
-    *,
-    unreadable: int = 0,
-    without_melody: int = 0,
-    duplicates: int = 0,
-    out_of_range: int = 0,
-    flags: bool = True,
-) -> list[str]:
-    """What was left out or cut, and how often each, in words; nothing that did not happen.
-
-    Args:
-        extraction: what the search for melodies found and left out.
-        settings: what counted as a melody.
-        unreadable: files, or tunes in them, that could not be read.
-        without_melody: those that could, but gave no melody.
-        duplicates: melodies that equal an earlier one.
-        out_of_range: transpositions that leave a model's range.
-        flags: name the flag that changes it.
-    """
-    reasons = [
-        (unreadable, "files or tunes that cannot be read", ""),
-        (without_melody, "files or tunes without a melody", ""),
-        (
-            extraction.polyphonic_tracks,
-            "tracks left where several notes start at once",
-            "--ignore_polyphonic_notes keeps the top ones",
-        ),
-        (extraction.too_short, f"melodies shorter than {settings.min_bars} bars", "--min_bars"),
-        (
-            extraction.too_few_pitches,
-            f"melodies of fewer than {settings.min_unique_pitches} different pitch classes",
-            "--min_unique_pitches",
-        ),
-        (extraction.drum_tracks, "tracks of drums", ""),
-        (extraction.pieces_without_grid, "stretches in a meter whose bar is no whole number of 16th notes", ""),
-        (extraction.truncated, f"melodies cut to {settings.max_steps} steps", "--max_steps"),
-        (duplicates, "melodies that equal an earlier one up to transposition", "--dedupe"),
-        (out_of_range, "transpositions that leave the model's range of pitches", "--transpose"),
-    ]
-    return [f"{count:,} {what}" + (f" ({flag})" if flags and flag else "") for count, what, flag in reasons if count]
+    def to_json(self) -> dict[str, Any]:
+        """What was read and what was left out, as JSON values."""
+        return report_json(
+            source=self.source,
+            files=self.files,
+            read=self.read,
+            tunes=self.tunes,
+            tracks=self.tracks,
+            melodies=len(self.melodies),
+            without_melody=self.without_melody,
+            not_read=self.not_read,
+            left_out=self.reasons,
+            skipped=self.skipped,
+            remarked=self.remarks,
+        )
 
 
 def read_melodies(
@@ -221,8 +239,9 @@ def read_melodies(
         FormatError: if a TFRecord file is damaged.
     """
     path = Path(source)
+    melodies = Melodies(os.fspath(source), settings)
     if path.is_dir():
-        names = find_files(path, recursive=True)
+        names = find_files(path, recursive=True, others=melodies.not_read)
         results = _of_files(path, names, settings, processes)
     elif path.is_file() and is_source(path.name):
         names = [path.name]
@@ -234,8 +253,9 @@ def read_melodies(
             for number, record in enumerate(read_records(file), 1)
         ]
         names = [name for name, _ in records]
+        melodies.unit = "NoteSequence"
         results = map_batches(functools.partial(_read_records, settings), records, processes=processes)
-    melodies = Melodies(os.fspath(source), settings, files=len(names))
+    melodies.files = len(names)
     try:
         for number, (name, read) in enumerate(zip(names, results, strict=True), 1):
             _add(melodies, name, read)
@@ -246,7 +266,7 @@ def read_melodies(
     if not melodies.melodies:
         reasons = "; ".join(melodies.left_out()) or "it is empty"
         first = next((f"; the first is {one.filename}: {one.reason}" for one in melodies.skipped), "")
-        raise DataError(f"{melodies.source}: no melody in {melodies.files} files: {reasons}{first}")
+        raise DataError(f"{melodies.source}: no melody in {counted(len(names), melodies.unit)}: {reasons}{first}")
     return melodies
 
 
@@ -259,14 +279,18 @@ def _add(melodies: Melodies, name: str, read: _Read | Failure) -> None:
     if isinstance(read, Failure):
         melodies.skipped.append(Skipped(name, read.reason))
         return
-    melodies.remarks.extend(Skipped(name, str(part)) for part in read if isinstance(part, Remark))
+    melodies.remarks.extend(Remarked(name, part.name, part.text) for part in read if isinstance(part, Remark))
     failures = [str(part) for part in read if isinstance(part, FormatError | DataError)]
-    melodies.skipped.extend(Skipped(name, reason) for reason in failures)
     pieces = [part for part in read if isinstance(part, Piece)]
+    melodies.skipped.extend(Skipped(name, reason, len(read) > 1) for reason in failures)
     melodies.read += bool(pieces)
+    melodies.tunes += len(pieces)
+    if any(piece.melodies for piece in pieces):
+        melodies.tunes_without_melody += sum(not piece.melodies for piece in pieces)
     for piece in pieces:
         melodies.melodies.extend(piece.melodies)
         melodies.extraction.add(piece.extraction)
+        melodies.tracks += piece.tracks
     if not failures and not any(piece.melodies for piece in pieces):
         melodies.without_melody.append(name)
 

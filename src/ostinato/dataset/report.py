@@ -112,7 +112,10 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
             "--ignore_polyphonic_notes keeps the top ones",
         ),
         LeftOut(
-            extraction.too_short, f"melody shorter than {short_bars}", f"melodies shorter than {short_bars}", "--min_bars"
+            extraction.too_short,
+            f"melody shorter than {short_bars}",
+            f"melodies shorter than {short_bars}",
+            "--min_bars",
         ),
         LeftOut(
             extraction.too_few_pitches,
