@@ -12,13 +12,12 @@ import pytest
 
 from ostinato.dataset.convert import (
     NothingConvertedError,
-    Remarked,
-    Skipped,
     convert_contents,
     convert_files,
     convert_folder,
     find_files,
 )
+from ostinato.dataset.report import Remarked, Skipped, endings
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.note_sequence_pb2 import NoteSequence
@@ -118,6 +117,26 @@ def test_a_book_gives_many_records_and_names_the_tunes_it_cannot(tunes: Path, tm
     assert (book.filename, empty.filename) == ("book.abc", "empty.ABC")
     assert book.reason.startswith("tune X:2: line 5: ")
     assert empty.reason.startswith("no tune in it")
+    assert (book.is_tune, empty.is_tune) == (True, False)
+    told = report.to_json("tunes")
+    assert (told["files"], told["read"], told["tunes"]) == (5, 4, 5)
+    assert [(one["count"], one["what"]) for one in told["left_out"]] == [
+        (1, "file that is not MIDI, MusicXML or ABC: 1 .txt"),
+        (1, "file that cannot be read"),
+        (1, "tune of a file that cannot be read"),
+    ]
+
+
+def test_files_that_are_no_music_are_counted_by_their_ending(tunes: Path, tmp_path: Path) -> None:
+    for name in ("a.txt", "b.TXT", "song.mscz", "LICENSE", ".DS_Store"):
+        (tunes / name).write_text("words")
+    report = convert_folder(tunes, tmp_path / "out")
+    assert report.not_read == {".txt": 3, ".mscz": 1, "": 1, ".ds_store": 1}
+    assert endings(report.not_read) == "3 .txt, 1 without an ending, 1 .ds_store, 1 .mscz"
+    with pytest.raises(DataError, match=r"or \.abc; there are 1 \.txt; --recursive"):
+        (tmp_path / "words").mkdir()
+        (tmp_path / "words" / "a.txt").write_text("words")
+        convert_folder(tmp_path / "words", tmp_path / "out")
 
 
 def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
@@ -125,7 +144,9 @@ def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "x.mid").write_text("no music")
     (tmp_path / "out").write_bytes(b"earlier")
-    with pytest.raises(NothingConvertedError, match=r"none of its 1 files .* x\.mid: no MIDI file") as caught:
+    with pytest.raises(
+        NothingConvertedError, match=r"its only file could not be converted, .* x\.mid: no MIDI file"
+    ) as caught:
         convert_folder(folder, tmp_path / "out")
     assert caught.value.report.files == 1
     assert (tmp_path / "out").read_bytes() == b"earlier"

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from note_sequences import STEP, add, sequence
-from ostinato.dataset.convert import Skipped, convert_folder
+from ostinato.dataset.convert import convert_folder
 from ostinato.dataset.melodies import primer_of, read_melodies, tracks_of
+from ostinato.dataset.report import Skipped
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.tensorflow.tfrecord import write_records
@@ -45,10 +46,11 @@ def test_a_folder_gives_its_melodies_by_name_and_counts_the_rest(folder: Path) -
     assert sources.without_melody == ["b.mid", "c.mid"]
     assert [skipped.filename for skipped in sources.skipped] == ["d.mid"]
     assert sources.left_out() == [
-        "1 files or tunes that cannot be read",
-        "2 files or tunes without a melody",
-        "1 tracks left where several notes start at once (--ignore_polyphonic_notes keeps the top ones)",
-        "1 melodies shorter than 7 bars (--min_bars)",
+        "1 file that is not MIDI, MusicXML or ABC: 1 .txt",
+        "1 file that cannot be read",
+        "2 files without a melody",
+        "1 track left where several notes start at once (--ignore_polyphonic_notes keeps the top ones)",
+        "1 melody shorter than 7 bars (--min_bars)",
     ]
     assert seen == [(number, 5) for number in range(1, 6)]
 
@@ -72,7 +74,7 @@ def test_the_settings_say_what_a_melody_is(folder: Path) -> None:
     # Of the chord the top note is left, whose one pitch is one too few.
     assert [found.filename for found in sources.melodies] == ["a.mid", "b.mid", "more/e.mid"]
     assert sources.settings == settings
-    assert "1 melodies of fewer than 2 different pitch classes (--min_unique_pitches)" in sources.left_out()
+    assert "1 melody of fewer than 2 different pitch classes (--min_unique_pitches)" in sources.left_out()
 
 
 def test_several_melodies_of_a_file_bear_its_name(tmp_path: Path) -> None:
@@ -92,7 +94,7 @@ def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mixed.tfrecord"
     write_records(path, [b"\xff\xff", nameless.SerializeToString()])
     sources = read_melodies(path)
-    reason = "this record is no NoteSequence; is the file what `ostinato convert` wrote?"
+    reason = "this record is not a NoteSequence; is the file what `ostinato convert` wrote?"
     assert sources.skipped == [Skipped("mixed.tfrecord, record 1", reason)]
     assert [found.filename for found in sources.melodies] == ["mixed.tfrecord, record 2"]
 
@@ -112,10 +114,10 @@ def test_no_melody_at_all_is_an_error_that_says_why(tmp_path: Path) -> None:
     (tmp_path / "d.mid").write_bytes(b"not a MIDI file")
     with pytest.raises(DataError, match="no melody in 2 files") as caught:
         read_melodies(tmp_path)
-    assert "1 melodies shorter than 7 bars; the first is d.mid: " in str(caught.value)
+    assert "1 melody shorter than 7 bars (--min_bars); the first is d.mid: " in str(caught.value)
     empty = tmp_path / "empty.tfrecord"
     write_records(empty, [])
-    with pytest.raises(DataError, match="no melody in 0 files: it is empty"):
+    with pytest.raises(DataError, match="no melody in 0 NoteSequences: it is empty"):
         read_melodies(empty)
 
 

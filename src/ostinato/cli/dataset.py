@@ -191,7 +191,8 @@ def _report(
         _logger.warning("%s", reason)
     melodies = counted(extraction.melodies, "melody", "melodies")
     print(
-        f"{melodies} in {counted(statistics.note_sequences, 'NoteSequence')}; "
+        f"{melodies} in {counted(statistics.note_sequences, 'NoteSequence')}, {statistics.without_melody} of them "
+        f"without one; "
         f"{seconds:.1f} s, {extraction.melodies / max(seconds, 1e-3):.0f} melodies/s"
     )
     print(f"{training_name}: {counted(statistics.training_records, 'training record')}")

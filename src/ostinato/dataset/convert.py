@@ -181,7 +181,8 @@ def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list
     if isinstance(result, FormatError):
         report.skipped.append(Skipped(_text(name), str(result)))
         return []
-    report.skipped += [Skipped(_text(name), str(piece), True) for piece in result if isinstance(piece, FormatError)]
+    failures = [piece for piece in result if isinstance(piece, FormatError)]
+    report.skipped += [Skipped(_text(name), str(piece), is_tune=len(result) > 1) for piece in failures]
     report.remarked += [Remarked(_text(name), piece.name, piece.text) for piece in result if isinstance(piece, Remark)]
     records = [piece for piece in result if isinstance(piece, bytes)]
     report.converted += bool(records)

@@ -92,7 +92,6 @@ class DatasetStatistics:
         """What was left out or cut and why, and how often each."""
         reasons = [
             LeftOut(self.failures, "NoteSequence that cannot be read", "NoteSequences that cannot be read"),
-            LeftOut(self.without_melody, "NoteSequence without a melody", "NoteSequences without a melody"),
             *not_extracted(self.extraction, settings),
             LeftOut(
                 self.duplicates,
@@ -119,6 +118,7 @@ class DatasetStatistics:
             source=source,
             tunes=self.note_sequences,
             read=self.note_sequences - self.failures,
+            without_melody=self.without_melody,
             melodies=self.extraction.melodies,
             training_records=self.training_records,
             eval_records=self.eval_records,

@@ -228,7 +228,8 @@ def summary(report: Report) -> list[str]:
     if report.ngram_training is not None:
         training = report.ngram_training
         lines.append(
-            f"n-gram models learned from {training.source}: {len(training.melodies):,} melodies, "
+            f"n-gram models learned from {training.source}: "
+            f"{counted(len(training.melodies), 'melody', 'melodies')}, "
             f"{sum(len(found.melody) for found in training.melodies):,} steps"
         )
     lines += [

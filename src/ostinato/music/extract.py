@@ -18,6 +18,7 @@ from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quanti
 Polyphony = Literal["leave", "top", "line"]
 """What to do where several notes sound at once: leave the instrument, keep the top notes, or keep the top line."""
 
+
 @dataclass(frozen=True, slots=True)
 class ExtractionSettings:
     """What counts as a melody. The defaults are Magenta's.
@@ -282,9 +283,7 @@ class _Track:
 _ROWS = 4096  # notes at once, so that a table of them by pitches stays in the cache
 
 
-def _beneath_held(
-    pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _beneath_held(pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which of N notes start beneath a higher one that was there before and sounds on: the accompaniment's.
 
     A higher note that ends before the lower one is half over has given way to
