@@ -8,14 +8,15 @@ import contextlib
 import functools
 import hashlib
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ostinato.dataset.report import Remarked, Skipped, endings, report_json, unread
+from ostinato.dataset.report import NO_NOTES, Remarked, Skipped, endings, report_json, unread
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
@@ -23,8 +24,12 @@ from ostinato.formats.record import Converted, Identity, Remark
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 
+if TYPE_CHECKING:
+    from ostinato.formats.note_sequence_pb2 import NoteSequence
+
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
+_HEAD_BYTES = 1024  # within which a MIDI file begins, if it is wrapped in another
 TIMEOUT_SECONDS = 60.0  # for a batch of files, and then for one file
 
 
@@ -222,6 +227,85 @@ def no_files(folder: str | os.PathLike[str], *, recursive: bool, others: Mapping
     return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
 
 
+def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
+    """The tunes of a MIDI, MusicXML or ABC file, whichever it is by what is in it.
+
+    Args:
+        path: of the file, whatever its name ends in.
+
+    Returns:
+        One NoteSequence of a MIDI or MusicXML file, one for each tune of an ABC file; the path is their filename.
+
+    Raises:
+        FormatError: if it is none of these, or too damaged to be read; it says where.
+        DataError: if there is no such file.
+
+    Warns:
+        Remark: if a part of it could not be read.
+    """
+    name = os.fspath(path)
+    try:
+        size = os.stat(name).st_size  # noqa: PTH116
+        if size > (most := max(source.max_bytes for source in SOURCE_FORMATS.values())):
+            raise FormatError(f"{name}: {size} bytes are too many for a file of music; at most {most} are read")
+        data = Path(name).read_bytes()
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+    return music_of(data, name)
+
+
+def music_of(data: bytes, name: str) -> "list[NoteSequence]":
+    """The tunes of a file's bytes, as `read_music` gives them.
+
+    Args:
+        data: what stands in the file.
+        name: what it is called.
+
+    Raises:
+        FormatError: if it is no music, or too damaged to be read; it says where.
+
+    Warns:
+        Remark: if a part of it could not be read.
+    """
+    from ostinato.formats.note_sequence_pb2 import NoteSequence
+
+    source = format_of(data, name)
+    if len(data) > source.max_bytes:
+        raise FormatError(f"{name}: {too_large(source, len(data))}")
+    (converted,) = source.read([data], [identity(source.name, _text(name), "")])
+    pieces = [converted] if isinstance(converted, FormatError) else converted
+    sequences = [NoteSequence.FromString(piece) for piece in pieces if isinstance(piece, bytes)]
+    if not sequences:
+        reason = next((str(piece) for piece in pieces if isinstance(piece, FormatError)), "there is no tune in it")
+        raise FormatError(f"{name}: {reason}")
+    for piece in pieces:
+        if isinstance(piece, FormatError):
+            warnings.warn(Remark("unreadable tunes", f"{piece}; the other tunes are used"), stacklevel=3)
+        elif isinstance(piece, Remark) and piece.name != NO_NOTES:  # which a sequence without notes says itself
+            warnings.warn(piece, stacklevel=3)
+    return sequences
+
+
+def format_of(data: bytes, name: str) -> SourceFormat:
+    """What kind of music a file is: by what is in it, or else by the ending of its name.
+
+    Raises:
+        FormatError: if neither tells.
+    """
+    if b"MThd" in data[:_HEAD_BYTES] or data.startswith(b"\x1f\x8b"):
+        return _MIDI
+    # UTF-16 has a zero in each character of a tag.
+    if data.startswith(b"PK\3\4") or b"<score-" in data[: 1 << 16].replace(b"\0", b""):
+        return _MUSICXML
+    from ostinato.formats.scores.abc_book import looks_like_abc
+
+    if looks_like_abc(data):
+        return _ABC
+    if not is_source(name):
+        raise FormatError(f"{name}: this is not a MIDI, MusicXML or ABC file")
+    return source_format(name)
+
+
 def is_source(name: str) -> bool:
     """Whether a file of this name can be converted."""
     return os.path.splitext(name)[1].lower() in SOURCE_FORMATS  # noqa: PTH122
@@ -270,13 +354,12 @@ def read_file(path: str) -> bytes:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
         if size > source_format(path).max_bytes:
-            raise too_large(path, size)
+            raise too_large(source_format(path), size)
         return file.readall()
 
 
-def too_large(name: str, size: int) -> FormatError:
-    """The error that a file of this name is not read, as it has so many bytes."""
-    source = source_format(name)
+def too_large(source: SourceFormat, size: int) -> FormatError:
+    """The error that a file of this kind is not read, as it has so many bytes."""
     return FormatError(f"{size} bytes are too many for a {source.name} file; at most {source.max_bytes} are read")
 
 

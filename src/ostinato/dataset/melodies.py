@@ -10,7 +10,7 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +28,30 @@ from ostinato.dataset.report import (
     unread,
 )
 from ostinato.dataset.split import identity_of
-from ostinato.errors import DataError, FormatError
-from ostinato.formats.note_columns import NoteColumns, parse_note_sequence
+from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.formats.note_columns import NoteColumns, note_columns, parse_note_sequence
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.record import Converted, Remark
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
-from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
-from ostinato.music.melody import Melody
+from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
+from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
+from ostinato.music.meter import in_meter
+from ostinato.music.quantize import OffGrid, first_bars
+from ostinato.music.tracks import TrackEvidence, rank_tracks
 from ostinato.parallel import Failure, map_batches
 
 Progress = Callable[[int, int], None]
 
 _MAGENTAS = ExtractionSettings()
 _LONGEST_TRACK = 2**16  # steps: over two hours at 120 quarters a minute
-# A whole track is one melody, whatever its rests; of notes that start together the top one counts.
+# A whole track is one melody, whatever its rests.
 _WHOLE_TRACKS = ExtractionSettings(
     min_bars=0,
     max_steps=_LONGEST_TRACK,
     min_unique_pitches=0,
     gap_bars=float("inf"),
-    ignore_polyphonic_notes=True,
+    polyphony="line",
+    meter="auto",
 )
 
 
@@ -63,6 +67,8 @@ class SourceMelody:
         track_name: the instrument's name, or "" where it has none.
         qpm: its tempo, in quarters a minute.
         time_signature: numerator and denominator.
+        first_bar: the bar it begins in, counted from 1 in the whole tune.
+        rhythm: how many of its notes stand between the 16ths.
     """
 
     melody: Melody
@@ -72,6 +78,13 @@ class SourceMelody:
     track_name: str
     qpm: float
     time_signature: tuple[int, int]
+    first_bar: int = 1
+    rhythm: OffGrid = OffGrid(0, 0, 0, 0)
+
+    @property
+    def last_bar(self) -> int:
+        """The bar it ends in."""
+        return self.first_bar - 1 + -(-len(self.melody) // self.melody.steps_per_bar)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +110,11 @@ def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: s
         DataError: if a time in it is not a number of seconds from 0 on.
     """
     try:
-        note_sequence, notes = parse_note_sequence(record)
+        if settings.meter == "file" and settings.tracks != LIKELIEST:
+            note_sequence, notes = parse_note_sequence(record)
+        else:  # what looks at the notes for these wants them in the message
+            note_sequence = NoteSequence.FromString(record)
+            notes = note_columns(note_sequence)
     except DecodeError:
         raise FormatError("this record is not a NoteSequence; is the file what `ostinato convert` wrote?") from None
     identity = identity_of(note_sequence, record)
@@ -114,7 +131,13 @@ def _found(
     identity: str = "",
     notes: NoteColumns | None = None,
 ) -> list[SourceMelody]:
+    if settings.meter != "file":
+        note_sequence, changes = in_meter(note_sequence, settings.meter)
+        extraction.mended_meters += bool(changes)
+        settings, notes = replace(settings, meter="file"), None
+    notes = note_columns(note_sequence) if notes is None else notes
     names = {info.instrument: info.name for info in note_sequence.instrument_infos}
+    bars = first_bars(note_sequence, notes)
     return [
         SourceMelody(
             found.melody,
@@ -124,6 +147,8 @@ def _found(
             names.get(found.instrument, ""),
             found.piece.qpm,
             (found.piece.numerator, found.piece.denominator),
+            bars[found.piece.index] + found.melody.start_step // found.piece.steps_per_bar,
+            found.rhythm,
         )
         for found in find_melodies(note_sequence, settings, extraction, notes)
     ]
@@ -330,8 +355,9 @@ def _read(converted: Converted, name: str, settings: ExtractionSettings) -> _Rea
 def tracks_of(note_sequence: NoteSequence) -> Mapping[int, SourceMelody]:
     """The longest melody of each track, by the track's number; of equal ones the first.
 
-    A change of tempo or meter ends a melody, drums hold none, and of a chord the
-    top note is kept.
+    A change of tempo or meter ends a melody, drums hold none, and of a
+    polyphonic track it is the top line. The meter is mended where the notes
+    contradict it.
 
     Args:
         note_sequence: notes and times in seconds; its filename is what errors call it.
@@ -339,41 +365,105 @@ def tracks_of(note_sequence: NoteSequence) -> Mapping[int, SourceMelody]:
     Raises:
         DataError: if there is no melody in it.
     """
+    return {found[0].track: max(found, key=lambda one: len(one.melody)) for found in _whole_tracks(note_sequence)}
+
+
+def _whole_tracks(note_sequence: NoteSequence) -> list[list[SourceMelody]]:
+    """The melodies of each track that has some, in order of the tracks, and in each of its stretches."""
     name = note_sequence.filename or "the primer"
     extraction = ExtractionStatistics()
-    tracks: dict[int, SourceMelody] = {}
-    for found in sorted(_found(note_sequence, _WHOLE_TRACKS, extraction, name), key=lambda found: found.track):
-        known = tracks.get(found.track)
-        if known is None or len(found.melody) > len(known.melody):
-            tracks[found.track] = found
+    tracks: dict[int, list[SourceMelody]] = {}
+    for found in _found(note_sequence, _WHOLE_TRACKS, extraction, name):
+        tracks.setdefault(found.track, []).append(found)
     if not tracks:
-        meters = f"; {extraction.pieces_without_grid} parts of it have bars that are no whole number of 16th notes"
+        stretches = counted(extraction.pieces_without_grid, "part of it has", "parts of it have")
+        meters = f"; {stretches} bars that are not a whole number of 16th notes"
         raise DataError(
             f"{name}: there is no melody in it, only drums or nothing at all"
             f"{meters if extraction.pieces_without_grid else ''}; choose another file"
         )
-    if extraction.truncated and any(len(found.melody) == _LONGEST_TRACK for found in tracks.values()):
+    if any(len(found.melody) == _LONGEST_TRACK for its in tracks.values() for found in its) and extraction.truncated:
         raise DataError(f"{name}: the melody is longer than {_LONGEST_TRACK} steps; take a shorter file")
-    return tracks
+    return [its for _, its in sorted(tracks.items())]
 
 
-def primer_of(note_sequence: NoteSequence, track: int | None = None) -> SourceMelody:
-    """The longest melody of a NoteSequence, in steps, for a model to go on from; of equal ones the first.
+@dataclass(frozen=True, slots=True)
+class Primer(SourceMelody):
+    """A melody for a model to go on from, and why it is this one.
+
+    Attributes:
+        evidence: what speaks for its track.
+        runner_up: what speaks for the track that is next likeliest the melody; None if there is no other.
+        changes: what was changed to put the meter right, a sentence each.
+    """
+
+    evidence: TrackEvidence | None = None
+    runner_up: TrackEvidence | None = None
+    changes: tuple[str, ...] = ()
+
+
+def primer_of(note_sequence: NoteSequence, track: int | None = None, bars: tuple[int, int] | None = None) -> Primer:
+    """The melody of a NoteSequence, for a model to go on from: of the track that is likeliest the melody.
+
+    A change of tempo or meter ends a melody: of the track's it is the longest,
+    or the one that plays in the bars asked for.
 
     Args:
         note_sequence: notes and times in seconds; its filename is what errors call it.
-        track: number of the track to take it from; None takes the longest of all.
+        track: number of the track to take it from; None chooses by evidence.
+        bars: the first and the last bar to take, from 1 on, both included; None takes all. A note that is held over
+            the first bar line begins there.
 
     Raises:
-        DataError: if there is no melody, or none in that track; it names the tracks there are.
+        DataError: if there is no melody, or none in that track or those bars; it says what there is.
+        SettingsError: if the bars cannot be.
     """
-    tracks = tracks_of(note_sequence)
-    if track is None:
-        return max(tracks.values(), key=lambda found: len(found.melody))
-    if track not in tracks:
-        listed = ", ".join(
-            f"{number} ({one.track_name})" if one.track_name else str(number) for number, one in tracks.items()
+    name = note_sequence.filename or "the primer"
+    if bars is not None and not 1 <= bars[0] <= bars[1]:
+        raise SettingsError(
+            f"{name}: there are no bars {bars[0]}-{bars[1]}; count from 1, and name the first one first"
         )
-        name = note_sequence.filename or "the primer"
+    sequence, changes = in_meter(note_sequence, "auto")
+    tracks = {found[0].track: found for found in _whole_tracks(sequence)}
+    ranking = [evidence for evidence in rank_tracks(sequence) if evidence.track in tracks]
+    if track is None:
+        track = ranking[0].track
+    elif track not in tracks:
+        listed = ", ".join(_track_name(number, found[0].track_name) for number, found in tracks.items())
         raise DataError(f"{name}: there is no melody in track {track}; there are melodies in {listed}")
-    return tracks[track]
+    found = max(tracks[track], key=lambda one: len(one.melody))
+    if bars is not None:
+        found = _in_bars(tracks[track], bars, name)
+    others = [evidence for evidence in ranking if evidence.track != track]
+    evidence = next(evidence for evidence in ranking if evidence.track == track)
+    fields = {name: getattr(found, name) for name in SourceMelody.__dataclass_fields__}
+    return Primer(**fields, evidence=evidence, runner_up=next(iter(others), None), changes=tuple(changes))
+
+
+def _track_name(number: int, name: str) -> str:
+    return f"{number} ({name})" if name else str(number)
+
+
+def _in_bars(track: Sequence[SourceMelody], bars: tuple[int, int], name: str) -> SourceMelody:
+    """The bars asked for, whole, of the melody that plays in them."""
+    first, last = bars
+    for found in track:
+        if not (found.first_bar <= first and last <= found.last_bar):
+            continue
+        melody = found.melody
+        start, end = ((bar - found.first_bar) * melody.steps_per_bar for bar in (first, last + 1))
+        # What the melody leaves unsaid at its end: that its last note is over.
+        said = [*melody.events, NOTE_OFF, *[NO_EVENT] * melody.steps_per_bar]
+        events = said[start:end]
+        held = next((event for event in reversed(said[:start]) if event != NO_EVENT), NOTE_OFF)
+        if events[0] == NO_EVENT and held != NOTE_OFF:
+            events[0] = held
+        if max(events) > NOTE_OFF:
+            return replace(
+                found, melody=Melody(events, melody.start_step + start, melody.steps_per_bar), first_bar=first
+            )
+    there = ", ".join(f"{found.first_bar}-{found.last_bar}" for found in track)
+    raise DataError(
+        f"{name}: track {track[0].track} has no melody that goes through bars {first}-{last}; "
+        f"it has one in bars {there}, and changes of tempo or meter end a melody"
+    )

@@ -101,15 +101,29 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
         extraction: what it found and left out.
         settings: what counted as a melody.
     """
+    from ostinato.music.extract import LIKELIEST
+
     short, few = settings.min_bars, settings.min_unique_pitches
     short_bars = counted(short, "bar")
     few_pitches = counted(few, "different pitch class", "different pitch classes")
     reasons = [
         LeftOut(
+            extraction.other_tracks,
+            "track other than those asked for",
+            "tracks other than those asked for",
+            "--tracks=all takes every track" if settings.tracks == LIKELIEST else "--tracks",
+        ),
+        LeftOut(
             extraction.polyphonic_tracks,
             "track left where several notes start at once",
             "tracks left where several notes start at once",
-            "--ignore_polyphonic_notes keeps the top ones",
+            "--polyphony=line keeps the top line",
+        ),
+        LeftOut(
+            extraction.top_lines,
+            "track of which the top line alone was taken",
+            "tracks of which the top line alone was taken",
+            "--polyphony=leave takes none of them",
         ),
         LeftOut(
             extraction.too_short,
@@ -123,6 +137,12 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
             f"melodies of fewer than {few_pitches}",
             "--min_unique_pitches",
         ),
+        LeftOut(
+            extraction.off_grid,
+            "melody with too many notes between the 16ths",
+            "melodies with too many notes between the 16ths",
+            "--max_offgrid",
+        ),
         LeftOut(extraction.drum_tracks, "track of drums", "tracks of drums"),
         LeftOut(
             extraction.pieces_without_grid,
@@ -135,6 +155,12 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
             f"melody cut to {settings.max_steps} steps",
             f"melodies cut to {settings.max_steps} steps",
             "--max_steps",
+        ),
+        LeftOut(
+            extraction.mended_meters,
+            "tune read in another meter than its file says",
+            "tunes read in another meter than their files say",
+            "--meter=file leaves it as it is",
         ),
     ]
     return [reason for reason in reasons if reason.count]

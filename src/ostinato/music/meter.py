@@ -83,6 +83,36 @@ def time_signature_of(steps_per_bar: int) -> tuple[int, int]:
     raise AssertionError("every bar is a whole number of 16ths")
 
 
+def in_meter(note_sequence: NoteSequence, meter: str) -> tuple[NoteSequence, list[str]]:
+    """A NoteSequence in the meter that is asked for.
+
+    Args:
+        note_sequence: notes and times in seconds. It is left as it is.
+        meter: "file" keeps what it says; "auto" mends what its notes contradict, as `mend_meter` does; "3/4" and the
+            like are its meter from beginning to end.
+
+    Returns:
+        The NoteSequence, and what was changed, a sentence each.
+
+    Raises:
+        SettingsError: if the meter is none of these.
+    """
+    if meter == "file":
+        return note_sequence, []
+    if meter == "auto":
+        return mend_meter(note_sequence)
+    asked = parse_meter(meter).time_signature
+    said = {(one.numerator, one.denominator) for one in note_sequence.time_signatures} or {(4, 4)}
+    if said == {asked}:
+        return note_sequence, []
+    changed = NoteSequence()
+    changed.CopyFrom(note_sequence)
+    del changed.time_signatures[:]
+    changed.time_signatures.add(numerator=asked[0], denominator=asked[1])
+    was = ", ".join(f"{numerator}/{denominator}" for numerator, denominator in sorted(said))
+    return changed, [f"it is read in {meter} as you asked; the file says {was}"]
+
+
 def mend_meter(note_sequence: NoteSequence) -> tuple[NoteSequence, list[str]]:
     """Put the meter right where the notes contradict it.
 

@@ -19,6 +19,7 @@ from ostinato.music.melody import MAX_PITCH, MIN_PITCH, STEPS_PER_QUARTER
 # What holds before a sequence says otherwise, as the MIDI standard has it.
 _DEFAULT_QPM = 120.0
 _DEFAULT_METER = (4, 4)
+_BAR_LINE = 0.01  # of a bar: so close before the next bar line a piece begins with that bar
 _MAX_STEP = 2**31 - 1  # 17 years of 16th notes at 120 quarters a minute
 
 
@@ -137,6 +138,25 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
             start_seconds[chosen] - start,
             np.minimum(end_seconds[chosen], limits[index + 1]) - start,
         )
+
+
+def first_bars(note_sequence: NoteSequence, columns: NoteColumns) -> list[int]:
+    """For each piece that `split_at_changes` gives, the number of the bar that it begins in; the first is 1.
+
+    Args:
+        note_sequence: notes and times in seconds.
+        columns: its notes.
+    """
+    total_seconds = float(max(columns.end_time.max(initial=0.0), note_sequence.total_time))
+    stretches = _stretches(note_sequence, total_seconds)
+    bars, numbers = 0.0, []
+    for (start, qpm, (numerator, denominator)), end in zip(
+        stretches, [*(start for start, *_ in stretches[1:]), total_seconds], strict=True
+    ):
+        numbers.append(int(bars + _BAR_LINE) + 1)
+        if numerator > 0 and denominator > 0 and qpm > 0:
+            bars += (end - start) * qpm / 60 * denominator / (4 * numerator)
+    return numbers
 
 
 def _stretches(note_sequence: NoteSequence, total_seconds: float) -> list[tuple[float, float, tuple[int, int]]]:

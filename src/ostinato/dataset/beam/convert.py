@@ -130,12 +130,12 @@ def _convert(names: list[bytes], folder: str, collection: str) -> Iterator[Any]:
 
 
 def _read_file(path: str) -> bytes:
-    max_bytes = source_format(path).max_bytes
+    source = source_format(path)
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            data: bytes = file.read(max_bytes + 1)
-        if len(data) > max_bytes:
-            raise too_large(path, FileSystems.get_filesystem(path).size(path))
+            data: bytes = file.read(source.max_bytes + 1)
+        if len(data) > source.max_bytes:
+            raise too_large(source, FileSystems.get_filesystem(path).size(path))
     except BeamIOError as error:
         raise FormatError(f"cannot be read: {error}") from None
     return data
