@@ -66,6 +66,7 @@ def test_compare(folders: list[str], tmp_path: Path) -> None:
         "tunes": 2,
         "tracks": 2,
         "melodies": 2,
+        "off_grid": {"notes": 80, "triplets": 0, "swing": 0, "other": 0},
         "not_read": {},
         "left_out": [],
         "without_melody": [],

@@ -16,11 +16,13 @@ from ostinato.dataset.convert import (
     convert_files,
     convert_folder,
     find_files,
+    read_music,
 )
 from ostinato.dataset.report import Remarked, Skipped, endings
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Remark
 from ostinato.formats.tensorflow.tfrecord import read_records
 
 # One track, one note: middle C for a quarter note.
@@ -133,9 +135,9 @@ def test_files_that_are_no_music_are_counted_by_their_ending(tunes: Path, tmp_pa
     report = convert_folder(tunes, tmp_path / "out")
     assert report.not_read == {".txt": 3, ".mscz": 1, "": 1, ".ds_store": 1}
     assert endings(report.not_read) == "3 .txt, 1 without an ending, 1 .ds_store, 1 .mscz"
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "a.txt").write_text("words")
     with pytest.raises(DataError, match=r"or \.abc; there are 1 \.txt; --recursive"):
-        (tmp_path / "words").mkdir()
-        (tmp_path / "words" / "a.txt").write_text("words")
         convert_folder(tmp_path / "words", tmp_path / "out")
 
 
@@ -240,3 +242,39 @@ def test_a_file_without_notes_is_converted_and_named(tunes: Path, tmp_path: Path
     report = convert_folder(tunes, tmp_path / "out")
     assert (report.files, report.converted, report.records, report.skipped) == (4, 4, 4, [])
     assert report.remarked == [Remarked("c.mid", "no notes", "there are no notes in it")]
+
+
+def test_music_is_read_by_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "tune.bin"
+    for data, pitches in (
+        (TUNE, [[60]]),
+        (b"RIFF\0\0\0\0RMIDdata\0\0\0\0" + TUNE, [[60]]),
+        (b"X:1\nT:a\nK:C\nCE|\n\nX:2\nT:b\nK:G\nF|\n", [[60, 64], [66]]),
+        ((CASES / "xml_detail" / "clef.musicxml").read_bytes(), None),
+        ((CASES / "mxl" / "no_container.mxl").read_bytes(), None),
+    ):
+        path.write_bytes(data)
+        tunes = read_music(path)
+        assert all(tune.filename == str(path) for tune in tunes)
+        found = [[note.pitch for note in tune.notes] for tune in tunes]
+        assert found == pitches if pitches else found[0]
+
+
+def test_music_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("Dear Sir")
+    with pytest.raises(FormatError, match=r"words\.txt: this is not a MIDI, MusicXML or ABC file"):
+        read_music(path)
+    with pytest.raises(DataError, match=r"none\.mid: cannot be read: No such file"):
+        read_music(tmp_path / "none.mid")
+    path = tmp_path / "cut.mid"
+    path.write_bytes(b"MThd")
+    with pytest.raises(FormatError, match=r"cut\.mid: "):
+        read_music(path)
+
+
+def test_a_tune_of_a_book_that_cannot_be_read_is_a_remark(tmp_path: Path) -> None:
+    path = tmp_path / "book.abc"
+    path.write_text("X:1\nT:a\nK:C\nCE|\n\nX:2\nT:b\nK:C\nz4|\n")
+    with pytest.warns(Remark, match=r"tune X:2: .*; the other tunes are used"):
+        assert len(read_music(path)) == 1

@@ -8,8 +8,9 @@ from note_sequences import STEP, add, sequence
 from ostinato.dataset.convert import convert_folder
 from ostinato.dataset.melodies import primer_of, read_melodies, tracks_of
 from ostinato.dataset.report import Skipped
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.midi.writer import write_midi
+from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
@@ -49,7 +50,7 @@ def test_a_folder_gives_its_melodies_by_name_and_counts_the_rest(folder: Path) -
         "1 file that is not MIDI, MusicXML or ABC: 1 .txt",
         "1 file that cannot be read",
         "2 files without a melody",
-        "1 track left where several notes start at once (--ignore_polyphonic_notes keeps the top ones)",
+        "1 track left where several notes start at once (--polyphony=line keeps the top line)",
         "1 melody shorter than 7 bars (--min_bars)",
     ]
     assert seen == [(number, 5) for number in range(1, 6)]
@@ -136,14 +137,14 @@ def test_a_damaged_tfrecord_is_refused(tmp_path: Path) -> None:
         read_melodies(path)
 
 
-def test_the_longest_melody_is_the_primer() -> None:
+def test_of_each_track_the_longest_melody_may_be_the_primer() -> None:
     made = sequence((60, 0, 4), (64, 60, 64))
     add(made, (70, 0, 4), (74, 0, 4), (72, 100, 104), instrument=2)
     add(made, (36, 0, 200), instrument=3, is_drum=True)
     made.instrument_infos.add(instrument=2, name="Fiddle")
     made.tempos.add(qpm=120)
     made.time_signatures.add(numerator=3, denominator=4)
-    primer = primer_of(made)
+    primer = primer_of(made, track=2)
     # A rest of many bars does not end it; of the chord the top note is kept.
     assert primer.melody == Melody([74, -2, -2, -2, -1] + [-2] * 95 + [72, -2, -2, -2], 0, 12)
     assert (primer.track, primer.track_name, primer.qpm, primer.time_signature) == (2, "Fiddle", 120.0, (3, 4))
@@ -152,6 +153,47 @@ def test_the_longest_melody_is_the_primer() -> None:
     assert (chosen.track, chosen.track_name, len(chosen.melody)) == (0, "", 64)
     with pytest.raises(DataError, match=r"tune\.mid: there is no melody in track 3; .* in 0, 2 \(Fiddle\)"):
         primer_of(made, track=3)
+
+
+def test_the_likeliest_track_is_the_primer_and_not_the_longest() -> None:
+    made = NoteSequence(filename="song.mid")
+    add(
+        made, *[note for bar in range(32) for note in ((36, 16 * bar, 16 * bar + 8), (43, 16 * bar + 8, 16 * bar + 16))]
+    )
+    add(made, *[(pitch, start + 16, end + 16) for pitch, start, end in TUNE], instrument=1)
+    made.instrument_infos.add(instrument=0, name="Bass")
+    made.instrument_infos.add(instrument=1, name="Vocals")
+    primer = primer_of(made)
+    assert (primer.track, primer.track_name, primer.melody.events) == (1, "Vocals", EVENTS)
+    assert primer.runner_up is not None
+    assert primer.runner_up.name == "Bass"
+    # The voice begins in the second bar.
+    assert (primer.first_bar, primer.last_bar) == (2, 9)
+    assert primer_of(made, track=0).runner_up == primer.evidence
+
+
+def test_a_primer_of_some_bars_begins_with_the_note_that_is_held_and_is_whole() -> None:
+    made = sequence((60, 0, 8), (62, 8, 20), (64, 24, 28), (65, 32, 36))
+    assert primer_of(made, bars=(1, 1)).melody == Melody([60, *[-2] * 7, 62, *[-2] * 7])
+    second = primer_of(made, bars=(2, 3))
+    expected = [62, -2, -2, -2, -1, -2, -2, -2, 64, -2, -2, -2, -1, -2, -2, -2]
+    assert second.melody == Melody([*expected, 65, -2, -2, -2, -1, *[-2] * 11], 16)
+    assert (second.first_bar, second.last_bar) == (2, 3)
+    with pytest.raises(DataError, match="track 0 has no melody that goes through bars 3-4; it has one in bars 1-3"):
+        primer_of(made, bars=(3, 4))
+    with pytest.raises(SettingsError, match="there are no bars 2-1"):
+        primer_of(made, bars=(2, 1))
+
+
+def test_bars_are_counted_through_a_change_of_tempo() -> None:
+    made = sequence(*[(60 + step % 5, 4 * step, 4 * step + 4) for step in range(16)])
+    made.tempos.add(qpm=120)
+    made.tempos.add(time=32 * STEP, qpm=60)
+    # From the third bar on each written step is half of one.
+    assert primer_of(made, bars=(3, 3)).melody.pitches == (63, 64, 60, 61, 62, 63, 64, 60)
+    assert primer_of(made, bars=(2, 2)).melody.pitches == (64, 60, 61, 62)
+    with pytest.raises(DataError, match="bars 2-3; it has one in bars 1-2, 3-3"):
+        primer_of(made, bars=(2, 3))
 
 
 def test_a_primer_keeps_the_tempo_of_its_piece() -> None:
@@ -166,7 +208,7 @@ def test_a_primer_without_a_melody_is_an_error() -> None:
         primer_of(sequence((36, 0, 4), is_drum=True))
     odd = sequence((60, 0, 4))
     odd.time_signatures.add(numerator=3, denominator=32)
-    with pytest.raises(DataError, match="1 parts of it have bars that are no whole number of 16th notes"):
+    with pytest.raises(DataError, match="1 part of it has bars that are not a whole number of 16th notes"):
         primer_of(odd)
     with pytest.raises(DataError, match="longer than 65536 steps"):
         primer_of(sequence((60, 0, 10**9)))

@@ -8,11 +8,12 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostinato.cli.flags import add_boolean
-from ostinato.cli.source_flags import melodies_in
+from ostinato.cli.source_flags import add_reading, melodies_in, reading_of
 from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--training", required=True, metavar="PATH", help="what the model was trained on, to tell what was copied"
     )
+    add_reading(parser)
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--html", metavar="FILE", help="write a page with tables and pictures there")
     add_boolean(
@@ -64,8 +66,9 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.evaluation.comparison import compare
 
     generated = _read(args.generated, _ANYTHING)
-    human = _read(args.human, _TUNES)
-    training = _read(args.training, _TUNES)
+    tunes = replace(_TUNES, **reading_of(args))
+    human = _read(args.human, tunes)
+    training = _read(args.training, tunes)
     comparison = compare(generated.named, human.named, training.named, cut=args.cut, seed=args.seed)
     print(as_text(comparison))
     _write(args, comparison, {"generated": generated, "human": human, "training": training})

@@ -278,11 +278,10 @@ def _primer_in(path: str, track: int | None, bars: tuple[int, int] | None) -> _P
         except DataError:
             if number == len(tunes):
                 raise
-    where = f"track {_named(found.track, found.track_name)}" + (
-        f" of tune {number} of {len(tunes)}" if len(tunes) > 1 else ""
-    )
+    book = f" of tune {number} of {len(tunes)}" if len(tunes) > 1 else ""
+    span = f"bars {found.first_bar}-{found.last_bar}" if found.last_bar > found.first_bar else f"bar {found.first_bar}"
     print(
-        f"{path}: {len(found.melody)} steps of {where}, bars {found.first_bar}-{found.last_bar}, "
+        f"{path}: {len(found.melody)} steps of track {_named(found.track, found.track_name)}{book}, {span}, "
         f"{'/'.join(map(str, found.time_signature))} at {found.qpm:g} quarters a minute"
     )
     if track is None and found.evidence is not None and (next_one := found.runner_up) is not None:

@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="learn each melody in each of these transpositions, in semitones; if absent, in "
         f"{_ALL_KEYS[0]}..{_ALL_KEYS[-1]}, or as it is if the model moves all melodies to one key",
     )
-    add_extraction(parser)
+    add_extraction(parser, as_played=True)
     parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
     parser.add_argument("--force", action="store_true", help="overwrite a bundle that is there")
 

@@ -14,6 +14,7 @@ from ostinato.errors import OstinatoError
 
 COMMANDS = (
     "convert",
+    "inspect",
     "dataset",
     "train",
     "learn",

@@ -244,14 +244,23 @@ def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
         Remark: if a part of it could not be read.
     """
     name = os.fspath(path)
+    return music_of(read_any(name), name)
+
+
+def read_any(path: str) -> bytes:
+    """What stands in a file of any format.
+
+    Raises:
+        FormatError: if no format's files may be so large.
+        DataError: if it cannot be read.
+    """
     try:
-        size = os.stat(name).st_size  # noqa: PTH116
+        size = os.stat(path).st_size  # noqa: PTH116
         if size > (most := max(source.max_bytes for source in SOURCE_FORMATS.values())):
-            raise FormatError(f"{name}: {size} bytes are too many for a file of music; at most {most} are read")
-        data = Path(name).read_bytes()
+            raise FormatError(f"{path}: {size} bytes are too many for a file of music; at most {most} are read")
+        return Path(path).read_bytes()
     except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
-    return music_of(data, name)
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def music_of(data: bytes, name: str) -> "list[NoteSequence]":
@@ -269,10 +278,7 @@ def music_of(data: bytes, name: str) -> "list[NoteSequence]":
     """
     from ostinato.formats.note_sequence_pb2 import NoteSequence
 
-    source = format_of(data, name)
-    if len(data) > source.max_bytes:
-        raise FormatError(f"{name}: {too_large(source, len(data))}")
-    (converted,) = source.read([data], [identity(source.name, _text(name), "")])
+    converted = convert_any(data, name)
     pieces = [converted] if isinstance(converted, FormatError) else converted
     sequences = [NoteSequence.FromString(piece) for piece in pieces if isinstance(piece, bytes)]
     if not sequences:
@@ -284,6 +290,23 @@ def music_of(data: bytes, name: str) -> "list[NoteSequence]":
         elif isinstance(piece, Remark) and piece.name != NO_NOTES:  # which a sequence without notes says itself
             warnings.warn(piece, stacklevel=3)
     return sequences
+
+
+def convert_any(data: bytes, name: str) -> Converted:
+    """Convert the bytes of a file of any format, by what is in them.
+
+    Args:
+        data: what stands in the file.
+        name: what it is called.
+    """
+    try:
+        source = format_of(data, name)
+    except FormatError as error:
+        return error
+    if len(data) > source.max_bytes:
+        return too_large(source, len(data))
+    (converted,) = source.read([data], [identity(source.name, _text(name), "")])
+    return converted
 
 
 def format_of(data: bytes, name: str) -> SourceFormat:
@@ -302,7 +325,7 @@ def format_of(data: bytes, name: str) -> SourceFormat:
     if looks_like_abc(data):
         return _ABC
     if not is_source(name):
-        raise FormatError(f"{name}: this is not a MIDI, MusicXML or ABC file")
+        raise FormatError("this is not a MIDI, MusicXML or ABC file")
     return source_format(name)
 
 

@@ -10,7 +10,7 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,13 @@ from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.music.meter import in_meter
-from ostinato.music.quantize import OffGrid, first_bars
+from ostinato.music.quantize import OffGrid, first_bars, total_off_grid
 from ostinato.music.tracks import TrackEvidence, rank_tracks
 from ostinato.parallel import Failure, map_batches
 
 Progress = Callable[[int, int], None]
 
+_ON_GRID = OffGrid(0, 0, 0, 0)
 _MAGENTAS = ExtractionSettings()
 _LONGEST_TRACK = 2**16  # steps: over two hours at 120 quarters a minute
 # A whole track is one melody, whatever its rests.
@@ -79,7 +80,7 @@ class SourceMelody:
     qpm: float
     time_signature: tuple[int, int]
     first_bar: int = 1
-    rhythm: OffGrid = OffGrid(0, 0, 0, 0)
+    rhythm: OffGrid = _ON_GRID
 
     @property
     def last_bar(self) -> int:
@@ -119,11 +120,11 @@ def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: s
         raise FormatError("this record is not a NoteSequence; is the file what `ostinato convert` wrote?") from None
     identity = identity_of(note_sequence, record)
     extraction = ExtractionStatistics()
-    found = _found(note_sequence, settings, extraction, name, identity, notes)
+    found = found_in(note_sequence, settings, extraction, name, identity, notes)
     return Piece(identity, found, extraction, len(set(notes.instrument.tolist())))
 
 
-def _found(
+def found_in(
     note_sequence: NoteSequence,
     settings: ExtractionSettings,
     extraction: ExtractionStatistics,
@@ -131,12 +132,26 @@ def _found(
     identity: str = "",
     notes: NoteColumns | None = None,
 ) -> list[SourceMelody]:
+    """The melodies of a NoteSequence.
+
+    Args:
+        note_sequence: notes and times in seconds.
+        settings: what counts as a melody.
+        extraction: where to count what is found and left out.
+        name: what to call it if it bears no file's name.
+        identity: what tells it from others.
+        notes: its notes, if they have been read already, or some of them.
+
+    Raises:
+        DataError: if a time in it is not a number of seconds from 0 on.
+    """
     if settings.meter != "file":
         note_sequence, changes = in_meter(note_sequence, settings.meter)
         extraction.mended_meters += bool(changes)
         settings, notes = replace(settings, meter="file"), None
     notes = note_columns(note_sequence) if notes is None else notes
     names = {info.instrument: info.name for info in note_sequence.instrument_infos}
+    melodies = list(find_melodies(note_sequence, settings, extraction, notes))  # which refuses times that cannot be
     bars = first_bars(note_sequence, notes)
     return [
         SourceMelody(
@@ -150,7 +165,7 @@ def _found(
             bars[found.piece.index] + found.melody.start_step // found.piece.steps_per_bar,
             found.rhythm,
         )
-        for found in find_melodies(note_sequence, settings, extraction, notes)
+        for found in melodies
     ]
 
 
@@ -218,6 +233,11 @@ class Melodies:
             *not_extracted(self.extraction, self.settings),
         ]
 
+    @property
+    def rhythm(self) -> OffGrid:
+        """How many notes of all melodies stand between the 16ths."""
+        return total_off_grid(found.rhythm for found in self.melodies)
+
     def left_out(self, *, flags: bool = True) -> list[str]:
         """What was left out or cut, and how often each, in words; nothing that did not happen.
 
@@ -235,6 +255,7 @@ class Melodies:
             tunes=self.tunes,
             tracks=self.tracks,
             melodies=len(self.melodies),
+            off_grid=asdict(self.rhythm),
             without_melody=self.without_melody,
             not_read=self.not_read,
             left_out=self.reasons,
@@ -283,23 +304,29 @@ def read_melodies(
     melodies.files = len(names)
     try:
         for number, (name, read) in enumerate(zip(names, results, strict=True), 1):
-            _add(melodies, name, read)
+            add_read(melodies, name, read)
             if progress is not None:
                 progress(number, len(names))
     finally:
         results.close()
     if not melodies.melodies:
-        reasons = "; ".join(melodies.left_out()) or "it is empty"
-        first = next((f"; the first is {one.filename}: {one.reason}" for one in melodies.skipped), "")
-        raise DataError(f"{melodies.source}: no melody in {counted(len(names), melodies.unit)}: {reasons}{first}")
+        raise no_melody(melodies)
     return melodies
+
+
+def no_melody(melodies: Melodies) -> DataError:
+    """The error that there is no melody in what was read, and why."""
+    reasons = "; ".join(melodies.left_out()) or "it is empty"
+    first = next((f"; the first is {one.filename}: {one.reason}" for one in melodies.skipped), "")
+    return DataError(f"{melodies.source}: no melody in {counted(melodies.files, melodies.unit)}: {reasons}{first}")
 
 
 # Of one file: its pieces, why parts of it cannot be read, and remarks on it.
 _Read = list[Piece | FormatError | DataError | Remark]
 
 
-def _add(melodies: Melodies, name: str, read: _Read | Failure) -> None:
+def add_read(melodies: Melodies, name: str, read: Sequence[Piece | FormatError | DataError | Remark] | Failure) -> None:
+    """Add what a file gave, and count what it did not give."""
     name = os.fsencode(name).decode(errors="replace")  # as NoteSequences bear it, which hold UTF-8 alone
     if isinstance(read, Failure):
         melodies.skipped.append(Skipped(name, read.reason))
@@ -373,7 +400,7 @@ def _whole_tracks(note_sequence: NoteSequence) -> list[list[SourceMelody]]:
     name = note_sequence.filename or "the primer"
     extraction = ExtractionStatistics()
     tracks: dict[int, list[SourceMelody]] = {}
-    for found in _found(note_sequence, _WHOLE_TRACKS, extraction, name):
+    for found in found_in(note_sequence, _WHOLE_TRACKS, extraction, name):
         tracks.setdefault(found.track, []).append(found)
     if not tracks:
         stretches = counted(extraction.pieces_without_grid, "part of it has", "parts of it have")

@@ -5,7 +5,7 @@ A change of state is a change of type: a `Piece` counts in seconds, a
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -149,12 +149,11 @@ def first_bars(note_sequence: NoteSequence, columns: NoteColumns) -> list[int]:
     """
     total_seconds = float(max(columns.end_time.max(initial=0.0), note_sequence.total_time))
     stretches = _stretches(note_sequence, total_seconds)
+    ends = [*(start for start, *_ in stretches[1:]), total_seconds]
     bars, numbers = 0.0, []
-    for (start, qpm, (numerator, denominator)), end in zip(
-        stretches, [*(start for start, *_ in stretches[1:]), total_seconds], strict=True
-    ):
+    for (start, qpm, (numerator, denominator)), end in zip(stretches, ends, strict=False):
         numbers.append(int(bars + _BAR_LINE) + 1)
-        if numerator > 0 and denominator > 0 and qpm > 0:
+        if numerator > 0 and denominator > 0 and 0 < qpm < math.inf:  # others have no grid, and so no bars
             bars += (end - start) * qpm / 60 * denominator / (4 * numerator)
     return numbers
 
@@ -239,6 +238,12 @@ class OffGrid:
     def share(self) -> float:
         """All that are moved, of all notes, 0 to 1."""
         return (self.triplets + self.swing + self.other) / self.notes if self.notes else 0.0
+
+
+def total_off_grid(rhythms: Iterable[OffGrid]) -> OffGrid:
+    """The counts of several voices together."""
+    counts = [(one.notes, one.triplets, one.swing, one.other) for one in rhythms]
+    return OffGrid(*map(sum, zip(*counts, strict=True))) if counts else OffGrid(0, 0, 0, 0)
 
 
 def off_grid_of(exact_start: NDArray[np.float64]) -> OffGrid:
