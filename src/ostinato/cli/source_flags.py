@@ -53,7 +53,7 @@ def add_reading(parser: argparse.ArgumentParser, *, as_played: bool = False) -> 
         "--meter",
         default="auto" if as_played else "file",
         metavar="METER",
-        help="the meter as the file says it (file), mended where the notes contradict it (auto), or one for all, as 3/4",
+        help="the meter as the file says (file), mended where the notes contradict it (auto), or one for all, as 3/4",
     )
     parser.add_argument(
         "--polyphony",
@@ -66,7 +66,7 @@ def add_reading(parser: argparse.ArgumentParser, *, as_played: bool = False) -> 
         "--max_offgrid",
         type=float,
         metavar="SHARE",
-        help="leave out melodies of which a larger share of notes, 0 to 1, stands between the 16ths; all stay if absent",
+        help="leave out melodies of which a larger share of notes, 0 to 1, is between the 16ths; all stay if absent",
     )
     parser.set_defaults(as_played=as_played)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError, SettingsError
@@ -221,7 +222,7 @@ def find_melodies(
 def _choice(note_sequence: NoteSequence, tracks: tuple[int, ...] | str | None) -> Callable[[int], bool]:
     """Tells whether an instrument is one of those asked for."""
     if tracks is None:
-        return lambda instrument: True
+        return lambda _: True
     if tracks == LIKELIEST:
         return {evidence.track for evidence in rank_tracks(note_sequence)[:1]}.__contains__
     if not isinstance(tracks, str):
@@ -258,11 +259,11 @@ class _Track:
         chosen = chosen[place.argsort(kind="stable")]
         num_notes = len(chosen)
         if settings.keeps == "line":
-            pitch, start, end = piece.notes.pitch[chosen], piece.start_step[chosen], piece.end_step[chosen]
-            chosen = chosen[~_beneath_held(pitch, start, end)]
+            line = _top_line(piece.notes.pitch[chosen], piece.start_step[chosen], piece.end_step[chosen])
+            chosen = chosen[line]
         start = piece.start_step[chosen]
         clashes = np.flatnonzero(start[1:] == start[:-1]) + 1
-        if settings.keeps != "leave" and len(clashes):
+        if settings.keeps == "top" and len(clashes):
             chosen, start, clashes = np.delete(chosen, clashes), np.delete(start, clashes), clashes[:0]
         end = piece.end_step[chosen]
         gap = settings.gap_bars * piece.steps_per_bar
@@ -300,6 +301,26 @@ class _Track:
 
 
 _ROWS = 4096  # notes at once, so that a table of them by pitches stays in the cache
+# Where the melody rests, the accompaniment is on top. It is heard as such when it is this far below the line: of 34,380
+# notes of melodies 34 are so low, but in pop songs with piano one note in ten of what would be the line.
+_FAR_BELOW = NOTES_PER_OCTAVE
+_AROUND = 16  # notes before and after, whose median is where the line is
+
+
+def _top_line(pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of N notes are the top line of a track: all of them where there is but one voice.
+
+    The arguments are those of `_beneath_held`.
+    """
+    line = ~_beneath_held(pitch, start, end)
+    line[1:] &= start[1:] > start[:-1]
+    if line.all():
+        return line
+    (notes,) = line.nonzero()
+    top = pitch[notes]
+    around = sliding_window_view(np.pad(top, _AROUND, mode="edge"), 2 * _AROUND + 1)
+    line[notes[top < np.median(around, axis=1) - _FAR_BELOW]] = False
+    return line
 
 
 def _beneath_held(pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -210,23 +210,22 @@ def quantize(piece: Piece) -> QuantizedPiece:
     )
 
 
-_MOVED = 0.25  # of a step: beyond it a rhythm is another one, such as a triplet's third of a beat, which is 1/3 away
-_THIRD = STEPS_PER_QUARTER / 3  # of a beat, in steps
-# How far from a third of a beat a note of a triplet may be, in steps; a step from there the 16ths begin to be nearer.
-_NEAR_THIRD = _THIRD / 8
-# Where in a beat, in steps, the second of two swung eighths starts: from 4:3 to 3:1, which is on the grid again.
+_MOVED = 0.25  # of a step: farther from the 16ths than this, a note is of another rhythm
+_NEAR = 0.125  # of a step: what is this near to a third or sixth of a beat is meant to be there; a 32nd is farther away
+# Where in a beat, in steps, the late second of two swung eighths begins: after 2, which is straight, and before 3,
+# which is dotted.
 _SWUNG = (2 + _MOVED, 3 - _MOVED)
 
 
 @dataclass(frozen=True, slots=True)
 class OffGrid:
-    """How many notes the grid of 16ths moves by more than a quarter of a step, and what they are.
+    """How many notes of a voice the grid of 16ths moves by more than a quarter of a step, and of what kind they are.
 
     Attributes:
-        notes: how many notes were looked at.
-        triplets: those that stand on a third of a beat, or of half a beat, in a beat with other notes of the kind.
+        notes: how many notes there are in all.
+        triplets: notes on the thirds or sixths of a beat.
         swing: second eighths of a beat that come late.
-        other: played freely, or of a finer rhythm.
+        other: notes played freely, or of a finer rhythm.
     """
 
     notes: int
@@ -247,12 +246,29 @@ def total_off_grid(rhythms: Iterable[OffGrid]) -> OffGrid:
 
 
 def off_grid_of(exact_start: NDArray[np.float64]) -> OffGrid:
-    """Count the notes of a voice that stand between the 16ths, and tell triplets from swing.
+    """Count the notes of one voice that stand between the 16ths, and tell triplets from swing.
+
+    Both have a note two thirds through the beat. It is a triplet's if another
+    one stands on a third or sixth beside it: in the same beat, or in the next
+    one, as of three notes over two beats, when no note begins that beat.
 
     Args:
-        exact_start: [N], where its notes start, in steps and ascending.
+        exact_start: [N], where its notes start, in steps from a beat on and before they are rounded.
     """
     moved = np.abs(exact_start - np.floor(exact_start + 0.5)) > _MOVED
-    if not moved.any():
-        return OffGrid(len(moved), 0, 0, 0)
-    return OffGrid(len(moved), 0, 0, int(moved.sum()))
+    num_moved = int(moved.sum())
+    if not num_moved:
+        return OffGrid(len(exact_start), 0, 0, 0)
+    start = exact_start[moved]
+    beat = np.floor(start / STEPS_PER_QUARTER).astype(np.int64)
+    place = start - beat * STEPS_PER_QUARTER
+    sixths = place * 6 / STEPS_PER_QUARTER
+    on_third = np.abs(sixths - np.round(sixths)) * STEPS_PER_QUARTER / 6 <= _NEAR
+    late = (place > _SWUNG[0]) & (place < _SWUNG[1])
+    triplet_beats = beat[on_third & ~late]
+    nearest_beat = np.floor(exact_start / STEPS_PER_QUARTER + 0.5)
+    begun = nearest_beat[np.abs(exact_start - nearest_beat * STEPS_PER_QUARTER) <= _MOVED]
+    in_triplet = np.isin(beat, triplet_beats) | (np.isin(beat + 1, triplet_beats) & ~np.isin(beat + 1, begun))
+    triplets = int((on_third & (~late | in_triplet)).sum())
+    swing = int((late & ~(on_third & in_triplet)).sum())
+    return OffGrid(len(exact_start), triplets, swing, num_moved - triplets - swing)

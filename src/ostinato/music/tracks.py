@@ -55,7 +55,7 @@ _MELODY_WORDS = re.compile(
 )
 _BACKING_WORDS = re.compile(
     r"back|\bbg\b|\bbgv\b|\bb\.? ?voc|\bharmon(?:y|ies)\b|support|choir|chœur|\bchor\b|bass|\bbajo\b|drum|\bperc|schlag"
-    r"|chord|accord|akkord|acorde|\bacc\b|accomp|begleit|string|\bpad|rhythm|\brhy|\barp|left|\blh\b|和声|伴奏|бас|ударн"
+    r"|chord|accord|akkord|acorde|\bacc\b|accomp|begleit|string|\bpad|rhythm|\brhy|\barp|left|\blh\b|和声|伴奏|бас|ударн"  # noqa: RUF001 (bass and drums in Russian)
     r"|コード|ベース|ドラム|베이스|드럼",
     re.IGNORECASE,
 )
