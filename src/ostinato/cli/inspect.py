@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from ostinato.cli.progress import progress
 from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, write_report
 from ostinato.cli.tables import terminal_width, text_table, wrapped
+from ostinato.music.extract import LIKELIEST
 
 if TYPE_CHECKING:
     from ostinato.dataset.inspection import InspectedFile, InspectedTrack, InspectedTune, Inspection
     from ostinato.dataset.melodies import SourceMelody
+    from ostinato.music.extract import ExtractionSettings
     from ostinato.music.quantize import OffGrid
 
 SUMMARY = "show what is in music files: tracks, meter, key, and the melodies that would be taken"
@@ -20,7 +22,7 @@ _MOST_TUNES = 3  # of one file that are shown track by track; of more it is a li
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument("source", metavar="FILE|FOLDER", help="a MIDI, MusicXML or ABC file, or a folder of them")
+    parser.add_argument("sources", nargs="+", metavar="FILE|FOLDER", help="MIDI, MusicXML or ABC files, or a folder")
     add_extraction(parser, as_played=True)
     add_report(parser)
 
@@ -40,26 +42,32 @@ def run(args: argparse.Namespace) -> int:
         bar.update(done - bar.n)
 
     try:
-        inspection = inspect_music(args.source, settings, progress=show if sys.stderr.isatty() else None)
+        inspections = [
+            inspect_music(source, settings, progress=show if sys.stderr.isatty() else None) for source in args.sources
+        ]
     finally:
         if bar is not None:
             bar.close()
     width = terminal_width()
-    if len(inspection.files) == 1 and len(inspection.files[0].tunes) <= _MOST_TUNES:
-        print(_of_file(inspection.files[0], width))
-    else:
-        print(_of_folder(inspection, width))
-    print(_summary(inspection, width))
-    write_report(args.json, inspection.to_json())
+    for number, inspection in enumerate(inspections):
+        if number:
+            print()
+        if len(inspection.files) == 1 and len(inspection.files[0].tunes) <= _MOST_TUNES:
+            print(_of_file(inspection.files[0], settings, width))
+        else:
+            print(_of_folder(inspection, width))
+        print(_summary(inspection, width))
+    write_report(args.json, *[inspection.to_json() for inspection in inspections])
     return 0
 
 
-def _of_file(file: "InspectedFile", width: int) -> str:
+def _of_file(file: "InspectedFile", settings: "ExtractionSettings", width: int) -> str:
     """Each of a file's tunes, track by track."""
     from ostinato.bundle import printable
 
     name = printable(file.name)
-    lines = [wrapped(f"{name}: cannot be read: {printable(failure)}", width=width) for failure in file.failures]
+    unread = "" if file.tunes else "cannot be read: "
+    lines = [wrapped(f"{name}: {unread}{printable(failure)}", width=width) for failure in file.failures]
     lines += [wrapped(f"{name}: {printable(str(remark))}", width=width) for remark in file.remarks]
     for tune in file.tunes:
         title = name if len(file.tunes) == 1 else f"{name}, tune {tune.number}"
@@ -68,7 +76,7 @@ def _of_file(file: "InspectedFile", width: int) -> str:
         if tune.tracks:
             lines += ["", _track_table(tune, width), ""]
         lines += [wrapped(line, indent="  ", width=width) for line in _taken(tune)]
-        lines += [wrapped(line, indent="  ", width=width) for track in tune.tracks for line in _not_taken(track)]
+        lines += [wrapped(line, indent="  ", width=width) for line in _not_taken(tune, settings)]
     return "\n".join(lines)
 
 
@@ -103,7 +111,7 @@ def _track_table(tune: "InspectedTune", width: int) -> str:
     from ostinato.bundle import printable
     from ostinato.music.melody import pitch_name
 
-    rows = [["track", "name", "instrument", "notes", "range", "one at a time", "off grid", "melody"]]
+    rows = [["track", "name", "instrument", "notes", "range", "one voice", "off grid", "melody"]]
     for track in tune.tracks:
         found = track.evidence
         rows.append(
@@ -143,9 +151,21 @@ def _rhythm(rhythm: "OffGrid") -> str:
     return f"; {rhythm.share:.0%} of its notes are off the grid of 16ths ({told})" if told else ""
 
 
-def _not_taken(track: "InspectedTrack") -> list[str]:
-    """Why not all of a track would be taken, and the flag that would change that."""
-    return [f"Track {_named(track)}: {reason.text()}" for reason in track.left_out]
+def _not_taken(tune: "InspectedTune", settings: "ExtractionSettings") -> list[str]:
+    """Why not all of the tracks would be taken, and the flag that would change that."""
+    others = [track for track in tune.tracks if track.is_other]
+    lines = [
+        f"Track {_named(track)}: {reason.text()}"
+        for track in tune.tracks
+        if not track.is_other
+        for reason in track.left_out
+    ]
+    if others:
+        why = "less likely the melody" if settings.tracks == LIKELIEST else "not asked for"
+        lines.append(f"Not looked in, as {why} (--tracks=all looks in all): {', '.join(map(_named, others))}")
+    if tune.extraction.pieces_without_grid:
+        lines.append("A part is in a meter whose bar is not a whole number of 16th notes (--meter)")
+    return lines
 
 
 def _named(track: "InspectedTrack") -> str:
@@ -208,7 +228,11 @@ def _summary(inspection: "Inspection", width: int) -> str:
         lines += ["Left out or changed:", *(wrapped(line, indent="  ", width=width) for line in left_out)]
     if len(inspection.files) > 1:
         lines += [
-            wrapped(f"{printable(one.filename)}: cannot be read: {printable(one.reason)}", indent="  ", width=width)
+            wrapped(
+                f"{printable(one.filename)}: {'' if one.is_tune else 'cannot be read: '}{printable(one.reason)}",
+                indent="  ",
+                width=width,
+            )
             for one in report.skipped
         ]
         lines += [

@@ -150,13 +150,16 @@ def add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write what was read and what was left out to this file")
 
 
-def write_report(path: str | None, report: Mapping[str, Any]) -> None:
-    """Write a report where --json says, if it is given."""
+def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
+    """Write a report where --json says, if it is given; several as a list."""
     if path is None:
         return
     from ostinato.files import atomic_writer
 
     with atomic_writer(path) as file:
         # A file's name may be no text.
-        file.write(json.dumps(report, indent=1, allow_nan=False).encode(errors="replace") + b"\n")
+        file.write(
+            json.dumps(reports[0] if len(reports) == 1 else reports, indent=1, allow_nan=False).encode(errors="replace")
+            + b"\n"
+        )
     print(f"{path}: the report")

@@ -4,7 +4,7 @@ import shutil
 import textwrap
 from collections.abc import Sequence
 
-_FEWEST = 6  # characters that are left of words
+_FEWEST = 8  # characters that are left of words
 
 
 def terminal_width() -> int:
@@ -23,14 +23,13 @@ def text_table(rows: Sequence[Sequence[str]], *, words: int = 1, width: int | No
     Args:
         rows: each with as many cells.
         words: how many of the first columns are words.
-        width: of a line at most, in characters; words are cut for it, the longest first. None cuts nothing.
+        width: of a line at most, in characters; words are cut for it, those of the last such column first, but none
+            below 8. None cuts nothing.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    while width is not None and sum(widths) + 2 * (len(widths) - 1) > width:
-        longest = max(range(words), key=widths.__getitem__)
-        if widths[longest] <= _FEWEST:
-            break
-        widths[longest] -= 1
+    for column in reversed(range(words)):
+        over = 0 if width is None else sum(widths) + 2 * (len(widths) - 1) - width
+        widths[column] = max(min(widths[column], _FEWEST), widths[column] - max(over, 0))
     rows = [[_cut(cell, size) for cell, size in zip(row, widths, strict=True)] for row in rows]
     return "\n".join(
         "  ".join(

@@ -43,6 +43,7 @@ class InspectedTrack:
         rhythm: how many of its notes stand between the 16ths.
         melodies: that would be taken of it.
         left_out: what would not, and why.
+        is_other: whether it is a track in which no melody was to be looked for.
     """
 
     evidence: TrackEvidence
@@ -50,6 +51,7 @@ class InspectedTrack:
     rhythm: OffGrid
     melodies: list[SourceMelody]
     left_out: list[LeftOut]
+    is_other: bool = False
 
     @property
     def instrument(self) -> str:
@@ -214,6 +216,7 @@ def _tune(note_sequence: NoteSequence, name: str, settings: ExtractionSettings) 
                 total_off_grid(rhythms.get(evidence.track, [])),
                 melodies,
                 not_extracted(its, settings),
+                its.other_tracks > 0,
             )
         )
     extraction.pieces, extraction.pieces_without_grid = len(pieces), without_grid
