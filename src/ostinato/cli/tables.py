@@ -23,21 +23,22 @@ def text_table(rows: Sequence[Sequence[str]], *, words: int = 1, width: int | No
     Args:
         rows: each with as many cells.
         words: how many of the first columns are words.
-        width: of a line at most, in characters; words are cut for it, those of the last such column first, but none
-            below 8. None cuts nothing.
+        width: of a line at most, in characters; words are cut for it, those of the last such column first, down to 8,
+            and then the lines. None cuts nothing.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for column in reversed(range(words)):
         over = 0 if width is None else sum(widths) + 2 * (len(widths) - 1) - width
         widths[column] = max(min(widths[column], _FEWEST), widths[column] - max(over, 0))
     rows = [[_cut(cell, size) for cell, size in zip(row, widths, strict=True)] for row in rows]
-    return "\n".join(
+    lines = [
         "  ".join(
             cell.rjust(size) if column >= words else cell.ljust(size)
             for column, (cell, size) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
-    )
+    ]
+    return "\n".join(lines if width is None else [_cut(line, width) for line in lines])
 
 
 def _cut(cell: str, width: int) -> str:
