@@ -5,11 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import golden_files
-from note_sequences import add, sequence
+from note_sequences import STEP, add, sequence
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.tfrecord import read_records
-from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, extract_melodies, find_melodies
+from ostinato.music.extract import (
+    ExtractionSettings,
+    ExtractionStatistics,
+    Polyphony,
+    extract_melodies,
+    find_melodies,
+)
 from ostinato.music.melody import Melody
 
 ANY = ExtractionSettings(min_bars=0, min_unique_pitches=0)
@@ -86,6 +92,108 @@ def test_two_notes_on_one_step_end_the_track_and_leave_what_came_before() -> Non
     assert statistics.polyphonic_tracks == 0
 
 
+def line_of(note_sequence: NoteSequence, polyphony: Polyphony) -> list[Melody]:
+    return found_in(note_sequence, ExtractionSettings(0, None, 0, polyphony=polyphony))[0]
+
+
+def test_a_held_note_is_not_broken_by_what_moves_beneath_it() -> None:
+    made = sequence((72, 0, 8), (60, 2, 4), (64, 4, 6), (67, 6, 8), (74, 8, 16), (60, 8, 10), (65, 12, 14))
+    assert line_of(made, "line") == [Melody([72, *[-2] * 7, 74, *[-2] * 7])]
+    # The top note of each step is all there is to "top", which the accompaniment breaks.
+    assert line_of(made, "top") == [
+        Melody([72, -2, 60, -2, 64, -2, 67, -2, 74, -2, -2, -2, 65, -2]),
+    ]
+    assert line_of(made, "leave") == []
+
+
+def test_the_higher_of_two_voices_takes_over() -> None:
+    """A note that starts above a held one is the line's, and ends with the held one still beneath the next."""
+    assert line_of(sequence((60, 0, 12), (67, 4, 8), (64, 12, 16)), "line") == [
+        Melody([60, -2, -2, -2, 67, -2, -2, -2, -1, -2, -2, -2, 64, -2, -2, -2])
+    ]
+
+
+def test_legato_is_no_polyphony() -> None:
+    """Going down, each note lasts a little into the next, which is not half over by then."""
+    legato = sequence((67, 0, 5), (65, 4, 9), (64, 8, 13), (62, 12, 16))
+    expected = [Melody([67, -2, -2, -2, 65, -2, -2, -2, 64, -2, -2, -2, 62, -2, -2, -2])]
+    assert line_of(legato, "line") == line_of(legato, "top") == line_of(legato, "leave") == expected
+    # Of four steps two are half.
+    assert line_of(sequence((67, 0, 6), (65, 4, 8)), "line") == [Melody([67, -2, -2, -2, -2, -2])]
+
+
+def test_the_bass_in_a_rest_of_the_melody_is_left_out() -> None:
+    """The line is around 72: a bass at 60 is an octave below it and stays, one at 59 is farther."""
+    tune = [(72, step, step + 2) for step in (0, 2, 4, 12, 14)]
+    for bass, events in ((59, [-1, -2, -2, -2, -2, -2]), (60, [-1, -2, 60, -2, -1, -2])):
+        made = sequence(*tune, (bass, 8, 10), (48, 0, 2))
+        assert line_of(made, "line") == [Melody([72, -2, 72, -2, 72, -2, *events, 72, -2, 72, -2])]
+    # A single voice may go where it likes.
+    assert line_of(sequence(*tune, (40, 8, 10)), "line")[0].pitches == (72, 72, 72, 40, 72, 72)
+
+
+def test_the_top_of_a_track_is_counted() -> None:
+    chords = sequence((60, 0, 4), (64, 0, 4))
+    for polyphony, expected in (("leave", (1, 0)), ("top", (0, 1)), ("line", (0, 1))):
+        statistics = found_in(chords, ExtractionSettings(0, None, 0, polyphony=polyphony))[1]  # type: ignore[arg-type]
+        assert (statistics.polyphonic_tracks, statistics.top_lines) == expected
+    assert found_in(sequence((60, 0, 4)), ExtractionSettings(0, None, 0, polyphony="line"))[1].top_lines == 0
+
+
+def test_magentas_flag_is_the_top_and_not_the_line() -> None:
+    assert ExtractionSettings(ignore_polyphonic_notes=True).keeps == "top"
+    with pytest.raises(SettingsError, match="cannot be combined"):
+        ExtractionSettings(ignore_polyphonic_notes=True, polyphony="line")
+
+
+@given(st.dictionaries(st.tuples(st.integers(0, 127), st.integers(0, 60)), st.integers(1, 20), min_size=1, max_size=40))
+def test_no_note_of_the_line_starts_beneath_one_that_is_held(lengths: dict[tuple[int, int], int]) -> None:
+    """The lengths are those of the notes of a pitch and a start."""
+    made = sequence(*[(pitch, start, start + length) for (pitch, start), length in lengths.items()])
+    (melody,) = extract_melodies(made, ExtractionSettings(0, None, 0, gap_bars=100, polyphony="line"))
+    for step, event in enumerate(melody, melody.start_step):
+        if event >= 0:
+            held_until = [
+                start + length for (pitch, start), length in lengths.items() if start < step and pitch > event
+            ]
+            half_over = step + lengths[event, step] / 2
+            assert all(end < half_over for end in held_until)
+
+
+def test_only_the_tracks_asked_for() -> None:
+    made = sequence((60, 0, 4), instrument=0)
+    add(made, (62, 0, 4), instrument=1)
+    add(made, (64, 0, 4), instrument=2)
+    made.instrument_infos.add(instrument=0, name="Lead Vocal")
+    made.instrument_infos.add(instrument=1, name="Bass")
+    for tracks, pitches in (
+        ((1, 2, 7), [62, 64]),
+        ((), []),
+        ("vocal|^bass$", [60, 62]),
+        ("^$", [64]),  # the third has no name
+        (None, [60, 62, 64]),
+    ):
+        melodies, statistics = found_in(made, ExtractionSettings(0, None, 0, tracks=tracks))
+        assert [melody.pitches[0] for melody in melodies] == pitches
+        assert statistics.other_tracks == 3 - len(pitches)
+
+
+def test_a_melody_with_too_many_notes_between_the_16ths_is_left_out() -> None:
+    """Of eight notes two are a third of a step late: a quarter."""
+    made = sequence(*[(60 + step, 2 * step, 2 * step + 2) for step in range(8)])
+    for note in made.notes[:2]:
+        note.start_time += STEP / 3
+    (found,) = find_melodies(made, ANY, ExtractionStatistics())
+    assert found.off_grid == 0.25
+    assert found.rhythm.notes == 8
+    assert found_in(made, ExtractionSettings(0, None, 0, max_offgrid=0.25))[1].melodies == 1
+    melodies, statistics = found_in(made, ExtractionSettings(0, None, 0, max_offgrid=0.24))
+    assert (melodies, statistics.off_grid, statistics.melodies) == ([], 1, 0)
+    # Those that are cut off count no more: of the first four, two.
+    (cut,) = find_melodies(made, ExtractionSettings(0, 8, 0), ExtractionStatistics())
+    assert cut.off_grid == 0.5
+
+
 def test_too_short_goes_by_the_whole_melody_and_too_few_pitches_by_what_is_left_of_it() -> None:
     scale = [(60 + place, 16 * place, 16 * place + 16) for place in range(8)]
     melodies, statistics = found_in(
@@ -148,9 +256,19 @@ def test_a_note_as_long_as_a_year_costs_no_memory() -> None:
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("min_bars", -1), ("max_steps", 0), ("min_unique_pitches", 13), ("gap_bars", 0), ("gap_bars", float("nan"))],
+    [
+        ("min_bars", -1),
+        ("max_steps", 0),
+        ("min_unique_pitches", 13),
+        ("gap_bars", 0),
+        ("gap_bars", float("nan")),
+        ("polyphony", "bottom"),
+        ("max_offgrid", 1.5),
+        ("max_offgrid", float("nan")),
+        ("tracks", "("),
+    ],
 )
-def test_settings_that_cannot_be_are_refused(setting: str, value: float) -> None:
+def test_settings_that_cannot_be_are_refused(setting: str, value: object) -> None:
     with pytest.raises(SettingsError, match=setting):
         ExtractionSettings(**{setting: value})  # type: ignore[arg-type]
 

@@ -1,9 +1,12 @@
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from note_sequences import STEP, sequence
 from ostinato.errors import DataError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.quantize import quantize, split_at_changes
+from ostinato.music.quantize import OffGrid, off_grid_of, quantize, split_at_changes
 
 
 def test_a_piece_begins_where_tempo_or_meter_really_changes() -> None:
@@ -60,3 +63,44 @@ def test_a_pitch_that_is_none_is_refused(pitch: int) -> None:
 
 def test_silence_has_no_pieces() -> None:
     assert list(split_at_changes(NoteSequence())) == []
+
+
+def test_a_note_remembers_where_it_was_played() -> None:
+    made = NoteSequence(total_time=1)
+    made.notes.add(pitch=60, velocity=1, start_time=0.25 + STEP / 4, end_time=0.5)
+    (piece,) = map(quantize, split_at_changes(made))
+    assert (piece.exact_start.tolist(), piece.start_step.tolist()) == ([2.25], [2])
+
+
+THIRD = 4 / 3  # of a beat, in steps
+
+
+@pytest.mark.parametrize(
+    ("starts", "triplets", "swing", "other"),
+    [
+        ([0, 1, 2, 3, 4], 0, 0, 0),
+        ([0.25, 1.75, 2, 3.2], 0, 0, 0),  # a quarter of a step is not more than that
+        ([0, THIRD, 2 * THIRD, 4], 2, 0, 0),  # three eighths in a beat: its first is on the grid
+        ([0, 2 / 3, THIRD, 2, 2 * THIRD, 10 / 3], 4, 0, 0),  # six 16ths in a beat: the fourth is on the grid too
+        ([0, THIRD, 4], 1, 0, 0),  # a triplet of an eighth and a quarter
+        ([0, 2 * THIRD, 2 * 2 * THIRD, 8], 2, 0, 0),  # three quarters over two beats
+        ([0, 2 * THIRD, 4, 4 + 2 * THIRD, 8], 0, 2, 0),  # long and short, 2 to 1
+        ([0, 2.4, 4, 6.6], 0, 2, 0),  # 3 to 2, and nearly 2 to 1
+        ([0, 2 * THIRD, 4, 4 + THIRD, 4 + 2 * THIRD, 8], 2, 1, 0),  # a swung beat before a triplet
+        ([0, 0.5, 1, 1.5], 0, 0, 2),  # 32nds
+        ([0, 0.4], 0, 0, 1),
+        ([], 0, 0, 0),
+    ],
+)
+def test_triplets_and_swing_are_told_apart(starts: list[float], triplets: int, swing: int, other: int) -> None:
+    found = off_grid_of(np.array(starts, float))
+    assert found == OffGrid(len(starts), triplets, swing, other)
+    assert found.share == ((triplets + swing + other) / len(starts) if starts else 0)
+
+
+@given(st.lists(st.floats(0, 1000), max_size=30).map(sorted))
+def test_each_note_between_the_16ths_is_of_one_kind(starts: list[float]) -> None:
+    found = off_grid_of(np.array(starts, float))
+    moved = sum(min(start % 1, 1 - start % 1) > 0.25 for start in starts)
+    assert found.triplets + found.swing + found.other == moved
+    assert min(found.triplets, found.swing, found.other) >= 0

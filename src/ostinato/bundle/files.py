@@ -110,19 +110,23 @@ def _checkpoint_in(run_dir: Path) -> Path:
 
 
 def _read_file(path: Path, config: str | None, hparams: Mapping[str, Any]) -> Bundle:
-    from ostinato.formats.tensorflow.sstable import is_table
-
     source = os.fspath(path)
     size = path.stat().st_size
     if size > _MAX_FILE_BYTES:
         raise FormatError(f"{source}: {size} bytes, and a bundle or checkpoint has at most {_MAX_FILE_BYTES}")
     data = path.read_bytes()
     # A bundle that ends in its checkpoint ends as a table does, but begins with a field, not with the key "".
-    if is_table(data) and data[:2] == b"\0\0":
+    if data[:2] == b"\0\0" and _is_table(data):
         return _read_magenta_checkpoint(source, data, config, hparams)
     if _is_safetensors(data):
         return decode_bundle(data, source)[0]
     return _read_mag(data, source)
+
+
+def _is_table(data: bytes) -> bool:
+    from ostinato.formats.tensorflow.sstable import is_table  # which bundles of ours do not need
+
+    return is_table(data)
 
 
 def _is_safetensors(data: bytes) -> bool:

@@ -5,9 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_boolean
+from ostinato.cli.flags import add_boolean, add_runner, runner_of
 from ostinato.cli.progress import progress
-from ostinato.cli.runner import add_runner, runner_of
 from ostinato.cli.source_flags import add_report, write_report
 from ostinato.dataset.report import counted, endings
 

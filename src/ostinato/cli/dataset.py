@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.cli.flags import add_boolean
+from ostinato.cli.flags import add_boolean, add_runner, runner_of
 from ostinato.cli.progress import progress
-from ostinato.cli.runner import add_runner, runner_of
 from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, write_report
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset
@@ -100,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     if runner is None:
         statistics = _build(args, settings, training_file, eval_file)
     else:
-        from ostinato.dataset.beam.build import build_dataset as build_with_beam
+        from ostinato.dataset.beam.records import build_dataset as build_with_beam
 
         statistics = build_with_beam(
             args.input,

@@ -139,8 +139,8 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
         ),
         LeftOut(
             extraction.off_grid,
-            "melody with too many notes between the 16ths",
-            "melodies with too many notes between the 16ths",
+            f"melody with more than {settings.max_offgrid or 0:.0%} of its notes between the 16ths",
+            f"melodies with more than {settings.max_offgrid or 0:.0%} of their notes between the 16ths",
             "--max_offgrid",
         ),
         LeftOut(extraction.drum_tracks, "track of drums", "tracks of drums"),

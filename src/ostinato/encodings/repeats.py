@@ -170,22 +170,29 @@ def _first_counters(length: int, bits: int, steps_per_bar: int | None) -> NDArra
 
 def with_repeats(events: NDArray[np.int64], ahead: NDArray[np.int64]) -> NDArray[np.int64]:
     """The events [n, C] that classes stand for: those of the classes that are no repeats, then what repeats [n, L]."""
-    return np.concatenate([np.broadcast_to(events, (len(ahead), len(events))), ahead], axis=1)
+    both = np.empty((len(ahead), len(events) + ahead.shape[1]), np.int64)
+    both[:, : len(events)] = events
+    both[:, len(events) :] = ahead
+    return both
 
 
 class Past:
     """The last events of B melodies that grow together, in a ring as long as the furthest lookback."""
 
-    __slots__ = ("_ring", "lookbacks", "num_events")
+    __slots__ = ("_ahead", "_ring", "lookbacks", "num_events")
 
     def __init__(self, batch_size: int, lookbacks: Lookbacks) -> None:
         self.lookbacks = lookbacks
         self.num_events = 0
         self._ring = np.full((batch_size, max(lookbacks.distances, default=1)), NO_EVENT, np.int64)
+        self._ahead: NDArray[np.int64] | None = None  # asked for three times a step
 
     def ahead(self) -> NDArray[np.int64]:
         """[B, L]: what comes next if each distance repeats; no event where the melodies are too young."""
-        return self._ring[:, [(self.num_events - distance) % self._ring.shape[1] for distance in self._distances]]
+        if self._ahead is None:
+            places = [(self.num_events - distance) % self._ring.shape[1] for distance in self._distances]
+            self._ahead = self._ring[:, places]
+        return self._ahead
 
     def push(self, events: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Append the events [B]; returns [B, L], whether each repeats the one at each distance."""
@@ -193,6 +200,7 @@ class Past:
         repeats: NDArray[np.bool_] = (self.ahead() == events[:, None]) & np.array(old_enough, np.bool_)
         self._ring[:, self.num_events % self._ring.shape[1]] = events
         self.num_events += 1
+        self._ahead = None
         return repeats
 
     def select(self, rows: NDArray[np.integer]) -> "Past":

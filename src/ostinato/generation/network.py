@@ -239,10 +239,11 @@ class _Layer:
         return _Layer(kernel[:-1], kernel[-1], size, hparams.residual_connections)
 
     def gate(self, sums: Floats, cell: Floats) -> tuple[Floats, Floats]:
-        """The layer's new c and h [B, H]."""
+        """The layer's new c and h [B, H]. The sums are spent: new memory for all gates costs as much as the gates."""
         size = self.size
         # sigmoid(x) = tanh(x / 2) / 2 + 1/2, and the inner halving stands in the kernel: one tanh serves all gates.
-        gates = np.tanh(sums[:, : 4 * size])
+        gates = sums[:, : 4 * size]
+        np.tanh(gates, out=gates)
         sigmoids = gates[:, : 3 * size]
         sigmoids *= 0.5
         sigmoids += 0.5

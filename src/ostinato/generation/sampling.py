@@ -69,12 +69,13 @@ def inverse_cdf(
     # no probability.
     total = cumulative[:, -1:]
     sought = np.minimum(uniforms[:, np.newaxis] * total, np.nextafter(total, 0))
-    classes: NDArray[np.intp] = np.count_nonzero(cumulative <= sought, axis=1)
+    classes: NDArray[np.intp] = (cumulative <= sought).sum(axis=1)
     if not slack:
         return classes, np.zeros(len(classes), np.bool_)
     # Odds off by a share s move the probability p of a set by s p (1 - p), to first order.
-    reach = slack / total * sought * (total - sought)
-    return classes, np.any(np.abs(cumulative - sought) < reach, axis=1)
+    reach = slack * sought * (1 - sought / total)
+    nearest: NDArray[np.float64] = np.abs(cumulative - sought).min(axis=1, keepdims=True)
+    return classes, (nearest < reach)[:, 0]
 
 
 Exactly = Callable[[NDArray[np.integer]], NDArray[np.float64]]
@@ -90,7 +91,7 @@ class Draws(Protocol):
         Args:
             probabilities: [B, C], each row summing to 1.
             slack: how far the odds of any set of classes may be off, as a share of them.
-            exactly: asked where that leaves in doubt which class is drawn; None where nothing is off.
+            exactly: asked where that leaves in doubt which class is drawn.
 
         Returns:
             [B].
@@ -120,7 +121,7 @@ class RandomDraws:
             self._uniforms = iter(np.concatenate(ahead, axis=1))
             uniforms = next(self._uniforms)
         classes, in_doubt = inverse_cdf(probabilities, uniforms, slack)
-        if exactly is not None and in_doubt.any():
+        if slack and exactly is not None and in_doubt.any():
             doubtful = np.flatnonzero(in_doubt)
             classes[doubtful], _ = inverse_cdf(exactly(doubtful), uniforms[doubtful])
         return classes
@@ -208,7 +209,7 @@ class Constraints:
             in_doubt |= (np.abs(cumulative - share) < slack * share * (1 - self._top_p)).any(axis=1)
         if slack:
             # Or the last event that is kept and the first that is not could change places.
-            sizes = np.count_nonzero(ranked, axis=1)
+            sizes = (ranked > 0).sum(axis=1)
             rows = np.arange(len(sizes))
             left_out = probabilities[rows, order[rows, np.minimum(sizes, ranked.shape[1] - 1)]]
             in_doubt |= ranked[rows, sizes - 1] < left_out * (1 + slack)

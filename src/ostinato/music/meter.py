@@ -233,7 +233,8 @@ class _Voices:
         if not self.are_sane:
             return
         place = np.exp(2j * math.pi * start).mean()
-        self.offset = float(np.angle(place) / (2 * math.pi)) if abs(place) >= _TOGETHER else 0.0
+        # Rounded, so that the sum's own error moves nothing.
+        self.offset = round(float(np.angle(place)) / (2 * math.pi), 6) if abs(place) >= _TOGETHER else 0.0
         order = np.lexsort((pitch, start))
         self.start = np.floor(start - self.offset + 0.5).astype(np.int64)[order]
         self.length = np.maximum(end - start, 1)[order]

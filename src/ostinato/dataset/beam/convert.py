@@ -12,8 +12,7 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 from apache_beam.pvalue import TaggedOutput
 
-from ostinato.dataset.beam.output import Output, is_local, keep
-from ostinato.dataset.beam.runner import pipeline_options, run_pipeline
+from ostinato.dataset.beam.pipeline import Output, is_local, keep, pipeline_options, run_pipeline
 from ostinato.dataset.convert import (
     ConvertReport,
     NothingConvertedError,

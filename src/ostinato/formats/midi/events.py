@@ -20,20 +20,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import FormatError
+from ostinato.formats.midi import (
+    DEFAULT_QPM,
+    KEY_SIGNATURE,
+    META,
+    MICROSECONDS_PER_MINUTE,
+    SET_TEMPO,
+    TIME_SIGNATURE,
+    TRACK_NAME,
+)
 
 # Some 400,000 notes, hours of music. A file takes about 100 times its size in memory: 300 MB for the largest.
 MAX_FILE_BYTES = 3 << 20
 MAX_TICK = 2**31 - 1
 MAX_DELTA_BYTES = 5  # the standard allows 4; some writers pad
 
-META = 0xFF
-TRACK_NAME = 0x03
-SET_TEMPO = 0x51
-TIME_SIGNATURE = 0x58
-KEY_SIGNATURE = 0x59
-
-DEFAULT_QPM = 120.0
-MICROSECONDS_PER_MINUTE = 6e7
 MAX_NAME_BYTES = 1024  # a track's name is copied to each of its instruments
 _MAX_DENOMINATOR_POWER = 30  # a NoteSequence's denominator is an int32
 
@@ -214,14 +215,6 @@ def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
     if not any(start < end for start, end in tracks):
         raise FormatError("there are no events in it")
     return division, tracks
-
-
-def variable_length(value: int) -> bytes:
-    """A variable-length quantity: seven bits a byte, the highest first."""
-    octets = [value & 0x7F]
-    while value := value >> 7:
-        octets.append(value & 0x7F | 0x80)
-    return bytes(reversed(octets))
 
 
 def _next_low(octets: NDArray[np.uint8]) -> NDArray[np.int32]:

@@ -26,15 +26,8 @@ import zlib
 from typing import NamedTuple
 
 from ostinato.errors import FormatError
-from ostinato.formats.midi.events import (
-    EVENT_BYTES,
-    MAX_DELTA_BYTES,
-    MAX_FILE_BYTES,
-    MAX_TICK,
-    META,
-    SET_TEMPO,
-    variable_length,
-)
+from ostinato.formats.midi import META, SET_TEMPO, variable_length
+from ostinato.formats.midi.events import EVENT_BYTES, MAX_DELTA_BYTES, MAX_FILE_BYTES, MAX_TICK
 from ostinato.formats.record import Remark
 
 _END_OF_TRACK = 0x2F

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from ostinato.errors import DataError
 from ostinato.files import atomic_writer
-from ostinato.formats.midi.events import (
+from ostinato.formats.midi import (
     DEFAULT_QPM,
     KEY_SIGNATURE,
     MICROSECONDS_PER_MINUTE,

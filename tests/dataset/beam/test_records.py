@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import golden_files
 from ostinato.config import preset
-from ostinato.dataset.beam.build import Candidate, _settle_group, _settle_in_order
-from ostinato.dataset.beam.build import build_dataset as build_with_beam
+from ostinato.dataset.beam.records import Candidate, _settle_group, _settle_in_order
+from ostinato.dataset.beam.records import build_dataset as build_with_beam
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, SeenMelodies, build_dataset
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, write_records
@@ -85,7 +85,7 @@ def test_melodies_of_two_fingerprints_are_settled_as_in_order(pairs: list[tuple[
 def test_nothing_to_train_on_writes_nothing(notes: str, tmp_path: Path) -> None:
     (tmp_path / "train").write_bytes(b"an earlier one")
     settings = dataclasses.replace(SETTINGS, extraction=dataclasses.replace(SETTINGS.extraction, min_bars=500))
-    with pytest.raises(DataError, match=r"no melody can be used of 56 NoteSequences: 1 NoteSequences that .*min_bars"):
+    with pytest.raises(DataError, match=r"no melody can be used of 56 NoteSequences: 1 NoteSequence that .*min_bars"):
         build_with_beam(notes, f"{tmp_path}/train", f"{tmp_path}/eval", settings, "DirectRunner")
     assert (tmp_path / "train").read_bytes() == b"an earlier one"
     assert not (tmp_path / "eval").exists()
