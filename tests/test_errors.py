@@ -9,14 +9,14 @@ import pytest
 from ostinato.errors import MissingExtraError
 
 PROJECT = Path(__file__).parent.parent
-EXTRAS = {"train", "studio", "live", "sound", "scores", "beam"}
+EXTRAS = {"train", "studio", "live", "sound", "beam"}
 
 
 def test_the_command_names_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/home/ada/tunes/.venv/bin/python")
     assert str(MissingExtraError("the studio", "studio")) == (
         "the studio needs an extra that is not installed: "
-        "/home/ada/tunes/.venv/bin/python -m pip install starlette uvicorn"
+        "/home/ada/tunes/.venv/bin/python -m pip install msgspec starlette uvicorn"
     )
     monkeypatch.setattr(sys, "executable", "/home/ada/my tunes/python")
     assert '"/home/ada/my tunes/python" -m pip' in str(MissingExtraError("the studio", "studio"))

@@ -11,7 +11,7 @@ import sys
 # PyAudio, to play to a loudspeaker, which we do not need and which Linux has no wheel of.
 _PACKAGES = {
     "train": "torch tensorboard numba",
-    "studio": "starlette uvicorn",
+    "studio": "msgspec starlette uvicorn",
     "live": "mido python-rtmidi",
     "sound": "--no-deps tinysoundfont",
     "beam": "apache-beam",

@@ -60,11 +60,18 @@ def test_compare(folders: list[str], tmp_path: Path) -> None:
     assert found["sets"]["human"]["median_steps"] == 68
     assert found["sets"]["human, whole"]["median_steps"] == 160
     assert found["sources"]["training"] == {
-        "path": str(tmp_path / "training"),
+        "source": str(tmp_path / "training"),
         "files": 2,
+        "read": 2,
+        "tunes": 2,
+        "tracks": 2,
+        "melodies": 2,
+        "off_grid": {"notes": 80, "triplets": 0, "swing": 0, "other": 0},
+        "not_read": {},
         "left_out": [],
         "without_melody": [],
-        "unreadable": [],
+        "skipped": [],
+        "remarks": [],
     }
     page = (tmp_path / "found.html").read_text(encoding="utf-8")
     assert page.startswith("<!DOCTYPE html>")
@@ -88,9 +95,9 @@ def test_what_cannot_be_read_is_named(folders: list[str], tmp_path: Path) -> Non
     done = ostinato_compare(*folders, f"--json={tmp_path}/found.json")
     assert done.returncode == 0
     assert "bad.mid: no MIDI file" in done.stderr
-    assert "1 melodies shorter than 7 bars" in done.stderr
+    assert "1 melody shorter than 7 bars" in done.stderr
     sources = json.loads((tmp_path / "found.json").read_bytes())["sources"]
-    assert [each["file"] for each in sources["generated"]["unreadable"]] == ["bad.mid"]
+    assert [each["file"] for each in sources["generated"]["skipped"]] == ["bad.mid"]
     assert sources["human"]["without_melody"] == ["short.mid"]
 
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -57,13 +58,32 @@ def test_bad_files_are_named_and_counted(tunes: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_tunes_are_counted_apart_from_files(tunes: Path, tmp_path: Path) -> None:
+    (tunes / "book.abc").write_text("X:1\nK:C\nABc\n\nX:2\nK:C\nz4\n\nX:3\nK:C\nz4\n")
+    (tunes / "notes.txt").write_text("words")
+    written = tmp_path / "report.json"
+    done = ostinato("convert", f"--input_dir={tunes}", f"--output_file={tmp_path}/out", f"--json={written}")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["Skipped 2 tunes in 1 file:", "  book.abc (2):"]
+    assert [line.split(": ")[0] for line in lines[2:4]] == ["    tune X:2", "    tune X:3"]
+    assert lines[4:] == [
+        "Not read, as they are not MIDI, MusicXML or ABC: 1 .txt",
+        f"Wrote 2 NoteSequences to {tmp_path}/out",
+        f"{written}: the report",
+    ]
+    told = json.loads(written.read_bytes())
+    assert (told["files"], told["read"], told["tunes"], told["not_read"]) == (2, 2, 2, {".txt": 1})
+    assert [one["kind"] for one in told["skipped"]] == ["tune", "tune"]
+
+
 def test_nothing_converted(tmp_path: Path) -> None:
     (tmp_path / "text.mid").write_text("no music")
     done = ostinato("convert", f"--input_dir={tmp_path}", f"--output_file={tmp_path}/out")
     assert done.returncode == 1
     assert "text.mid" in done.stdout
     assert len(done.stderr.splitlines()) == 1
-    assert "none of its 1 files could be converted" in done.stderr
+    assert "its only file could not be converted" in done.stderr
     assert not (tmp_path / "out").exists()
 
 

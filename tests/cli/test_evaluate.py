@@ -172,8 +172,8 @@ def test_what_cannot_be_read_is_named_and_counted(
     folder = write_tunes(tmp_path / "more", 2, 2)
     (folder / "broken.mid").write_bytes(b"nothing")
     assert evaluate(f"--bundle_file={LOOKBACK}", source=folder) == 0
-    assert "Left out: 1 files or tunes that cannot be read\n" in capsys.readouterr().out
-    assert any("skipped broken.mid: " in message for message in caplog.messages)
+    assert "Left out: 1 file that cannot be read\n" in capsys.readouterr().out
+    assert any(message.startswith("  skipped broken.mid: ") for message in caplog.messages)
 
 
 @pytest.mark.parametrize(

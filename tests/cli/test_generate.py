@@ -148,25 +148,41 @@ def test_a_primer_midi_keeps_tempo_and_meter_and_its_track_is_named(
     tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert make(f"--primer_midi={primer_midi}", "--num_outputs=1", "--num_steps=48", "--seed=1") == 0
-    first, melody, _ = capsys.readouterr().out.splitlines()
-    assert first == f"{primer_midi}: 16 steps of track 1 'Lute', 3/4 at 90 quarters a minute"
-    assert "| C4:8 E4:4 |" in melody
+    first, why, melody, _ = capsys.readouterr().out.splitlines()
+    # The longer one is chords.
+    assert first == f"{primer_midi}: 8 steps of track 0 'Flute', bar 1, 3/4 at 90 quarters a minute"
+    assert why.startswith("  it is likeliest the melody: ")
+    assert why.endswith("; next likeliest is track 1 'Lute' (--primer_track=1)")
+    assert "| E5:4 G5:" in melody
     (path,) = written(tmp_path)
     assert re.fullmatch(r".*_1\.mid", path.name)
     notes = read_midi(path)
     assert notes.tempos[0].qpm == pytest.approx(90)
     assert [(each.numerator, each.denominator) for each in notes.time_signatures] == [(3, 4)]
-    assert [note.pitch for note in notes.notes[:2]] == [60, 64]
+    assert [note.pitch for note in notes.notes[:2]] == [76, 79]
+
+
+@pytest.mark.parametrize("flag", ["--primer", "--primer_midi", "--primer_abc", "--primer_musicxml"])
+def test_a_primer_of_any_format_by_what_is_in_it(
+    tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str], flag: str
+) -> None:
+    # The first tune has no note, so the book's second one is taken; the name says nothing.
+    (tmp_path / "book.txt").write_text("X:1\nM:4/4\nK:C\nz8|\n\nX:2\nM:3/4\nL:1/4\nK:C\nCDE|FGA|Bcd|\n\nX:3\nK:C\nC|\n")
+    assert make(f"{flag}={tmp_path}/book.txt", "--primer_bars=2-3", "--num_outputs=1", "--num_steps=40") == 0
+    out = capsys.readouterr().out
+    assert f"{tmp_path}/book.txt: 24 steps of track 0 of tune 1 of 2, bars 2-3, 3/4 at 120 quarters" in out
+    assert "| F4:4 G4:4 A4:4 | B4:4 C5:4 D5:" in out
 
 
 def test_a_track_of_the_primer_midi_and_another_tempo(
     tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    flags = (f"--primer_midi={primer_midi}", "--primer_track=0", "--qpm=150", "--num_outputs=1", "--num_steps=24")
+    flags = (f"--primer_midi={primer_midi}", "--primer_track=1", "--qpm=150", "--num_outputs=1", "--num_steps=24")
     assert make(*flags) == 0
     out = capsys.readouterr().out
-    assert "8 steps of track 0 'Flute'" in out
-    assert "| E5:4 G5:" in out
+    assert "16 steps of track 1 'Lute', bars 1-2, 3/4" in out
+    assert "likeliest" not in out
+    assert "| C4:8 E4:4 |" in out
     assert read_midi(written(tmp_path)[0]).tempos[0].qpm == pytest.approx(150)
 
 
@@ -219,8 +235,11 @@ def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture
             2,
             "--primer_melody: the primer is 2 steps long but 2 steps were asked for in all; ask for more",
         ),
-        (["--primer_melody=[60]", "--primer_midi=x.mid"], 2, "either --primer_melody or --primer_midi"),
-        (["--primer_track=1"], 2, "--primer_track is a track of --primer_midi, which is missing"),
+        (["--primer_melody=[60]", "--primer_midi=x.mid"], 2, "either --primer_melody or --primer, not"),
+        (["--primer_track=1"], 2, "--primer_track is a track of --primer, which is missing"),
+        (["--primer_bars=1-2"], 2, "--primer_bars are bars of --primer, which is missing"),
+        (["--primer_midi=x.mid", "--primer_bars=2-1"], 2, "--primer_bars=2-1: write the first and the last bar"),
+        (["--primer_midi=x.mid", "--primer_bars=0"], 2, "--primer_bars=0: write the first and the last bar"),
         (["--primer_midi=nowhere.mid"], 1, "nowhere.mid"),
         (["--num_outputs=0"], 2, "num_outputs must be a whole number of 1 or more, not 0"),
         (["--num_steps=0"], 2, "num_steps must be a whole number of 1 or more, not 0"),
@@ -329,7 +348,7 @@ def test_a_primer_midi_has_a_meter_of_its_own(
     capsys.readouterr()
     assert make(f"--primer_midi={primer_midi}", "--meter=6/8", "--num_bars=3") == 2
     assert f"{primer_midi}: the primer is in 3/4, not in --meter=6/8; leave --meter out" in capsys.readouterr().err
-    assert make(f"--primer_midi={primer_midi}", "--num_bars=1") == 2
+    assert make(f"--primer_midi={primer_midi}", "--primer_track=1", "--num_bars=1") == 2
     assert f"{primer_midi}: the primer is 16 steps long but 12 steps were asked for" in capsys.readouterr().err
     assert len(written(tmp_path)) == 1
 
@@ -417,7 +436,7 @@ def test_a_run_dir_without_a_checkpoint(tmp_path: Path, make: Generate, capsys: 
 def test_a_primer_midi_too_long_or_without_a_melody(
     tmp_path: Path, make: Generate, primer_midi: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert make(f"--primer_midi={primer_midi}", "--num_steps=16") == 2
+    assert make(f"--primer_midi={primer_midi}", "--primer_track=1", "--num_steps=16") == 2
     assert f"{primer_midi}: the primer is 16 steps long but 16 steps were asked for" in capsys.readouterr().err
     assert make(f"--primer_midi={primer_midi}", "--primer_track=7") == 1
     assert "no melody in track 7" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import json
 import math
 import signal
 import subprocess
@@ -105,8 +106,12 @@ def test_all_the_way(
     assert main([*generate, f"--output_dir={tmp_path / 'again'}"]) == 0
     again = [path.read_bytes() for path in sorted((tmp_path / "again").glob("*.mid"))]
     assert again == [path.read_bytes() for path in sorted((out / "my_melodies").iterdir())]
-    # What is there is not written over unasked.
-    assert main(arguments) == 2
+    # The same again changes nothing; other settings do not write over what is there unasked.
+    before_again = (out / "my.mag").read_bytes()
+    assert main(arguments) == 0
+    assert "has learned from these melodies with these settings already; nothing was changed" in capsys.readouterr().out
+    assert (out / "my.mag").read_bytes() == before_again
+    assert main([*arguments, "--num_training_steps=13"]) == 2
     assert "overwrite it with --force" in capsys.readouterr().err
     assert main([*arguments, "--force"]) == 2
     assert "there is a run in it already" in capsys.readouterr().err
@@ -115,6 +120,44 @@ def test_all_the_way(
     same = load_bundle(out / "my.mag")
     assert all((same.arrays[name] == array).all() for name, array in bundle.arrays.items())
     assert (tmp_path / "p.html").is_file()
+
+
+def test_a_dry_run_tells_what_it_would_learn_from_and_stops(
+    tunes: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (tunes / "notes.txt").write_text("words")
+    written = tunes.parent / "report.json"
+    flags = ("--dry_run", "--min_bars=1", "--min_unique_pitches=3", f"--json={written}")
+    assert main(["learn", str(tunes), *flags]) == 0
+    told = capsys.readouterr().out
+    assert "read 10 of 11 music files" in told
+    assert "  1 file that is not MIDI, MusicXML or ABC: 1 .txt\n  1 file that cannot be read\n" in told
+    lines = told.splitlines()
+    head = next(number for number, line in enumerate(lines) if line.startswith("file "))
+    assert lines[head].split() == ["file", "track", "bars", "notes", "meter", "off", "grid"]
+    rows = lines[head + 1 : head + 11]
+    assert [row.split()[0] for row in rows] == [*(f"{number}.mid" for number in range(9)), "more/9.mid"]
+    assert sum("held out" in row for row in rows) == 2
+    assert told.endswith("Nothing was trained, as --dry_run says\n")
+    report = json.loads(written.read_bytes())
+    assert (report["files"], report["read"], len(report["learned_from"])) == (11, 10, 10)
+    assert sum(one["held_out"] for one in report["learned_from"]) == 2
+    assert [path.name for path in tunes.parent.iterdir() if path.suffix == ".mag"] == []
+
+
+def test_of_many_tracks_the_table_names_the_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number, melody in enumerate(tiny_examples.melodies(20)):
+        (tmp_path / f"{number:02}.mid").write_bytes(note_sequence_to_midi(melody.to_note_sequence()))
+    assert main(["learn", str(tmp_path), "--dry_run", "--min_bars=1", "--min_unique_pitches=3"]) == 0
+    told = capsys.readouterr().out
+    assert "\nand 7 more; ostinato inspect shows them all\n" in told
+    assert told.count(".mid ") == 13
+
+
+def test_without_an_output_there_is_nothing_to_train_for(tunes: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["learn", str(tunes)]) == 2
+    assert "--output is missing: the bundle to write" in capsys.readouterr().err
 
 
 def test_from_scratch(tunes: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -175,7 +218,7 @@ def test_a_stop_keeps_the_best_so_far(tunes: Path, model: Path) -> None:
         (["--seed=-1"], "--seed=-1: must be at least 0", 2),
         (["--transpose=up"], "--transpose=up must be LOW..HIGH", 2),
         (["--from=none"], "--from=none: none: there is no such bundle", 1),
-        (["--min_bars=4"], "tunes: no melody in 11 files: 1 files or tunes that cannot be read", 1),
+        (["--min_bars=4"], "tunes: no melody in 11 files: ", 1),
     ],
 )
 def test_what_cannot_be(
@@ -199,7 +242,7 @@ def test_a_folder_without_music(tmp_path: Path, model: Path, capsys: pytest.Capt
     assert "empty" in capsys.readouterr().err
     (tmp_path / "empty" / "broken.mid").write_bytes(b"MThd")
     assert main(command(tmp_path / "empty", model)) == 1
-    assert "no melody in 1 files: 1 files or tunes that cannot be read" in capsys.readouterr().err
+    assert "no melody in 1 file: 1 file that cannot be read; the first is broken.mid: " in capsys.readouterr().err
 
 
 def test_without_pytorch_nothing_is_begun(

@@ -82,7 +82,7 @@ def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert main(["studio"]) == 1
     assert capsys.readouterr().err == (
         "ostinato studio: the studio needs an extra that is not installed: "
-        f"{sys.executable} -m pip install starlette uvicorn\n"
+        f"{sys.executable} -m pip install msgspec starlette uvicorn\n"
     )
 
 

@@ -12,16 +12,17 @@ import pytest
 
 from ostinato.dataset.convert import (
     NothingConvertedError,
-    Remarked,
-    Skipped,
     convert_contents,
     convert_files,
     convert_folder,
     find_files,
+    read_music,
 )
+from ostinato.dataset.report import Remarked, Skipped, endings
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.record import Remark
 from ostinato.formats.tensorflow.tfrecord import read_records
 
 # One track, one note: middle C for a quarter note.
@@ -118,6 +119,26 @@ def test_a_book_gives_many_records_and_names_the_tunes_it_cannot(tunes: Path, tm
     assert (book.filename, empty.filename) == ("book.abc", "empty.ABC")
     assert book.reason.startswith("tune X:2: line 5: ")
     assert empty.reason.startswith("no tune in it")
+    assert (book.is_tune, empty.is_tune) == (True, False)
+    told = report.to_json("tunes")
+    assert (told["files"], told["read"], told["tunes"]) == (5, 4, 5)
+    assert [(one["count"], one["what"]) for one in told["left_out"]] == [
+        (1, "file that is not MIDI, MusicXML or ABC: 1 .txt"),
+        (1, "file that cannot be read"),
+        (1, "tune of a file that cannot be read"),
+    ]
+
+
+def test_files_that_are_no_music_are_counted_by_their_ending(tunes: Path, tmp_path: Path) -> None:
+    for name in ("a.txt", "b.TXT", "song.mscz", "LICENSE", ".DS_Store"):
+        (tunes / name).write_text("words")
+    report = convert_folder(tunes, tmp_path / "out")
+    assert report.not_read == {".txt": 3, ".mscz": 1, "": 1, ".ds_store": 1}
+    assert endings(report.not_read) == "3 .txt, 1 without an ending, 1 .ds_store, 1 .mscz"
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words" / "a.txt").write_text("words")
+    with pytest.raises(DataError, match=r"or \.abc; there are 1 \.txt; --recursive"):
+        convert_folder(tmp_path / "words", tmp_path / "out")
 
 
 def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
@@ -125,7 +146,9 @@ def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "x.mid").write_text("no music")
     (tmp_path / "out").write_bytes(b"earlier")
-    with pytest.raises(NothingConvertedError, match=r"none of its 1 files .* x\.mid: no MIDI file") as caught:
+    with pytest.raises(
+        NothingConvertedError, match=r"its only file could not be converted, .* x\.mid: no MIDI file"
+    ) as caught:
         convert_folder(folder, tmp_path / "out")
     assert caught.value.report.files == 1
     assert (tmp_path / "out").read_bytes() == b"earlier"
@@ -219,3 +242,39 @@ def test_a_file_without_notes_is_converted_and_named(tunes: Path, tmp_path: Path
     report = convert_folder(tunes, tmp_path / "out")
     assert (report.files, report.converted, report.records, report.skipped) == (4, 4, 4, [])
     assert report.remarked == [Remarked("c.mid", "no notes", "there are no notes in it")]
+
+
+def test_music_is_read_by_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "tune.bin"
+    for data, pitches in (
+        (TUNE, [[60]]),
+        (b"RIFF\0\0\0\0RMIDdata\0\0\0\0" + TUNE, [[60]]),
+        (b"X:1\nT:a\nK:C\nCE|\n\nX:2\nT:b\nK:G\nF|\n", [[60, 64], [66]]),
+        ((CASES / "xml_detail" / "clef.musicxml").read_bytes(), None),
+        ((CASES / "mxl" / "no_container.mxl").read_bytes(), None),
+    ):
+        path.write_bytes(data)
+        tunes = read_music(path)
+        assert all(tune.filename == str(path) for tune in tunes)
+        found = [[note.pitch for note in tune.notes] for tune in tunes]
+        assert found == pitches if pitches else found[0]
+
+
+def test_music_that_is_none_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("Dear Sir")
+    with pytest.raises(FormatError, match=r"words\.txt: this is not a MIDI, MusicXML or ABC file"):
+        read_music(path)
+    with pytest.raises(DataError, match=r"none\.mid: cannot be read: No such file"):
+        read_music(tmp_path / "none.mid")
+    path = tmp_path / "cut.mid"
+    path.write_bytes(b"MThd")
+    with pytest.raises(FormatError, match=r"cut\.mid: "):
+        read_music(path)
+
+
+def test_a_tune_of_a_book_that_cannot_be_read_is_a_remark(tmp_path: Path) -> None:
+    path = tmp_path / "book.abc"
+    path.write_text("X:1\nT:a\nK:C\nCE|\n\nX:2\nT:b\nK:C\nz4|\n")
+    with pytest.warns(Remark, match=r"tune X:2: .*; the other tunes are used"):
+        assert len(read_music(path)) == 1

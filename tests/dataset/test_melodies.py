@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from note_sequences import STEP, add, sequence
-from ostinato.dataset.convert import Skipped, convert_folder
+from ostinato.dataset.convert import convert_folder
 from ostinato.dataset.melodies import primer_of, read_melodies, tracks_of
-from ostinato.errors import DataError, FormatError
+from ostinato.dataset.report import Skipped
+from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.midi.writer import write_midi
+from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
@@ -45,10 +47,11 @@ def test_a_folder_gives_its_melodies_by_name_and_counts_the_rest(folder: Path) -
     assert sources.without_melody == ["b.mid", "c.mid"]
     assert [skipped.filename for skipped in sources.skipped] == ["d.mid"]
     assert sources.left_out() == [
-        "1 files or tunes that cannot be read",
-        "2 files or tunes without a melody",
-        "1 tracks left where several notes start at once (--ignore_polyphonic_notes keeps the top ones)",
-        "1 melodies shorter than 7 bars (--min_bars)",
+        "1 file that is not MIDI, MusicXML or ABC: 1 .txt",
+        "1 file that cannot be read",
+        "2 files without a melody",
+        "1 track left where several notes start at once (--polyphony=line keeps the top line)",
+        "1 melody shorter than 7 bars (--min_bars)",
     ]
     assert seen == [(number, 5) for number in range(1, 6)]
 
@@ -72,7 +75,7 @@ def test_the_settings_say_what_a_melody_is(folder: Path) -> None:
     # Of the chord the top note is left, whose one pitch is one too few.
     assert [found.filename for found in sources.melodies] == ["a.mid", "b.mid", "more/e.mid"]
     assert sources.settings == settings
-    assert "1 melodies of fewer than 2 different pitch classes (--min_unique_pitches)" in sources.left_out()
+    assert "1 melody of fewer than 2 different pitch classes (--min_unique_pitches)" in sources.left_out()
 
 
 def test_several_melodies_of_a_file_bear_its_name(tmp_path: Path) -> None:
@@ -112,10 +115,10 @@ def test_no_melody_at_all_is_an_error_that_says_why(tmp_path: Path) -> None:
     (tmp_path / "d.mid").write_bytes(b"not a MIDI file")
     with pytest.raises(DataError, match="no melody in 2 files") as caught:
         read_melodies(tmp_path)
-    assert "1 melodies shorter than 7 bars (--min_bars); the first is d.mid: " in str(caught.value)
+    assert "1 melody shorter than 7 bars (--min_bars); the first is d.mid: " in str(caught.value)
     empty = tmp_path / "empty.tfrecord"
     write_records(empty, [])
-    with pytest.raises(DataError, match="no melody in 0 files: it is empty"):
+    with pytest.raises(DataError, match="no melody in 0 NoteSequences: it is empty"):
         read_melodies(empty)
 
 
@@ -134,14 +137,14 @@ def test_a_damaged_tfrecord_is_refused(tmp_path: Path) -> None:
         read_melodies(path)
 
 
-def test_the_longest_melody_is_the_primer() -> None:
+def test_of_each_track_the_longest_melody_may_be_the_primer() -> None:
     made = sequence((60, 0, 4), (64, 60, 64))
     add(made, (70, 0, 4), (74, 0, 4), (72, 100, 104), instrument=2)
     add(made, (36, 0, 200), instrument=3, is_drum=True)
     made.instrument_infos.add(instrument=2, name="Fiddle")
     made.tempos.add(qpm=120)
     made.time_signatures.add(numerator=3, denominator=4)
-    primer = primer_of(made)
+    primer = primer_of(made, track=2)
     # A rest of many bars does not end it; of the chord the top note is kept.
     assert primer.melody == Melody([74, -2, -2, -2, -1] + [-2] * 95 + [72, -2, -2, -2], 0, 12)
     assert (primer.track, primer.track_name, primer.qpm, primer.time_signature) == (2, "Fiddle", 120.0, (3, 4))
@@ -150,6 +153,47 @@ def test_the_longest_melody_is_the_primer() -> None:
     assert (chosen.track, chosen.track_name, len(chosen.melody)) == (0, "", 64)
     with pytest.raises(DataError, match=r"tune\.mid: there is no melody in track 3; .* in 0, 2 \(Fiddle\)"):
         primer_of(made, track=3)
+
+
+def test_the_likeliest_track_is_the_primer_and_not_the_longest() -> None:
+    made = NoteSequence(filename="song.mid")
+    add(
+        made, *[note for bar in range(32) for note in ((36, 16 * bar, 16 * bar + 8), (43, 16 * bar + 8, 16 * bar + 16))]
+    )
+    add(made, *[(pitch, start + 16, end + 16) for pitch, start, end in TUNE], instrument=1)
+    made.instrument_infos.add(instrument=0, name="Bass")
+    made.instrument_infos.add(instrument=1, name="Vocals")
+    primer = primer_of(made)
+    assert (primer.track, primer.track_name, primer.melody.events) == (1, "Vocals", EVENTS)
+    assert primer.runner_up is not None
+    assert primer.runner_up.name == "Bass"
+    # The voice begins in the second bar.
+    assert (primer.first_bar, primer.last_bar) == (2, 9)
+    assert primer_of(made, track=0).runner_up == primer.evidence
+
+
+def test_a_primer_of_some_bars_begins_with_the_note_that_is_held_and_is_whole() -> None:
+    made = sequence((60, 0, 8), (62, 8, 20), (64, 24, 28), (65, 32, 36))
+    assert primer_of(made, bars=(1, 1)).melody == Melody([60, *[-2] * 7, 62, *[-2] * 7])
+    second = primer_of(made, bars=(2, 3))
+    expected = [62, -2, -2, -2, -1, -2, -2, -2, 64, -2, -2, -2, -1, -2, -2, -2]
+    assert second.melody == Melody([*expected, 65, -2, -2, -2, -1, *[-2] * 11], 16)
+    assert (second.first_bar, second.last_bar) == (2, 3)
+    with pytest.raises(DataError, match="track 0 has no melody that goes through bars 3-4; it has one in bars 1-3"):
+        primer_of(made, bars=(3, 4))
+    with pytest.raises(SettingsError, match="there are no bars 2-1"):
+        primer_of(made, bars=(2, 1))
+
+
+def test_bars_are_counted_through_a_change_of_tempo() -> None:
+    made = sequence(*[(60 + step % 5, 4 * step, 4 * step + 4) for step in range(16)])
+    made.tempos.add(qpm=120)
+    made.tempos.add(time=32 * STEP, qpm=60)
+    # From the third bar on each written step is half of one.
+    assert primer_of(made, bars=(3, 3)).melody.pitches == (63, 64, 60, 61, 62, 63, 64, 60)
+    assert primer_of(made, bars=(2, 2)).melody.pitches == (64, 60, 61, 62)
+    with pytest.raises(DataError, match="bars 2-3; it has one in bars 1-2, 3-3"):
+        primer_of(made, bars=(2, 3))
 
 
 def test_a_primer_keeps_the_tempo_of_its_piece() -> None:
@@ -164,7 +208,7 @@ def test_a_primer_without_a_melody_is_an_error() -> None:
         primer_of(sequence((36, 0, 4), is_drum=True))
     odd = sequence((60, 0, 4))
     odd.time_signatures.add(numerator=3, denominator=32)
-    with pytest.raises(DataError, match="1 parts of it have bars that are no whole number of 16th notes"):
+    with pytest.raises(DataError, match="1 part of it has bars that are not a whole number of 16th notes"):
         primer_of(odd)
     with pytest.raises(DataError, match="longer than 65536 steps"):
         primer_of(sequence((60, 0, 10**9)))

@@ -144,7 +144,7 @@ def test_no_melody_is_an_error_that_says_why_and_nothing_is_written(tmp_path: Pa
     (tmp_path / "train").write_bytes(b"an earlier one")
     message = (
         r"no melody can be used of 3 NoteSequences: 2 melodies shorter than 7 bars \(--min_bars\); "
-        r"1 melodies of fewer than 5 different pitch classes \(--min_unique_pitches\)"
+        r"1 melody of fewer than 5 different pitch classes \(--min_unique_pitches\)"
     )
     with pytest.raises(DataError, match=message):
         build([tune("a", TUNE[:4]), tune("b", TUNE[:6]), tune("c", [60, 62] * 4)], MONO)
@@ -156,10 +156,10 @@ def test_no_melody_is_an_error_that_says_why_and_nothing_is_written(tmp_path: Pa
     ("note_sequences", "changes", "message"),
     [
         ([], {}, "the input holds no NoteSequence; convert some MIDI files first"),
-        ([b"\xff\xff"], {}, "none of 1 records can be used; NoteSequence 1: FormatError: this record is not a NoteSeq"),
-        ([NoteSequence().SerializeToString()], {}, "no melody can be used of 1 NoteSequences: they hold no notes"),
+        ([b"\xff\xff"], {}, "none of 1 record can be used; NoteSequence 1: FormatError: this record is not a NoteSeq"),
+        ([NoteSequence().SerializeToString()], {}, "no melody can be used of 1 NoteSequence: they hold no notes"),
         ([tune("a")], {"eval_ratio": 1 - 1e-9}, "all 1 records went to eval and none to training; lower --eval_ratio"),
-        ([tune("a")], {"transpositions": (100,)}, "1 transpositions that leave the model's range"),
+        ([tune("a")], {"transpositions": (100,)}, "1 transposition that leaves the model's range"),
     ],
 )
 def test_nothing_to_train_on_is_an_error(

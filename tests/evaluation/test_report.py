@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ostinato.dataset.convert import Skipped
 from ostinato.dataset.melodies import Melodies, SourceMelody
+from ostinato.dataset.report import Skipped
 from ostinato.errors import SettingsError
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 from ostinato.evaluation.report import (
@@ -108,8 +108,8 @@ def test_the_table() -> None:
 def test_the_summary_says_what_was_left_out() -> None:
     assert summary(made()) == [
         "tunes: 3 melodies in 5 files, 3 steps predicted",
-        "Left out: 1 files or tunes that cannot be read",
-        "n-gram models learned from learned: 1 melodies, 3 steps",
+        "Left out: 1 file that cannot be read",
+        "n-gram models learned from learned: 1 melody, 3 steps",
         "my model saw 2 melodies with notes moved by octaves into its range",
     ]
 
@@ -121,7 +121,7 @@ def test_json_holds_all_and_nothing_that_is_no_number() -> None:
     assert written["interval"] == {"level": 0.95, "num_resamples": 200, "seed": 0}
     assert written["num_predicted_steps"] == 3
     assert written["input"]["source"] == "tunes"
-    assert written["input"]["skipped"] == [{"file": "d.mid", "reason": "is no MIDI"}]
+    assert written["input"]["skipped"] == [{"file": "d.mid", "kind": "file", "reason": "is no MIDI"}]
     assert written["input"]["extraction"]["min_bars"] == 0
     assert written["ngram_training"]["melodies"] == 1
     guess, sure = written["models"]

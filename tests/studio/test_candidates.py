@@ -41,6 +41,21 @@ def test_each_track_gives_one() -> None:
     assert chords == Candidate(1, "Chords", Melody(events, steps_per_bar=12), 10, 90.0)
 
 
+def test_a_book_of_abc_gives_one_of_each_tune() -> None:
+    book = b"X:3\nM:3/4\nL:1/4\nQ:1/4=90\nK:C\nCDE|\n\nX:7\nL:1/4\nM:4/4\nK:C\nGABc|\n"
+    first, second = candidates(book, "book.abc")
+    assert first == Candidate(
+        0, "Tune 3", Melody([60, -2, -2, -2, 62, -2, -2, -2, 64, -2, -2, -2], steps_per_bar=12), 12, 90.0
+    )
+    assert (second.track, second.name, second.melody.pitches) == (1, "Tune 7", (67, 69, 71, 72))
+
+
+def test_the_likeliest_track_comes_first() -> None:
+    bass = [(36 + 7 * (half % 2), 8 * half, 8 * half + 8) for half in range(32)]
+    voice = [(60 + step % 5, 4 * step, 4 * step + 4) for step in range(32)]
+    assert [found.name for found in candidates(_file({"Bass": bass, "Voice": voice}), "song.mid")] == ["Voice", "Bass"]
+
+
 def test_a_long_one_is_cut_after_whole_bars() -> None:
     notes = [(60 + step % 12, step, step + 1) for step in range(600)]
     (common,) = candidates(_file({"": notes}), "song.mid")

@@ -8,11 +8,12 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ostinato.cli.flags import add_boolean
-from ostinato.cli.source_flags import melodies_in
+from ostinato.cli.source_flags import add_reading, melodies_in, reading_of
 from ostinato.cli.tables import text_table
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
@@ -40,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--training", required=True, metavar="PATH", help="what the model was trained on, to tell what was copied"
     )
+    add_reading(parser)
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--html", metavar="FILE", help="write a page with tables and pictures there")
     add_boolean(
@@ -62,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.evaluation.comparison import compare
 
     generated = _read(args.generated, _ANYTHING)
-    human = _read(args.human, _TUNES)
-    training = _read(args.training, _TUNES)
+    tunes = replace(_TUNES, **reading_of(args))
+    human = _read(args.human, tunes)
+    training = _read(args.training, tunes)
     comparison = compare(generated.named, human.named, training.named, cut=args.cut, seed=args.seed)
     print(as_text(comparison))
     _write(args, comparison, {"generated": generated, "human": human, "training": training})
@@ -114,7 +117,7 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
     from ostinato.files import atomic_writer
 
     if args.json is not None:
-        found = {"sources": {name: _told(each) for name, each in sources.items()}, **as_json(comparison)}
+        found = {"sources": {name: each.to_json() for name, each in sources.items()}, **as_json(comparison)}
         with atomic_writer(args.json) as file:
             file.write(json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
@@ -125,14 +128,3 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
         with atomic_writer(args.html) as file:
             file.write(comparison_page(comparison, command).encode(errors="replace"))
         print(f"{args.html}: a page with tables and pictures")
-
-
-def _told(sources: "Melodies") -> dict[str, Any]:
-    """Where a set came from and what was left out of it, for JSON."""
-    return {
-        "path": sources.source,
-        "files": sources.files,
-        "left_out": sources.left_out(flags=False),
-        "without_melody": sources.without_melody,
-        "unreadable": [{"file": skipped.filename, "reason": skipped.reason} for skipped in sources.skipped],
-    }

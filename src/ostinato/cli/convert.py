@@ -2,10 +2,16 @@
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean, add_runner, runner_of
 from ostinato.cli.progress import progress
+from ostinato.cli.source_flags import add_report, write_report
+from ostinato.dataset.report import counted, endings
+
+if TYPE_CHECKING:
+    from ostinato.dataset.convert import ConvertReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num_processes", type=_positive, metavar="N", help="how many processes to work with; all cores if absent"
     )
+    add_report(parser)
     add_runner(parser)
 
 
@@ -30,7 +37,7 @@ def _positive(text: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, and say what became of each file."""
-    from ostinato.dataset.convert import ConvertReport, NothingConvertedError, convert_folder
+    from ostinato.dataset.convert import NothingConvertedError, convert_folder
     from ostinato.formats.tensorflow.tfrecord import shards_name
 
     bar: Any = None
@@ -42,29 +49,6 @@ def run(args: argparse.Namespace) -> int:
         if bar is None:
             bar = progress(total=total, unit="files")
         bar.update(done - bar.n)
-
-    def name_skipped(report: ConvertReport) -> None:
-        if not report.skipped:
-            return
-        print(f"Skipped {len(report.skipped)} of {report.files} files:")
-        by_reason: dict[str, list[str]] = {}
-        for skipped in report.skipped:
-            # The same trouble at different places is one group.
-            by_reason.setdefault(skipped.reason.split(", at byte ")[0], []).append(
-                f"    {skipped.filename}" + skipped.reason[len(skipped.reason.split(", at byte ")[0]) :]
-            )
-        for reason, lines in sorted(by_reason.items(), key=lambda group: -len(group[1])):
-            print(f"  {reason} ({len(lines)}):", *lines, sep="\n")
-
-    def name_remarked(report: ConvertReport) -> None:
-        if not report.remarked:
-            return
-        print(f"Remarks on {len({one.filename for one in report.remarked})} of {report.files} files:")
-        by_name: dict[str, list[str]] = {}
-        for one in report.remarked:
-            by_name.setdefault(one.name, []).append(f"    {one.filename}: {one.text}")
-        for name, lines in sorted(by_name.items(), key=lambda group: -len(group[1])):
-            print(f"  {name} ({len(lines)}):", *lines, sep="\n")
 
     runner = runner_of(args)
     try:
@@ -84,13 +68,48 @@ def run(args: argparse.Namespace) -> int:
                 args.input_dir, args.output_file, *runner, recursive=args.recursive, num_shards=args.num_shards
             )
     except NothingConvertedError as error:
-        name_skipped(error.report)
+        _tell(error.report)
+        write_report(args.json, error.report.to_json(args.input_dir))
         raise
     finally:
         if bar is not None:
             bar.close()
-    name_skipped(report)
-    name_remarked(report)
-    sequences = "" if report.records == report.files else f" of {report.files} files"
-    print(f"Wrote {report.records} NoteSequences{sequences} to {shards_name(args.output_file, args.num_shards)}")
+    _tell(report)
+    sequences = "" if report.records == report.files else f" of {counted(report.files, 'file')}"
+    print(
+        f"Wrote {counted(report.records, 'NoteSequence')}{sequences} to "
+        f"{shards_name(args.output_file, args.num_shards)}"
+    )
+    write_report(args.json, report.to_json(args.input_dir))
     return 0
+
+
+def _tell(report: "ConvertReport") -> None:
+    """Name what was left out and what there is to say, in groups of one reason; files and tunes apart."""
+    files = [one for one in report.skipped if not one.is_tune]
+    tunes = [one for one in report.skipped if one.is_tune]
+    if files:
+        # The same trouble at different places is one group.
+        split = [(*one.reason.partition(", at byte "), one.filename) for one in files]
+        groups = [(reason, f"{name}{comma}{place}") for reason, comma, place, name in split]
+        _tell_groups(f"Skipped {len(files):,} of {counted(report.files, 'file')}:", groups)
+    if tunes:
+        where = counted(len({one.filename for one in tunes}), "file")
+        groups = [(one.filename, one.reason) for one in tunes]
+        _tell_groups(f"Skipped {counted(len(tunes), 'tune')} in {where}:", groups)
+    if report.remarked:
+        where = f"{len({one.filename for one in report.remarked}):,} of {counted(report.files, 'file')}"
+        groups = [(one.name, f"{one.filename}: {one.text}") for one in report.remarked]
+        _tell_groups(f"Remarks on {where}:", groups)
+    if report.not_read:
+        print(f"Not read, as they are not MIDI, MusicXML or ABC: {endings(report.not_read)}")
+
+
+def _tell_groups(heading: str, lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines in groups, the largest first."""
+    groups: dict[str, list[str]] = {}
+    for name, line in lines:
+        groups.setdefault(name, []).append(f"    {line}")
+    print(heading)
+    for name, group in sorted(groups.items(), key=lambda item: -len(item[1])):
+        print(f"  {name} ({len(group)}):", *group, sep="\n")

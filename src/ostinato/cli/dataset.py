@@ -11,9 +11,10 @@ from typing import Any
 
 from ostinato.cli.flags import add_boolean, add_runner, runner_of
 from ostinato.cli.progress import progress
-from ostinato.cli.source_flags import add_extraction, extraction_of
+from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, write_report
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset
+from ostinato.dataset.report import counted
 from ostinato.errors import SettingsError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, shard_paths, shards_name
 
@@ -68,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num_processes", type=int, metavar="N", help="processes that share the work; one for each core if absent"
     )
+    add_report(parser)
     add_runner(parser)
 
 
@@ -109,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
     training_name = shards_name(training_file, args.num_shards)
     eval_name = None if eval_file is None else shards_name(eval_file, args.num_shards)
     _report(statistics, settings, training_name, eval_name, time.monotonic() - began)
+    write_report(args.json, statistics.to_json(args.input, extraction))
     return 0
 
 
@@ -183,13 +186,15 @@ def _report(
     extraction = statistics.extraction
     for reason in statistics.failure_reasons:
         _logger.warning("%s", reason)
+    melodies = counted(extraction.melodies, "melody", "melodies")
     print(
-        f"{extraction.melodies} melodies in {statistics.note_sequences} NoteSequences, {statistics.without_melody} of "
-        f"them without one; {seconds:.1f} s, {extraction.melodies / max(seconds, 1e-3):.0f} melodies/s"
+        f"{melodies} in {counted(statistics.note_sequences, 'NoteSequence')}, {statistics.without_melody} of them "
+        f"without one; "
+        f"{seconds:.1f} s, {extraction.melodies / max(seconds, 1e-3):.0f} melodies/s"
     )
-    print(f"{training_name}: {statistics.training_records} training records")
+    print(f"{training_name}: {counted(statistics.training_records, 'training record')}")
     if eval_name is not None:
-        print(f"{eval_name}: {statistics.eval_records} eval records")
+        print(f"{eval_name}: {counted(statistics.eval_records, 'eval record')}")
         if statistics.eval_records == 0:
             _logger.warning(
                 "no NoteSequence with a melody went to eval; raise --eval_ratio, choose another --seed, "

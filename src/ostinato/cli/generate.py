@@ -2,9 +2,12 @@
 
 import argparse
 import ast
+import logging
 import os
+import re
 import secrets
 import shlex
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.model_flags import add_model, chosen_model
-from ostinato.errors import SettingsError
+from ostinato.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +35,8 @@ _AS_THEY_ARE = (
     *("num_outputs", "temperature", "top_k", "top_p", "key", "beam_size", "branch_factor", "steps_per_iteration"),
     "rank",
 )
+_logger = logging.getLogger(__name__)
+
 _RANKINGS = {"likely": "likeliest", "varied": "most varied"}
 
 
@@ -56,11 +61,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='how each begins, as "[60, -2, 64, -1]": a pitch, -2 for no event, -1 for note-off; '
         "without a primer, with a random note of the tonic chord",
     )
-    parser.add_argument("--primer_midi", default="", metavar="FILE", help="or as this MIDI file's longest melody")
-    parser.add_argument("--primer_track", type=int, metavar="N", help="or as the melody of this track of --primer_midi")
+    parser.add_argument(
+        *("--primer", "--primer_midi", "--primer_abc", "--primer_musicxml"),
+        default="",
+        metavar="FILE",
+        help="or as the melody of this MIDI, MusicXML or ABC file",
+    )
+    parser.add_argument(
+        "--primer_track",
+        type=int,
+        metavar="N",
+        help="which track of it; the one that is likeliest the melody if absent",
+    )
+    parser.add_argument("--primer_bars", metavar="BARS", help="which of its bars, as 5-8; all if absent")
     parser.add_argument("--no_primer_in_output", action="store_true", help="write only what comes after the primer")
     parser.add_argument(
-        "--qpm", type=float, metavar="QPM", help=f"tempo, in quarters a minute; the primer MIDI's, or {_QPM:g}"
+        "--qpm", type=float, metavar="QPM", help=f"tempo, in quarters a minute; the primer's, or {_QPM:g}"
     )
     parser.add_argument(
         "--temperature",
@@ -146,11 +162,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
     """Refuse flags that say two things at once, or change what isn't there."""
-    if args.primer_melody and args.primer_midi:
-        raise SettingsError("give either --primer_melody or --primer_midi, not both")
-    if args.primer_track is not None and not args.primer_midi:
-        raise SettingsError("--primer_track is a track of --primer_midi, which is missing")
-    if args.no_primer_in_output and not (args.primer_melody or args.primer_midi):
+    if args.primer_melody and args.primer:
+        raise SettingsError("give either --primer_melody or --primer, not both")
+    if args.primer_track is not None and not args.primer:
+        raise SettingsError("--primer_track is a track of --primer, which is missing")
+    if args.primer_bars and not args.primer:
+        raise SettingsError("--primer_bars are bars of --primer, which is missing")
+    if args.no_primer_in_output and not (args.primer_melody or args.primer):
         raise SettingsError("--no_primer_in_output leaves out a primer, but there is none; see --primer_melody")
     if args.num_steps is not None and args.num_bars is not None:
         raise SettingsError("give either --num_steps or --num_bars, not both")
@@ -206,13 +224,13 @@ class _Primer:
 def _primer(args: argparse.Namespace) -> _Primer:
     """The primer that the flags ask for, or only its meter."""
     primer = _Primer(events=_events(args.primer_melody) if args.primer_melody else None)
-    if args.primer_midi:
-        primer = _midi_primer(args.primer_midi, args.primer_track)
+    if args.primer:
+        primer = _primer_in(args.primer, args.primer_track, _bars(args.primer_bars))
     if args.meter:
         from ostinato.music.meter import parse_meter
 
         meter = parse_meter(args.meter)
-        if args.primer_midi and primer.time_signature != meter.time_signature:
+        if args.primer and primer.time_signature != meter.time_signature:
             found = "/".join(map(str, primer.time_signature))
             raise SettingsError(f"{primer.source}: the primer is in {found}, not in --meter={meter}; leave --meter out")
         primer = replace(primer, time_signature=meter.time_signature, steps_per_bar=meter.steps_per_bar)
@@ -230,19 +248,52 @@ def _events(text: str) -> list[int]:
     return list(events)
 
 
-def _midi_primer(path: str, track: int | None) -> _Primer:
-    from ostinato.dataset.melodies import primer_of
-    from ostinato.formats.midi.reader import read_midi
+def _bars(text: str | None) -> tuple[int, int] | None:
+    """The bars that --primer_bars names."""
+    if not text:
+        return None
+    found = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", text, re.ASCII)
+    if found is None or not 1 <= int(found[1]) <= int(found[2] or found[1]):
+        raise SettingsError(f"--primer_bars={text}: write the first and the last bar, counted from 1, as 5-8")
+    return int(found[1]), int(found[2] or found[1])
 
-    sequence = read_midi(path)
-    sequence.filename = path  # what errors call it
-    found = primer_of(sequence, track)
-    name = f" {found.track_name!r}" if found.track_name else ""
+
+def _primer_in(path: str, track: int | None, bars: tuple[int, int] | None) -> _Primer:
+    """The melody of a file, with what there is to say of the choice."""
+    from ostinato.dataset.convert import read_music
+    from ostinato.dataset.melodies import primer_of
+
+    with warnings.catch_warnings(record=True) as remarks:
+        warnings.simplefilter("always")
+        tunes = read_music(path)
+    for remark in remarks:
+        _logger.warning("%s: %s", path, remark.message)
+    # Of a book the first tune that has a melody.
+    for number, tune in enumerate(tunes, 1):
+        try:
+            found = primer_of(tune, track, bars)
+            break
+        except DataError:
+            if number == len(tunes):
+                raise
+    book = f" of tune {number} of {len(tunes)}" if len(tunes) > 1 else ""
+    span = f"bars {found.first_bar}-{found.last_bar}" if found.last_bar > found.first_bar else f"bar {found.first_bar}"
     print(
-        f"{path}: {len(found.melody)} steps of track {found.track}{name}, "
+        f"{path}: {len(found.melody)} steps of track {_named(found.track, found.track_name)}{book}, {span}, "
         f"{'/'.join(map(str, found.time_signature))} at {found.qpm:g} quarters a minute"
     )
+    if track is None and found.evidence is not None and (next_one := found.runner_up) is not None:
+        print(
+            f"  it is likeliest the melody: {found.evidence.reason}; next likeliest is track "
+            f"{_named(next_one.track, next_one.name)} (--primer_track={next_one.track})"
+        )
+    for change in found.changes:
+        print(f"  {change}")
     return _Primer(path, found.melody, found.qpm, found.time_signature, found.melody.steps_per_bar)
+
+
+def _named(track: int, name: str) -> str:
+    return f"{track} {name!r}" if name else f"{track}"
 
 
 def _save_bundle(args: argparse.Namespace) -> int:

@@ -3,6 +3,8 @@
 import argparse
 import contextlib
 import datetime as dt
+import hashlib
+import json
 import logging
 import math
 import shlex
@@ -11,20 +13,24 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.bundle import Bundle, load_bundle, save_bundle
+from ostinato.bundle import Bundle, load_bundle, printable, save_bundle
 from ostinato.cli.dataset import transpositions_of
-from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
+from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, melodies_in, write_report
+from ostinato.cli.tables import terminal_width, text_table
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
-from ostinato.dataset.split import eval_ratio_for
-from ostinato.errors import DataError, SettingsError
+from ostinato.dataset.report import counted
+from ostinato.dataset.split import eval_ratio_for, is_for_eval
+from ostinato.errors import DataError, OstinatoError, SettingsError
 from ostinato.files import atomic_writer
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import time_signature_of
+from ostinato.music.quantize import total_off_grid
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
 from ostinato.training.recipe import FEW_MELODIES, MANY_MELODIES, Recipe, num_held_out, recipe_for
 
@@ -38,6 +44,9 @@ _MINUTES = 10.0
 _NUM_MELODIES, _NUM_BARS = 10, 8  # of those that it makes at the end
 _ALL_KEYS = tuple(range(-5, 7))
 _RUN = "run"  # in the work_dir
+_TABLE_ROWS = 14  # of the table of what is learned from, its head counted
+_NAMED_BARS = 3  # melodies of one track whose bars are named
+_WORTH_SAYING = 0.01  # share of notes off the grid
 
 _logger = logging.getLogger(__name__)
 
@@ -45,7 +54,10 @@ _logger = logging.getLogger(__name__)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument("folder", metavar="FOLDER", help="MIDI, MusicXML or ABC files, in folders within it too")
-    parser.add_argument("--output", required=True, metavar="FILE", help="the bundle to write, such as my.mag")
+    parser.add_argument("--output", metavar="FILE", help="the bundle to write, such as my.mag")
+    parser.add_argument(
+        "--dry_run", action="store_true", help="show what it would learn from and what it cannot use, and stop there"
+    )
     parser.add_argument(
         "--from",
         dest="origin",
@@ -69,9 +81,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="learn each melody in each of these transpositions, in semitones; if absent, in "
         f"{_ALL_KEYS[0]}..{_ALL_KEYS[-1]}, or as it is if the model moves all melodies to one key",
     )
-    add_extraction(parser)
+    add_extraction(parser, as_played=True)
     parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
-    parser.add_argument("--force", action="store_true", help="overwrite a bundle that is there")
+    add_report(parser)
+    parser.add_argument(
+        "--force", action="store_true", help="overwrite a bundle that is there, were it of the same tunes and settings"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,27 +127,42 @@ class _Origin:
 
 def run(args: argparse.Namespace) -> int:
     """Go all the way, and say at each stage what was done."""
-    require_pytorch()
+    if not args.dry_run:
+        require_pytorch()
     began = time.monotonic()
     output, seconds = _checked_output(args), _seconds(args)
     asked = None if args.transpose is None else transpositions_of(args.transpose)
     extraction = extraction_of(args)
     origin = None if args.origin in (None, _SCRATCH) else _origin(args.origin)
-    with _work_folder(args.work_dir) as work:
-        tunes = _read_tunes(args.folder, extraction)
-        if args.origin is None:
-            origin = _chosen_origin(tunes)
-        config = preset(BEST_MODEL) if origin is None else origin.bundle.config
-        settings = DatasetSettings(
-            config.encoding,
-            extraction,
-            eval_ratio=eval_ratio_for(tunes.pieces, num_held_out(tunes.num_melodies, len(tunes.pieces)), args.seed),
-            seed=args.seed,
-            transpositions=asked or ((0,) if config.encoding.transpose_to_key is not None else _ALL_KEYS),
-            dedupe=True,
+    tunes = _read_tunes(args.folder, extraction)
+    if args.origin is None:
+        origin = _chosen_origin(tunes)
+    config = preset(BEST_MODEL) if origin is None else origin.bundle.config
+    settings = DatasetSettings(
+        config.encoding,
+        extraction,
+        eval_ratio=eval_ratio_for(tunes.pieces, num_held_out(tunes.num_melodies, len(tunes.pieces)), args.seed),
+        seed=args.seed,
+        transpositions=asked or ((0,) if config.encoding.transpose_to_key is not None else _ALL_KEYS),
+        dedupe=True,
+    )
+    print(_table(tunes, settings, terminal_width()))
+    training, held_out = _split(tunes, settings)
+    write_report(args.json, _report(tunes, settings))
+    recipe = recipe_for(config, tunes.num_melodies - len(held_out), from_model=origin is not None)
+    asked_for = _fingerprint((training, held_out), recipe, origin, (seconds, args.num_training_steps, args.seed))
+    if args.dry_run:
+        print("Nothing was trained, as --dry_run says")
+        return 0
+    if output.exists() and not args.force:
+        if _learned_as(output) != asked_for:
+            raise _is_there(output)
+        print(
+            f"{output}: this model has learned from these melodies with these settings already; "
+            "nothing was changed (--force trains it anew)"
         )
-        training, held_out = _split(tunes, settings)
-        recipe = recipe_for(config, tunes.num_melodies - len(held_out), from_model=origin is not None)
+        return 0
+    with _work_folder(args.work_dir) as work:
         report, exit_code = _train(args, recipe, origin, (training, held_out), work / _RUN, seconds)
         best = load_bundle(work / _RUN / "best")
     before = None if origin is None else _figures(origin.bundle, held_out)
@@ -154,6 +184,8 @@ def run(args: argparse.Namespace) -> int:
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "held_out": {"validation": after} | ({} if before is None else {"before": before}),
     }
+    if exit_code == 0:  # one that was interrupted may be trained anew
+        card["asked_for"] = asked_for
     if origin is not None and isinstance(earlier := origin.bundle.provenance.get("card"), dict):
         # Whoever is thanked for what a model learned from is thanked for what is made of it.
         card |= {name: earlier[name] for name in ("license", "credits") if name in earlier}
@@ -168,16 +200,99 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _checked_output(args: argparse.Namespace) -> Path:
-    """Where the bundle goes, once it is clear that it can."""
+    """Where the bundle goes, once it is clear that it can, or may be there already."""
+    if args.dry_run:
+        return Path(args.output or "")
+    if args.output is None:
+        raise SettingsError("--output is missing: the bundle to write, such as --output=my.mag")
     output = Path(args.output)
     if output.is_dir():
         raise SettingsError(f"--output={output} is a folder; name a file in it, such as {output / 'my.mag'}")
-    if output.exists() and not args.force:
-        raise SettingsError(
-            f"{output}: there is such a file already; choose another name, or overwrite it with --force"
-        )
+    if output.exists() and not args.force and _learned_as(output) is None:
+        raise _is_there(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     return output
+
+
+def _is_there(output: Path) -> SettingsError:
+    return SettingsError(f"{output}: there is such a file already; choose another name, or overwrite it with --force")
+
+
+def _learned_as(output: Path) -> str | None:
+    """What an earlier run that went to its end was asked for; None of any other file."""
+    try:
+        card = load_bundle(output).provenance.get("card")
+    except (OSError, OstinatoError):
+        return None
+    found = card.get("asked_for") if isinstance(card, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _fingerprint(
+    melodies: "tuple[Sequence[Melody], Sequence[Melody]]",
+    recipe: Recipe,
+    origin: _Origin | None,
+    limits: tuple[float, int, int],
+) -> str:
+    """What is equal for the same melodies and settings: a hash."""
+    digest = hashlib.sha256(json.dumps([recipe.config.to_json(), *limits], sort_keys=True).encode())
+    for name, array in sorted(origin.bundle.arrays.items()) if origin else ():
+        digest.update(name.encode() + array.tobytes())
+    for some in melodies:
+        digest.update(b"|")
+        for melody in some:
+            digest.update(f"{melody.steps_per_bar} {melody.events};".encode())
+    return digest.hexdigest()
+
+
+def _rows(tunes: _Tunes, settings: DatasetSettings) -> "Iterator[tuple[list[SourceMelody], bool]]":
+    """The melodies of each track that is learned from, in order, and whether they are held out."""
+    for _, found in groupby(tunes.distinct, key=lambda one: (one.filename, one.identity, one.track)):
+        its = list(found)
+        yield its, is_for_eval(its[0].identity, settings.eval_ratio, settings.seed)
+
+
+def _table(tunes: _Tunes, settings: DatasetSettings, width: int) -> str:
+    """Which files, tracks and bars are learned from, the first of them."""
+    rows = [["file", "track", "", "bars", "notes", "meter", "off grid"]]
+    for its, is_held_out in _rows(tunes, settings):
+        first = its[0]
+        bars = [f"{one.first_bar}-{one.last_bar}" for one in its]
+        rows.append(
+            [
+                printable(first.filename),
+                f"{first.track} {printable(first.track_name)}".strip(),
+                "held out" if is_held_out else "",
+                ", ".join(bars[:_NAMED_BARS])
+                + (f" and {len(bars) - _NAMED_BARS} more" if len(bars) > _NAMED_BARS else ""),
+                str(sum(len(one.melody.pitches) for one in its)),
+                "/".join(map(str, first.time_signature)),
+                f"{total_off_grid(one.rhythm for one in its).share:.0%}",
+            ]
+        )
+    more = len(rows) - _TABLE_ROWS
+    shown = rows if more <= 1 else rows[:_TABLE_ROWS]
+    table = text_table(shown, words=3, width=width)
+    return table if more <= 1 else f"{table}\nand {more} more; ostinato inspect shows them all"
+
+
+def _report(tunes: _Tunes, settings: DatasetSettings) -> dict[str, Any]:
+    """What was read, what is learned from and what was left out, as JSON values."""
+    return {
+        **tunes.found.to_json(),
+        "learned_from": [
+            {
+                "file": one.filename,
+                "track": one.track,
+                "track_name": one.track_name,
+                "first_bar": one.first_bar,
+                "last_bar": one.last_bar,
+                "held_out": is_held_out,
+            }
+            for its, is_held_out in _rows(tunes, settings)
+            for one in its
+        ],
+    }
 
 
 def _seconds(args: argparse.Namespace) -> float:
@@ -239,19 +354,27 @@ def _read_tunes(folder: str, extraction: ExtractionSettings) -> _Tunes:
         DataError: if there are not two pieces with a melody, one to learn from and one to measure on.
     """
     found = melodies_in(folder, extraction)
-    print(f"{folder}: read {found.read} of {found.files} music files")
+    print(f"{folder}: read {found.read:,} of {counted(found.files, 'music file')}")
     tunes = _Tunes(found, distinct(found.melodies))
     left_out = found.left_out()
     if duplicates := len(found.melodies) - tunes.num_melodies:
-        left_out.append(f"{duplicates} melodies that equal an earlier one up to transposition")
+        equal = ("melody that equals an earlier one", "melodies that equal an earlier one")
+        left_out.append(f"{counted(duplicates, *equal)} up to transposition")
     if len(tunes.pieces) < 2:
         raise DataError(
             f"{folder}: it takes two pieces with a melody, one to learn from and one to measure on, and there is one; "
             f"add tunes, or see what was left out: {'; '.join(left_out) or 'nothing'}"
         )
-    print(f"Found {tunes.num_melodies} melodies in {len(tunes.pieces)} pieces")
+    melodies = counted(tunes.num_melodies, "melody", "melodies")
+    print(f"Found {melodies} in {len(tunes.pieces)} of {counted(found.tunes, 'piece')}")
+    rhythm = total_off_grid(one.rhythm for one in tunes.distinct)
+    if rhythm.share >= _WORTH_SAYING:
+        print(
+            f"{rhythm.share:.0%} of their notes are off the grid of 16ths: {rhythm.triplets:,} in triplets, "
+            f"{rhythm.swing:,} swung, {rhythm.other:,} others (--max_offgrid leaves such melodies out)"
+        )
     if left_out:
-        print("Left out:", *left_out, sep="\n  ")
+        print("Left out or changed:", *left_out, sep="\n  ")
     return tunes
 
 

@@ -15,6 +15,7 @@ from ostinato.errors import OstinatoError
 # By name, what each does: said here, so that to list them loads none of them.
 COMMANDS = {
     "convert": "turn a folder of MIDI, MusicXML or ABC files into NoteSequences",
+    "inspect": "show what is in music files: tracks, meter, key, and the melodies that would be taken",
     "dataset": "find the melodies in NoteSequences and write them as training and eval records",
     "train": "train a model on examples, or with --eval evaluate it beside its training",
     "learn": "train a model on your own tunes: from a folder of music files to a bundle, in minutes",

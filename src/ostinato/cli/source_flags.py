@@ -1,32 +1,35 @@
 """What all commands that look for melodies share: the flags, the progress, what they say of files."""
 
 import argparse
+import json
 import logging
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
-from ostinato.music.extract import ExtractionSettings
+from ostinato.errors import SettingsError
+from ostinato.music.extract import LIKELIEST, ExtractionSettings, Polyphony
 
 if TYPE_CHECKING:
-    from ostinato.dataset.convert import Skipped
     from ostinato.dataset.melodies import Melodies
 
+_ALL = "all"  # of --tracks
 _NAMED = 10  # files that are skipped or remarked on, the first that are named; all are counted
 
 _logger = logging.getLogger(__name__)
 
 
-def add_extraction(parser: argparse.ArgumentParser) -> None:
-    """Add the flags."""
+def add_extraction(parser: argparse.ArgumentParser, *, as_played: bool = False) -> None:
+    """Add the flags that say what a melody is.
+
+    Args:
+        parser: where to add them.
+        as_played: mend the meter, take the top line of polyphonic tracks, and look in the likeliest track alone,
+            unless the flags say otherwise; if not, do as Magenta does.
+    """
     defaults = ExtractionSettings()
-    add_boolean(
-        parser,
-        "--ignore_polyphonic_notes",
-        default=defaults.ignore_polyphonic_notes,
-        help="where several notes start at once keep the highest, instead of leaving the track there",
-    )
     for flag, kind, what in (
         ("min_bars", int, "leave out melodies of fewer bars"),
         ("max_steps", int, "cut longer melodies to this many 16th notes"),
@@ -34,6 +37,38 @@ def add_extraction(parser: argparse.ArgumentParser) -> None:
         ("gap_bars", float, "a silence of so many bars ends a melody"),
     ):
         parser.add_argument(f"--{flag}", type=kind, default=getattr(defaults, flag), metavar="N", help=what)
+    add_reading(parser, as_played=as_played)
+
+
+def add_reading(parser: argparse.ArgumentParser, *, as_played: bool = False) -> None:
+    """Add those of the flags that say how tracks, chords and meters are read; see `add_extraction`."""
+    parser.add_argument(
+        "--tracks",
+        default=LIKELIEST if as_played else _ALL,
+        metavar="TRACKS",
+        help=f"where to look for melodies: {_ALL}, {LIKELIEST} (the one track that is likeliest the melody), numbers "
+        "as 0,2, or a regular expression found in the name, as vocal|lead",
+    )
+    parser.add_argument(
+        "--meter",
+        default="auto" if as_played else "file",
+        metavar="METER",
+        help="the meter as the file says (file), mended where the notes contradict it (auto), or one for all, as 3/4",
+    )
+    parser.add_argument(
+        "--polyphony",
+        choices=get_args(Polyphony),
+        help="where several notes sound at once leave the track there, take the top note, or take the top line, in "
+        f"which a held note is not broken by lower ones; {'line' if as_played else 'leave'} if absent",
+    )
+    add_boolean(parser, "--ignore_polyphonic_notes", default=False, help="Magenta's name for --polyphony=top")
+    parser.add_argument(
+        "--max_offgrid",
+        type=float,
+        metavar="SHARE",
+        help="leave out melodies of which a larger share of notes, 0 to 1, is between the 16ths; all stay if absent",
+    )
+    parser.set_defaults(as_played=as_played)
 
 
 def extraction_of(args: argparse.Namespace) -> ExtractionSettings:
@@ -47,8 +82,37 @@ def extraction_of(args: argparse.Namespace) -> ExtractionSettings:
         max_steps=args.max_steps,
         min_unique_pitches=args.min_unique_pitches,
         gap_bars=args.gap_bars,
-        ignore_polyphonic_notes=args.ignore_polyphonic_notes,
+        **reading_of(args),
     )
+
+
+def reading_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags of `add_reading` say, as fields of the settings.
+
+    Raises:
+        SettingsError: if two of them contradict each other.
+    """
+    if args.ignore_polyphonic_notes and args.polyphony not in (None, "top"):
+        raise SettingsError(
+            f"--ignore_polyphonic_notes is --polyphony=top; leave it or --polyphony={args.polyphony} out"
+        )
+    absent = "top" if args.ignore_polyphonic_notes else "line" if args.as_played else "leave"
+    return {
+        "ignore_polyphonic_notes": args.ignore_polyphonic_notes,
+        "polyphony": args.polyphony or absent,
+        "tracks": _tracks_of(args.tracks),
+        "meter": args.meter,
+        "max_offgrid": args.max_offgrid,
+    }
+
+
+def _tracks_of(text: str) -> tuple[int, ...] | str | None:
+    """The tracks that --tracks names."""
+    if text == _ALL:
+        return None
+    if re.fullmatch(r"\d{1,6}(,\d{1,6})*", text, re.ASCII):
+        return tuple(map(int, text.split(",")))
+    return text
 
 
 def melodies_in(source: str, settings: ExtractionSettings) -> "Melodies":
@@ -67,15 +131,35 @@ def melodies_in(source: str, settings: ExtractionSettings) -> "Melodies":
             bar.update(done - bar.n)
 
         melodies = read_melodies(source, settings, progress=show)
-    _tell("skipped", melodies.skipped)
-    _tell("remark on", melodies.remarks)
+    _tell("skipped", [(one.filename, one.reason) for one in melodies.skipped])
+    _tell("remark on", [(one.filename, one.text) for one in melodies.remarks])
     return melodies
 
 
-def _tell(what: str, files: "Sequence[Skipped]") -> None:
+def _tell(what: str, files: Sequence[tuple[str, str]]) -> None:
     from ostinato.bundle import printable
 
-    for one in files[:_NAMED]:
-        _logger.warning("  %s %s: %s", what, printable(one.filename), one.reason)
+    for name, text in files[:_NAMED]:
+        _logger.warning("  %s %s: %s", what, printable(name), printable(text))
     if len(files) > _NAMED:
-        _logger.warning("  and %d more; ostinato convert names them all", len(files) - _NAMED)
+        _logger.warning("  and %d more; ostinato inspect names them all", len(files) - _NAMED)
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for the report as JSON."""
+    parser.add_argument("--json", metavar="FILE", help="write what was read and what was left out to this file")
+
+
+def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
+    """Write a report where --json says, if it is given; several as a list."""
+    if path is None:
+        return
+    from ostinato.files import atomic_writer
+
+    with atomic_writer(path) as file:
+        # A file's name may be no text.
+        file.write(
+            json.dumps(reports[0] if len(reports) == 1 else reports, indent=1, allow_nan=False).encode(errors="replace")
+            + b"\n"
+        )
+    print(f"{path}: the report")

@@ -1,15 +1,45 @@
 """Tables for a terminal."""
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 
+_FEWEST = 8  # characters that are left of words
 
-def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of text with their columns under each other: the first to the left, figures to the right."""
+
+def terminal_width() -> int:
+    """How many characters a line of the terminal holds; 80 where there is none."""
+    return shutil.get_terminal_size().columns
+
+
+def wrapped(text: str, *, indent: str = "", width: int) -> str:
+    """Text in lines of this many characters at most, those after the first a little further in."""
+    return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
+
+
+def text_table(rows: Sequence[Sequence[str]], *, words: int = 1, width: int | None = None) -> str:
+    """Rows of text with their columns under each other: words to the left, figures to the right.
+
+    Args:
+        rows: each with as many cells.
+        words: how many of the first columns are words.
+        width: of a line at most, in characters; words are cut for it, those of the last such column first, down to 8,
+            and then the lines. None cuts nothing.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
+    for column in reversed(range(words)):
+        over = 0 if width is None else sum(widths) + 2 * (len(widths) - 1) - width
+        widths[column] = max(min(widths[column], _FEWEST), widths[column] - max(over, 0))
+    rows = [[_cut(cell, size) for cell, size in zip(row, widths, strict=True)] for row in rows]
+    lines = [
         "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.rjust(size) if column >= words else cell.ljust(size)
+            for column, (cell, size) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
-    )
+    ]
+    return "\n".join(lines if width is None else [_cut(line, width) for line in lines])
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else cell[: width - 1] + "…"

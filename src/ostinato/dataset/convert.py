@@ -8,11 +8,15 @@ import contextlib
 import functools
 import hashlib
 import os
+import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from ostinato.dataset.report import NO_NOTES, Remarked, Skipped, endings, report_json, unread
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
@@ -20,8 +24,12 @@ from ostinato.formats.record import Converted, Identity, Remark
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 
+if TYPE_CHECKING:
+    from ostinato.formats.note_sequence_pb2 import NoteSequence
+
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
+_HEAD_BYTES = 1024  # within which a MIDI file begins, if it is wrapped in another
 TIMEOUT_SECONDS = 60.0  # for a batch of files, and then for one file
 
 
@@ -67,23 +75,6 @@ SOURCE_FORMATS: Mapping[str, SourceFormat] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A file that was not converted: its name, relative to the input folder, and why."""
-
-    filename: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Remarked:
-    """What there is to say of a file that was converted: its name, what that is counted under, and the sentence."""
-
-    filename: str
-    name: str
-    text: str
-
-
 @dataclass(slots=True)
 class ConvertReport:
     """What became of the files of a folder.
@@ -94,6 +85,7 @@ class ConvertReport:
         records: how many NoteSequences were written.
         skipped: the others, and the tunes of a book that could not be read, in order.
         remarked: what there is to say of files that were converted, in order.
+        not_read: how many files of each ending are no music.
     """
 
     files: int = 0
@@ -101,6 +93,20 @@ class ConvertReport:
     records: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     remarked: list[Remarked] = field(default_factory=list)
+    not_read: Counter[str] = field(default_factory=Counter)
+
+    def to_json(self, source: str) -> dict[str, Any]:
+        """As JSON values."""
+        return report_json(
+            source=source,
+            files=self.files,
+            read=self.converted,
+            tunes=self.records,
+            not_read=self.not_read,
+            left_out=unread(self.skipped, self.not_read),
+            skipped=self.skipped,
+            remarked=self.remarked,
+        )
 
 
 class NothingConvertedError(DataError):
@@ -112,9 +118,10 @@ class NothingConvertedError(DataError):
 
     def __init__(self, folder: str | os.PathLike[str], report: ConvertReport) -> None:
         first = report.skipped[0]
+        none = "its only file" if report.files == 1 else f"none of its {report.files:,} files"
+        verb = "could not be converted" if report.files == 1 else "could be converted"
         super().__init__(
-            f"{os.fspath(folder)}: none of its {report.files} files could be converted, so nothing was written; "
-            f"the first is {first.filename}: {first.reason}"
+            f"{os.fspath(folder)}: {none} {verb}, so nothing was written; {first.filename}: {first.reason}"
         )
         self.report = report
 
@@ -146,9 +153,10 @@ def convert_folder(
         NothingConvertedError: if it holds some, but none could be converted.
     """
     folder = Path(input_dir)
-    names = find_files(folder, recursive=recursive)
+    report = ConvertReport()
+    names = find_files(folder, recursive=recursive, others=report.not_read)
+    report.files = len(names)
     collection = Path(os.path.abspath(folder)).name  # noqa: PTH100 (a link's own name counts, not its target's)
-    report = ConvertReport(files=len(names))
     results = map_batches(
         functools.partial(convert_files, os.fspath(folder), collection),
         names,
@@ -178,23 +186,29 @@ def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list
     if isinstance(result, FormatError):
         report.skipped.append(Skipped(_text(name), str(result)))
         return []
-    report.skipped += [Skipped(_text(name), str(piece)) for piece in result if isinstance(piece, FormatError)]
+    failures = [piece for piece in result if isinstance(piece, FormatError)]
+    report.skipped += [Skipped(_text(name), str(piece), is_tune=len(result) > 1) for piece in failures]
     report.remarked += [Remarked(_text(name), piece.name, piece.text) for piece in result if isinstance(piece, Remark)]
     records = [piece for piece in result if isinstance(piece, bytes)]
     report.converted += bool(records)
     return records
 
 
-def find_files(folder: Path, *, recursive: bool) -> list[str]:
+def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = None) -> list[str]:
     """The music files of a folder: paths relative to it, with forward slashes, sorted.
 
     Links to folders are followed, but no folder is gone through twice.
+
+    Args:
+        folder: the folder.
+        recursive: whether to look into the folders in it too.
+        others: where to count the files that are no music, by the ending of their names.
 
     Raises:
         DataError: if the folder is missing, is none, or holds no music files.
     """
     try:
-        names = sorted(_walk(folder, "", recursive, set()))
+        names = sorted(_walk(folder, "", recursive, set(), Counter() if others is None else others))
     except FileNotFoundError:
         raise DataError(f"{folder}: there is no such folder") from None
     except NotADirectoryError:
@@ -202,14 +216,117 @@ def find_files(folder: Path, *, recursive: bool) -> list[str]:
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
     if not names:
-        raise no_files(folder, recursive=recursive)
+        raise no_files(folder, recursive=recursive, others=others)
     return names
 
 
-def no_files(folder: str | os.PathLike[str], *, recursive: bool) -> DataError:
-    """The error that a folder holds no music files."""
+def no_files(folder: str | os.PathLike[str], *, recursive: bool, others: Mapping[str, int] | None = None) -> DataError:
+    """The error that a folder holds no music files, but perhaps some others."""
+    there = f"; there are {endings(others)}" if others else ""
     hint = "" if recursive else "; --recursive looks into the folders in it too"
-    return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{hint}")
+    return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
+
+
+def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
+    """The tunes of a MIDI, MusicXML or ABC file, whichever it is by what is in it.
+
+    Args:
+        path: of the file, whatever its name ends in.
+
+    Returns:
+        One NoteSequence of a MIDI or MusicXML file, one for each tune of an ABC file; the path is their filename.
+
+    Raises:
+        FormatError: if it is none of these, or too damaged to be read; it says where.
+        DataError: if there is no such file.
+
+    Warns:
+        Remark: if a part of it could not be read.
+    """
+    name = os.fspath(path)
+    return music_of(read_any(name), name)
+
+
+def read_any(path: str) -> bytes:
+    """What stands in a file of any format.
+
+    Raises:
+        FormatError: if no format's files may be so large.
+        DataError: if it cannot be read.
+    """
+    try:
+        size = os.stat(path).st_size  # noqa: PTH116
+        if size > (most := max(source.max_bytes for source in SOURCE_FORMATS.values())):
+            raise FormatError(f"{path}: {size} bytes are too many for a file of music; at most {most} are read")
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def music_of(data: bytes, name: str) -> "list[NoteSequence]":
+    """The tunes of a file's bytes, as `read_music` gives them.
+
+    Args:
+        data: what stands in the file.
+        name: what it is called.
+
+    Raises:
+        FormatError: if it is no music, or too damaged to be read; it says where.
+
+    Warns:
+        Remark: if a part of it could not be read.
+    """
+    from ostinato.formats.note_sequence_pb2 import NoteSequence
+
+    converted = convert_any(data, name)
+    pieces = [converted] if isinstance(converted, FormatError) else converted
+    sequences = [NoteSequence.FromString(piece) for piece in pieces if isinstance(piece, bytes)]
+    if not sequences:
+        reason = next((str(piece) for piece in pieces if isinstance(piece, FormatError)), "there is no tune in it")
+        raise FormatError(f"{name}: {reason}")
+    for piece in pieces:
+        if isinstance(piece, FormatError):
+            warnings.warn(Remark("unreadable tunes", f"{piece}; the other tunes are used"), stacklevel=3)
+        elif isinstance(piece, Remark) and piece.name != NO_NOTES:  # which a sequence without notes says itself
+            warnings.warn(piece, stacklevel=3)
+    return sequences
+
+
+def convert_any(data: bytes, name: str) -> Converted:
+    """Convert the bytes of a file of any format, by what is in them.
+
+    Args:
+        data: what stands in the file.
+        name: what it is called.
+    """
+    try:
+        source = format_of(data, name)
+    except FormatError as error:
+        return error
+    if len(data) > source.max_bytes:
+        return too_large(source, len(data))
+    (converted,) = source.read([data], [identity(source.name, _text(name), "")])
+    return converted
+
+
+def format_of(data: bytes, name: str) -> SourceFormat:
+    """What kind of music a file is: by what is in it, or else by the ending of its name.
+
+    Raises:
+        FormatError: if neither tells.
+    """
+    if b"MThd" in data[:_HEAD_BYTES] or data.startswith(b"\x1f\x8b"):
+        return _MIDI
+    # UTF-16 has a zero in each character of a tag.
+    if data.startswith(b"PK\3\4") or b"<score-" in data[: 1 << 16].replace(b"\0", b""):
+        return _MUSICXML
+    from ostinato.formats.scores.abc_book import looks_like_abc
+
+    if looks_like_abc(data):
+        return _ABC
+    if not is_source(name):
+        raise FormatError("this is not a MIDI, MusicXML or ABC file")
+    return source_format(name)
 
 
 def is_source(name: str) -> bool:
@@ -222,7 +339,15 @@ def source_format(name: str) -> SourceFormat:
     return SOURCE_FORMATS[os.path.splitext(name)[1].lower()]  # noqa: PTH122
 
 
-def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]]) -> Iterator[str]:
+def ending_of(name: str) -> str:
+    """What a file that is no music is counted under: the ending of its name, in lower case."""
+    name = _text(os.path.basename(name)).lower()  # noqa: PTH119
+    return name if name.startswith(".") else os.path.splitext(name)[1]  # noqa: PTH122
+
+
+def _walk(
+    folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[int, int]], others: Counter[str]
+) -> Iterator[str]:
     status = os.stat(folder)  # noqa: PTH116 (tens of thousands of paths: strings are several times faster)
     if (status.st_dev, status.st_ino) in visited and status.st_ino:
         return
@@ -232,7 +357,9 @@ def _walk(folder: str | Path, prefix: str, recursive: bool, visited: set[tuple[i
             if is_source(entry.name) and (entry.is_file() or _is_broken(entry)):
                 yield prefix + entry.name
             elif recursive and entry.is_dir():
-                yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive, visited)
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive, visited, others)
+            elif entry.is_file():
+                others[ending_of(entry.name)] += 1
 
 
 def _is_broken(entry: os.DirEntry[str]) -> bool:
@@ -250,13 +377,12 @@ def read_file(path: str) -> bytes:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
         if size > source_format(path).max_bytes:
-            raise too_large(path, size)
+            raise too_large(source_format(path), size)
         return file.readall()
 
 
-def too_large(name: str, size: int) -> FormatError:
-    """The error that a file of this name is not read, as it has so many bytes."""
-    source = source_format(name)
+def too_large(source: SourceFormat, size: int) -> FormatError:
+    """The error that a file of this kind is not read, as it has so many bytes."""
     return FormatError(f"{size} bytes are too many for a {source.name} file; at most {source.max_bytes} are read")
 
 

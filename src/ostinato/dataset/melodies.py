@@ -8,34 +8,51 @@ builder and its processes do; `read_melodies` takes whatever a user points at;
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from ostinato.dataset.convert import TIMEOUT_SECONDS, Skipped, convert_files, find_files, is_source
+from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_files, find_files, is_source
+from ostinato.dataset.report import (
+    NO_NOTES,
+    LeftOut,
+    Remarked,
+    Skipped,
+    counted,
+    not_extracted,
+    report_json,
+    unread,
+)
 from ostinato.dataset.split import identity_of
-from ostinato.errors import DataError, FormatError
-from ostinato.formats.note_columns import NoteColumns, parse_note_sequence
+from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.formats.note_columns import NoteColumns, note_columns, parse_note_sequence
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.record import Converted, Remark
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
-from ostinato.music.extract import ExtractionSettings, ExtractionStatistics, find_melodies
-from ostinato.music.melody import Melody
+from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
+from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
+from ostinato.music.meter import in_meter
+from ostinato.music.quantize import OffGrid, first_bars, total_off_grid
+from ostinato.music.tracks import TrackEvidence, rank_tracks
 from ostinato.parallel import Failure, map_batches
 
 Progress = Callable[[int, int], None]
 
+_ON_GRID = OffGrid(0, 0, 0, 0)
 _MAGENTAS = ExtractionSettings()
 _LONGEST_TRACK = 2**16  # steps: over two hours at 120 quarters a minute
-# A whole track is one melody, whatever its rests; of notes that start together the top one counts.
+# A whole track is one melody, whatever its rests.
 _WHOLE_TRACKS = ExtractionSettings(
     min_bars=0,
     max_steps=_LONGEST_TRACK,
     min_unique_pitches=0,
     gap_bars=float("inf"),
-    ignore_polyphonic_notes=True,
+    polyphony="line",
+    meter="auto",
 )
 
 
@@ -51,6 +68,8 @@ class SourceMelody:
         track_name: the instrument's name, or "" where it has none.
         qpm: its tempo, in quarters a minute.
         time_signature: numerator and denominator.
+        first_bar: the bar it begins in, counted from 1 in the whole tune.
+        rhythm: how many of its notes stand between the 16ths.
     """
 
     melody: Melody
@@ -60,15 +79,23 @@ class SourceMelody:
     track_name: str
     qpm: float
     time_signature: tuple[int, int]
+    first_bar: int = 1
+    rhythm: OffGrid = _ON_GRID
+
+    @property
+    def last_bar(self) -> int:
+        """The bar it ends in."""
+        return self.first_bar - 1 + -(-len(self.melody) // self.melody.steps_per_bar)
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one NoteSequence gives: its melodies, what tells it from others, and what was left out of it."""
+    """What one NoteSequence gives: what tells it from others, its melodies, what was left out, and how many tracks."""
 
     identity: str
     melodies: list[SourceMelody]
     extraction: ExtractionStatistics
+    tracks: int = 0
 
 
 def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: str = "") -> Piece:
@@ -84,15 +111,20 @@ def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: s
         DataError: if a time in it is not a number of seconds from 0 on.
     """
     try:
-        note_sequence, notes = parse_note_sequence(record)
+        if settings.meter == "file" and settings.tracks != LIKELIEST:
+            note_sequence, notes = parse_note_sequence(record)
+        else:  # what looks at the notes for these wants them in the message
+            note_sequence = NoteSequence.FromString(record)
+            notes = note_columns(note_sequence)
     except DecodeError:
         raise FormatError("this record is not a NoteSequence; is the file what `ostinato convert` wrote?") from None
     identity = identity_of(note_sequence, record)
     extraction = ExtractionStatistics()
-    return Piece(identity, _found(note_sequence, settings, extraction, name, identity, notes), extraction)
+    found = found_in(note_sequence, settings, extraction, name, identity, notes)
+    return Piece(identity, found, extraction, len(set(notes.instrument.tolist())))
 
 
-def _found(
+def found_in(
     note_sequence: NoteSequence,
     settings: ExtractionSettings,
     extraction: ExtractionStatistics,
@@ -100,7 +132,27 @@ def _found(
     identity: str = "",
     notes: NoteColumns | None = None,
 ) -> list[SourceMelody]:
+    """The melodies of a NoteSequence.
+
+    Args:
+        note_sequence: notes and times in seconds.
+        settings: what counts as a melody.
+        extraction: where to count what is found and left out.
+        name: what to call it if it bears no file's name.
+        identity: what tells it from others.
+        notes: its notes, if they have been read already, or some of them.
+
+    Raises:
+        DataError: if a time in it is not a number of seconds from 0 on.
+    """
+    if settings.meter != "file":
+        note_sequence, changes = in_meter(note_sequence, settings.meter)
+        extraction.mended_meters += bool(changes)
+        settings, notes = replace(settings, meter="file"), None
+    notes = note_columns(note_sequence) if notes is None else notes
     names = {info.instrument: info.name for info in note_sequence.instrument_infos}
+    melodies = list(find_melodies(note_sequence, settings, extraction, notes))  # which refuses times that cannot be
+    bars = first_bars(note_sequence, notes)
     return [
         SourceMelody(
             found.melody,
@@ -110,8 +162,10 @@ def _found(
             names.get(found.instrument, ""),
             found.piece.qpm,
             (found.piece.numerator, found.piece.denominator),
+            bars[found.piece.index] + found.melody.start_step // found.piece.steps_per_bar,
+            found.rhythm,
         )
-        for found in find_melodies(note_sequence, settings, extraction, notes)
+        for found in melodies
     ]
 
 
@@ -129,6 +183,11 @@ class Melodies:
         skipped: what could not be read, and why: files, and tunes of books.
         remarks: what there is to say of files that were read all the same.
         extraction: what the search for melodies found and left out.
+        tunes: how many pieces of music could be read; a book of ABC holds many.
+        tunes_without_melody: how many of them gave none, in files of which another one did.
+        tracks: how many instruments play in them.
+        not_read: how many files of each ending are no music.
+        unit: what is counted as a file: "file", or "NoteSequence".
     """
 
     source: str
@@ -138,13 +197,46 @@ class Melodies:
     melodies: list[SourceMelody] = field(default_factory=list)
     without_melody: list[str] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    remarks: list[Skipped] = field(default_factory=list)
+    remarks: list[Remarked] = field(default_factory=list)
     extraction: ExtractionStatistics = field(default_factory=ExtractionStatistics)
+    tunes: int = 0
+    tunes_without_melody: int = 0
+    tracks: int = 0
+    not_read: Counter[str] = field(default_factory=Counter)
+    unit: str = "file"
 
     @property
     def named(self) -> list[tuple[str, Melody]]:
         """Each melody with the name of its file."""
         return [(found.filename, found.melody) for found in self.melodies]
+
+    @property
+    def reasons(self) -> list[LeftOut]:
+        """What was left out or cut, and how often each; nothing that did not happen."""
+        without_notes = len({remark.filename for remark in self.remarks if remark.name == NO_NOTES})
+        reasons = [
+            LeftOut(without_notes, f"{self.unit} without notes", f"{self.unit}s without notes"),
+            LeftOut(
+                len(self.without_melody) - without_notes,
+                f"{self.unit} without a melody",
+                f"{self.unit}s without a melody",
+            ),
+            LeftOut(
+                self.tunes_without_melody,
+                "tune without a melody in a file with others",
+                "tunes without a melody in files with others",
+            ),
+        ]
+        return [
+            *unread(self.skipped, self.not_read),
+            *(reason for reason in reasons if reason.count),
+            *not_extracted(self.extraction, self.settings),
+        ]
+
+    @property
+    def rhythm(self) -> OffGrid:
+        """How many notes of all melodies stand between the 16ths."""
+        return total_off_grid(found.rhythm for found in self.melodies)
 
     def left_out(self, *, flags: bool = True) -> list[str]:
         """What was left out or cut, and how often each, in words; nothing that did not happen.
@@ -152,66 +244,24 @@ class Melodies:
         Args:
             flags: name the flag that changes it.
         """
-        return left_out(
-            self.extraction,
-            self.settings,
-            unreadable=len(self.skipped),
-            without_melody=len(self.without_melody),
-            flags=flags,
+        return [reason.text(flag=flags) for reason in self.reasons]
+
+    def to_json(self) -> dict[str, Any]:
+        """What was read and what was left out, as JSON values."""
+        return report_json(
+            source=self.source,
+            files=self.files,
+            read=self.read,
+            tunes=self.tunes,
+            tracks=self.tracks,
+            melodies=len(self.melodies),
+            off_grid=asdict(self.rhythm),
+            without_melody=self.without_melody,
+            not_read=self.not_read,
+            left_out=self.reasons,
+            skipped=self.skipped,
+            remarked=self.remarks,
         )
-
-
-def left_out(
-    extraction: ExtractionStatistics,
-    settings: ExtractionSettings,
-    *,
-    unreadable: int = 0,
-    without_melody: int = 0,
-    duplicates: int = 0,
-    out_of_range: int = 0,
-    unit: str = "files or tunes",
-    flags: bool = True,
-) -> list[str]:
-    """What was left out or cut, and how often each, in words; nothing that did not happen.
-
-    Args:
-        extraction: what the search for melodies found and left out.
-        settings: what counted as a melody.
-        unreadable: units that could not be read.
-        without_melody: those that could, but gave no melody.
-        duplicates: melodies that equal an earlier one.
-        out_of_range: transpositions that leave a model's range.
-        unit: what melodies are looked for in.
-        flags: name the flag that changes it.
-    """
-    reasons = [
-        (unreadable, f"{unit} that cannot be read", ""),
-        (without_melody, f"{unit} without a melody", ""),
-        (extraction.other_tracks, "tracks that were not asked for", "--tracks"),
-        (
-            extraction.polyphonic_tracks,
-            "tracks left where several notes start at once",
-            "--ignore_polyphonic_notes keeps the top ones",
-        ),
-        (extraction.top_lines, "tracks of which only the top notes were kept", ""),
-        (extraction.too_short, f"melodies shorter than {settings.min_bars} bars", "--min_bars"),
-        (
-            extraction.too_few_pitches,
-            f"melodies of fewer than {settings.min_unique_pitches} different pitch classes",
-            "--min_unique_pitches",
-        ),
-        (
-            extraction.off_grid,
-            f"melodies with more than {settings.max_offgrid or 0:.0%} of their notes between the 16ths",
-            "--max_offgrid",
-        ),
-        (extraction.drum_tracks, "tracks of drums", ""),
-        (extraction.pieces_without_grid, "stretches in a meter whose bar is no whole number of 16th notes", ""),
-        (extraction.truncated, f"melodies cut to {settings.max_steps} steps", "--max_steps"),
-        (duplicates, "melodies that equal an earlier one up to transposition", "--dedupe"),
-        (out_of_range, "transpositions that leave the model's range of pitches", "--transpose"),
-    ]
-    return [f"{count:,} {what}" + (f" ({flag})" if flags and flag else "") for count, what, flag in reasons if count]
 
 
 def read_melodies(
@@ -235,8 +285,9 @@ def read_melodies(
         FormatError: if a TFRecord file is damaged.
     """
     path = Path(source)
+    melodies = Melodies(os.fspath(source), settings)
     if path.is_dir():
-        names = find_files(path, recursive=True)
+        names = find_files(path, recursive=True, others=melodies.not_read)
         results = _of_files(path, names, settings, processes)
     elif path.is_file() and is_source(path.name):
         names = [path.name]
@@ -248,39 +299,50 @@ def read_melodies(
             for number, record in enumerate(read_records(file), 1)
         ]
         names = [name for name, _ in records]
+        melodies.unit = "NoteSequence"
         results = map_batches(functools.partial(_read_records, settings), records, processes=processes)
-    melodies = Melodies(os.fspath(source), settings, files=len(names))
+    melodies.files = len(names)
     try:
         for number, (name, read) in enumerate(zip(names, results, strict=True), 1):
-            _add(melodies, name, read)
+            add_read(melodies, name, read)
             if progress is not None:
                 progress(number, len(names))
     finally:
         results.close()
     if not melodies.melodies:
-        reasons = "; ".join(melodies.left_out()) or "it is empty"
-        first = next((f"; the first is {one.filename}: {one.reason}" for one in melodies.skipped), "")
-        raise DataError(f"{melodies.source}: no melody in {melodies.files} files: {reasons}{first}")
+        raise no_melody(melodies)
     return melodies
+
+
+def no_melody(melodies: Melodies) -> DataError:
+    """The error that there is no melody in what was read, and why."""
+    reasons = "; ".join(melodies.left_out()) or "it is empty"
+    first = next((f"; the first is {one.filename}: {one.reason}" for one in melodies.skipped), "")
+    return DataError(f"{melodies.source}: no melody in {counted(melodies.files, melodies.unit)}: {reasons}{first}")
 
 
 # Of one file: its pieces, why parts of it cannot be read, and remarks on it.
 _Read = list[Piece | FormatError | DataError | Remark]
 
 
-def _add(melodies: Melodies, name: str, read: _Read | Failure) -> None:
+def add_read(melodies: Melodies, name: str, read: Sequence[Piece | FormatError | DataError | Remark] | Failure) -> None:
+    """Add what a file gave, and count what it did not give."""
     name = os.fsencode(name).decode(errors="replace")  # as NoteSequences bear it, which hold UTF-8 alone
     if isinstance(read, Failure):
         melodies.skipped.append(Skipped(name, read.reason))
         return
-    melodies.remarks.extend(Skipped(name, str(part)) for part in read if isinstance(part, Remark))
+    melodies.remarks.extend(Remarked(name, part.name, part.text) for part in read if isinstance(part, Remark))
     failures = [str(part) for part in read if isinstance(part, FormatError | DataError)]
-    melodies.skipped.extend(Skipped(name, reason) for reason in failures)
     pieces = [part for part in read if isinstance(part, Piece)]
+    melodies.skipped.extend(Skipped(name, reason, len(read) > 1) for reason in failures)
     melodies.read += bool(pieces)
+    melodies.tunes += len(pieces)
+    if any(piece.melodies for piece in pieces):
+        melodies.tunes_without_melody += sum(not piece.melodies for piece in pieces)
     for piece in pieces:
         melodies.melodies.extend(piece.melodies)
         melodies.extraction.add(piece.extraction)
+        melodies.tracks += piece.tracks
     if not failures and not any(piece.melodies for piece in pieces):
         melodies.without_melody.append(name)
 
@@ -320,8 +382,9 @@ def _read(converted: Converted, name: str, settings: ExtractionSettings) -> _Rea
 def tracks_of(note_sequence: NoteSequence) -> Mapping[int, SourceMelody]:
     """The longest melody of each track, by the track's number; of equal ones the first.
 
-    A change of tempo or meter ends a melody, drums hold none, and of a chord the
-    top note is kept.
+    A change of tempo or meter ends a melody, drums hold none, and of a
+    polyphonic track it is the top line. The meter is mended where the notes
+    contradict it.
 
     Args:
         note_sequence: notes and times in seconds; its filename is what errors call it.
@@ -329,41 +392,105 @@ def tracks_of(note_sequence: NoteSequence) -> Mapping[int, SourceMelody]:
     Raises:
         DataError: if there is no melody in it.
     """
+    return {found[0].track: max(found, key=lambda one: len(one.melody)) for found in _whole_tracks(note_sequence)}
+
+
+def _whole_tracks(note_sequence: NoteSequence) -> list[list[SourceMelody]]:
+    """The melodies of each track that has some, in order of the tracks, and in each of its stretches."""
     name = note_sequence.filename or "the primer"
     extraction = ExtractionStatistics()
-    tracks: dict[int, SourceMelody] = {}
-    for found in sorted(_found(note_sequence, _WHOLE_TRACKS, extraction, name), key=lambda found: found.track):
-        known = tracks.get(found.track)
-        if known is None or len(found.melody) > len(known.melody):
-            tracks[found.track] = found
+    tracks: dict[int, list[SourceMelody]] = {}
+    for found in found_in(note_sequence, _WHOLE_TRACKS, extraction, name):
+        tracks.setdefault(found.track, []).append(found)
     if not tracks:
-        meters = f"; {extraction.pieces_without_grid} parts of it have bars that are no whole number of 16th notes"
+        stretches = counted(extraction.pieces_without_grid, "part of it has", "parts of it have")
+        meters = f"; {stretches} bars that are not a whole number of 16th notes"
         raise DataError(
             f"{name}: there is no melody in it, only drums or nothing at all"
             f"{meters if extraction.pieces_without_grid else ''}; choose another file"
         )
-    if extraction.truncated and any(len(found.melody) == _LONGEST_TRACK for found in tracks.values()):
+    if any(len(found.melody) == _LONGEST_TRACK for its in tracks.values() for found in its) and extraction.truncated:
         raise DataError(f"{name}: the melody is longer than {_LONGEST_TRACK} steps; take a shorter file")
-    return tracks
+    return [its for _, its in sorted(tracks.items())]
 
 
-def primer_of(note_sequence: NoteSequence, track: int | None = None) -> SourceMelody:
-    """The longest melody of a NoteSequence, in steps, for a model to go on from; of equal ones the first.
+@dataclass(frozen=True, slots=True)
+class Primer(SourceMelody):
+    """A melody for a model to go on from, and why it is this one.
+
+    Attributes:
+        evidence: what speaks for its track.
+        runner_up: what speaks for the track that is next likeliest the melody; None if there is no other.
+        changes: what was changed to put the meter right, a sentence each.
+    """
+
+    evidence: TrackEvidence | None = None
+    runner_up: TrackEvidence | None = None
+    changes: tuple[str, ...] = ()
+
+
+def primer_of(note_sequence: NoteSequence, track: int | None = None, bars: tuple[int, int] | None = None) -> Primer:
+    """The melody of a NoteSequence, for a model to go on from: of the track that is likeliest the melody.
+
+    A change of tempo or meter ends a melody: of the track's it is the longest,
+    or the one that plays in the bars asked for.
 
     Args:
         note_sequence: notes and times in seconds; its filename is what errors call it.
-        track: number of the track to take it from; None takes the longest of all.
+        track: number of the track to take it from; None chooses by evidence.
+        bars: the first and the last bar to take, from 1 on, both included; None takes all. A note that is held over
+            the first bar line begins there.
 
     Raises:
-        DataError: if there is no melody, or none in that track; it names the tracks there are.
+        DataError: if there is no melody, or none in that track or those bars; it says what there is.
+        SettingsError: if the bars cannot be.
     """
-    tracks = tracks_of(note_sequence)
-    if track is None:
-        return max(tracks.values(), key=lambda found: len(found.melody))
-    if track not in tracks:
-        listed = ", ".join(
-            f"{number} ({one.track_name})" if one.track_name else str(number) for number, one in tracks.items()
+    name = note_sequence.filename or "the primer"
+    if bars is not None and not 1 <= bars[0] <= bars[1]:
+        raise SettingsError(
+            f"{name}: there are no bars {bars[0]}-{bars[1]}; count from 1, and name the first one first"
         )
-        name = note_sequence.filename or "the primer"
+    sequence, changes = in_meter(note_sequence, "auto")
+    tracks = {found[0].track: found for found in _whole_tracks(sequence)}
+    ranking = [evidence for evidence in rank_tracks(sequence) if evidence.track in tracks]
+    if track is None:
+        track = ranking[0].track
+    elif track not in tracks:
+        listed = ", ".join(_track_name(number, found[0].track_name) for number, found in tracks.items())
         raise DataError(f"{name}: there is no melody in track {track}; there are melodies in {listed}")
-    return tracks[track]
+    found = max(tracks[track], key=lambda one: len(one.melody))
+    if bars is not None:
+        found = _in_bars(tracks[track], bars, name)
+    others = [evidence for evidence in ranking if evidence.track != track]
+    evidence = next(evidence for evidence in ranking if evidence.track == track)
+    fields = {name: getattr(found, name) for name in SourceMelody.__dataclass_fields__}
+    return Primer(**fields, evidence=evidence, runner_up=next(iter(others), None), changes=tuple(changes))
+
+
+def _track_name(number: int, name: str) -> str:
+    return f"{number} ({name})" if name else str(number)
+
+
+def _in_bars(track: Sequence[SourceMelody], bars: tuple[int, int], name: str) -> SourceMelody:
+    """The bars asked for, whole, of the melody that plays in them."""
+    first, last = bars
+    for found in track:
+        if not (found.first_bar <= first and last <= found.last_bar):
+            continue
+        melody = found.melody
+        start, end = ((bar - found.first_bar) * melody.steps_per_bar for bar in (first, last + 1))
+        # What the melody leaves unsaid at its end: that its last note is over.
+        said = [*melody.events, NOTE_OFF, *[NO_EVENT] * melody.steps_per_bar]
+        events = said[start:end]
+        held = next((event for event in reversed(said[:start]) if event != NO_EVENT), NOTE_OFF)
+        if events[0] == NO_EVENT and held != NOTE_OFF:
+            events[0] = held
+        if max(events) > NOTE_OFF:
+            return replace(
+                found, melody=Melody(events, melody.start_step + start, melody.steps_per_bar), first_bar=first
+            )
+    there = ", ".join(f"{found.first_bar}-{found.last_bar}" for found in track)
+    raise DataError(
+        f"{name}: track {track[0].track} has no melody that goes through bars {first}-{last}; "
+        f"it has one in bars {there}, and changes of tempo or meter end a melody"
+    )

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ostinato.dataset.melodies import SourceMelody, left_out, melodies_of
+from ostinato.dataset.melodies import SourceMelody, melodies_of
+from ostinato.dataset.report import LeftOut, counted, not_extracted, report_json
 from ostinato.dataset.split import is_for_eval
 from ostinato.encodings import Encoding
 from ostinato.errors import DataError, SettingsError
@@ -87,15 +88,42 @@ class DatasetStatistics:
     training_records: int = 0
     eval_records: int = 0
 
+    def reasons(self, settings: ExtractionSettings) -> list[LeftOut]:
+        """What was left out or cut and why, and how often each."""
+        reasons = [
+            LeftOut(self.failures, "NoteSequence that cannot be read", "NoteSequences that cannot be read"),
+            *not_extracted(self.extraction, settings),
+            LeftOut(
+                self.duplicates,
+                "melody that equals an earlier one up to transposition",
+                "melodies that equal an earlier one up to transposition",
+                "--dedupe",
+            ),
+            LeftOut(
+                self.out_of_range,
+                "transposition that leaves the model's range of pitches",
+                "transpositions that leave the model's range of pitches",
+                "--transpose",
+            ),
+        ]
+        return [reason for reason in reasons if reason.count]
+
     def left_out(self, settings: ExtractionSettings) -> list[str]:
         """What was left out or cut and why, how often each, and the flag that changes it."""
-        return left_out(
-            self.extraction,
-            settings,
-            unreadable=self.failures,
-            duplicates=self.duplicates,
-            out_of_range=self.out_of_range,
-            unit="NoteSequences",
+        return [reason.text() for reason in self.reasons(settings)]
+
+    def to_json(self, source: str, settings: ExtractionSettings) -> dict[str, Any]:
+        """What was read and what was left out, as JSON values."""
+        return report_json(
+            source=source,
+            tunes=self.note_sequences,
+            read=self.note_sequences - self.failures,
+            without_melody=self.without_melody,
+            melodies=self.extraction.melodies,
+            training_records=self.training_records,
+            eval_records=self.eval_records,
+            unusable=self.failure_reasons,
+            left_out=self.reasons(settings),
         )
 
     def histogram(self, min_bars: int) -> list[str]:
@@ -328,7 +356,9 @@ def check(statistics: DatasetStatistics, settings: DatasetSettings) -> None:
     if statistics.note_sequences == 0:
         raise DataError("the input holds no NoteSequence; convert some MIDI files first")
     if statistics.failures == statistics.note_sequences:
-        raise DataError(f"none of {statistics.failures} records can be used; {statistics.failure_reasons[0]}")
+        raise DataError(
+            f"none of {counted(statistics.failures, 'record')} can be used; {statistics.failure_reasons[0]}"
+        )
     if statistics.training_records:
         return
     if statistics.eval_records:
@@ -337,4 +367,5 @@ def check(statistics: DatasetStatistics, settings: DatasetSettings) -> None:
             "lower --eval_ratio, choose another --seed, or give more NoteSequences"
         )
     reasons = statistics.left_out(settings.extraction) or ["they hold no notes"]
-    raise DataError(f"no melody can be used of {statistics.note_sequences} NoteSequences: {'; '.join(reasons)}")
+    sequences = counted(statistics.note_sequences, "NoteSequence")
+    raise DataError(f"no melody can be used of {sequences}: {'; '.join(reasons)}")

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ostinato.dataset.melodies import Melodies
+from ostinato.dataset.report import counted
 from ostinato.errors import SettingsError
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 
@@ -218,7 +219,8 @@ def summary(report: Report) -> list[str]:
     """What was measured on, a sentence a line."""
     sources = report.sources
     lines = [
-        f"{sources.source}: {len(sources.melodies):,} melodies in {sources.files:,} files, "
+        f"{sources.source}: {counted(len(sources.melodies), 'melody', 'melodies')} in "
+        f"{counted(sources.files, sources.unit)}, "
         f"{len(report.steps.melody):,} steps predicted"
     ]
     if left_out := sources.left_out():
@@ -226,7 +228,8 @@ def summary(report: Report) -> list[str]:
     if report.ngram_training is not None:
         training = report.ngram_training
         lines.append(
-            f"n-gram models learned from {training.source}: {len(training.melodies):,} melodies, "
+            f"n-gram models learned from {training.source}: "
+            f"{counted(len(training.melodies), 'melody', 'melodies')}, "
             f"{sum(len(found.melody) for found in training.melodies):,} steps"
         )
     lines += [
@@ -301,15 +304,7 @@ def to_json(report: Report) -> dict[str, Any]:
 
 
 def _source_json(sources: Melodies) -> dict[str, Any]:
-    return {
-        "source": sources.source,
-        "files": sources.files,
-        "melodies": len(sources.melodies),
-        "left_out": sources.left_out(),
-        "skipped": [{"file": skipped.filename, "reason": skipped.reason} for skipped in sources.skipped],
-        "without_melody": sources.without_melody,
-        "extraction": asdict(sources.settings),
-    }
+    return {**sources.to_json(), "extraction": asdict(sources.settings)}
 
 
 def _best(contenders: Sequence[Contender]) -> int:

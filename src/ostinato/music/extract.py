@@ -14,8 +14,12 @@ from ostinato.errors import DataError, SettingsError
 from ostinato.formats.note_columns import NoteColumns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
+from ostinato.music.meter import in_meter, parse_meter
 from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quantize, split_at_changes
+from ostinato.music.tracks import rank_tracks
 
+LIKELIEST = "likeliest"
+"""Asks for the track that is likeliest the melody."""
 Polyphony = Literal["leave", "top", "line"]
 """What to do where several notes sound at once: leave the instrument, keep the top notes, or keep the top line."""
 
@@ -35,7 +39,10 @@ class ExtractionSettings:
         max_offgrid: a melody is dropped if the grid of 16ths moves more than this share, 0 to 1, of its notes by more
             than a quarter of a step; None keeps all.
         tracks: the instruments to look in, by their numbers in the NoteSequence, or by a regular expression that is
-            found somewhere in the name, whatever its case; None looks in all.
+            found somewhere in the name, whatever its case; "likeliest" is the one that is likeliest the melody; None
+            looks in all.
+        meter: "file" takes the meter as it is written, "auto" mends what the notes contradict, "3/4" and the like
+            hold from beginning to end.
 
     Raises:
         SettingsError: if a setting cannot be.
@@ -49,6 +56,7 @@ class ExtractionSettings:
     polyphony: Polyphony = "leave"
     max_offgrid: float | None = None
     tracks: tuple[int, ...] | str | None = None
+    meter: str = "file"
 
     def __post_init__(self) -> None:
         if self.min_bars < 0:
@@ -70,6 +78,8 @@ class ExtractionSettings:
                 re.compile(self.tracks)
             except re.error as error:
                 raise SettingsError(f"tracks: {self.tracks!r} is not a regular expression: {error}") from None
+        if self.meter not in ("file", "auto"):
+            parse_meter(self.meter)
 
     @property
     def keeps(self) -> Polyphony:
@@ -92,6 +102,7 @@ class ExtractionStatistics:
         too_few_pitches: melodies with fewer than `min_unique_pitches`.
         off_grid: melodies with too many notes between the 16ths.
         truncated: melodies cut to `max_steps`; they are kept, their tails lost.
+        mended_meters: NoteSequences that were read in another meter than they say.
         melodies: melodies kept.
         bars: how many melodies there were of each length in whole bars, the too short ones too.
     """
@@ -106,6 +117,7 @@ class ExtractionStatistics:
     too_few_pitches: int = 0
     off_grid: int = 0
     truncated: int = 0
+    mended_meters: int = 0
     melodies: int = 0
     bars: Counter[int] = field(default_factory=Counter)
 
@@ -121,6 +133,7 @@ class ExtractionStatistics:
         self.too_few_pitches += other.too_few_pitches
         self.off_grid += other.off_grid
         self.truncated += other.truncated
+        self.mended_meters += other.mended_meters
         self.melodies += other.melodies
         self.bars.update(other.bars)
 
@@ -175,11 +188,15 @@ def find_melodies(
         note_sequence: notes and times in seconds.
         settings: what counts as a melody.
         statistics: where to count.
-        columns: the notes, where they have been read already.
+        columns: the notes, where they have been read already; only with the meter that the file says.
 
     Raises:
         DataError: if a time is no number of seconds from 0 on.
     """
+    note_sequence, changes = in_meter(note_sequence, settings.meter)
+    if changes:
+        statistics.mended_meters += 1
+        columns = None
     chosen = _choice(note_sequence, settings.tracks)
     for piece in split_at_changes(note_sequence, columns):
         statistics.pieces += 1
@@ -206,6 +223,8 @@ def _choice(note_sequence: NoteSequence, tracks: tuple[int, ...] | str | None) -
     """Tells whether an instrument is one of those asked for."""
     if tracks is None:
         return lambda _: True
+    if tracks == LIKELIEST:
+        return {evidence.track for evidence in rank_tracks(note_sequence)[:1]}.__contains__
     if not isinstance(tracks, str):
         return frozenset(tracks).__contains__
     # An instrument without a name has the empty one, which an expression such as "^$" finds.

@@ -108,6 +108,38 @@ _TOGETHER = 0.8  # mean length of the notes' places on the circle of a step, fro
 _MeterAt = tuple[float, tuple[int, int]]  # from this step on
 
 
+def in_meter(note_sequence: "NoteSequence", meter: str) -> tuple["NoteSequence", list[str]]:
+    """A NoteSequence in the meter that is asked for.
+
+    Args:
+        note_sequence: notes and times in seconds. It is left as it is.
+        meter: "file" keeps what it says; "auto" mends what its notes contradict, as `mend_meter` does; "3/4" and the
+            like are its meter from beginning to end.
+
+    Returns:
+        The NoteSequence, and what was changed, a sentence each.
+
+    Raises:
+        SettingsError: if the meter is none of these.
+    """
+    if meter == "file":
+        return note_sequence, []
+    if meter == "auto":
+        return mend_meter(note_sequence)
+    asked = parse_meter(meter).time_signature
+    said = {(one.numerator, one.denominator) for one in note_sequence.time_signatures} or {(4, 4)}
+    if said == {asked}:
+        return note_sequence, []
+    from ostinato.formats.note_sequence_pb2 import NoteSequence
+
+    changed = NoteSequence()
+    changed.CopyFrom(note_sequence)
+    del changed.time_signatures[:]
+    changed.time_signatures.add(numerator=asked[0], denominator=asked[1])
+    was = ", ".join(f"{numerator}/{denominator}" for numerator, denominator in sorted(said))
+    return changed, [f"it is read in {meter} as you asked; the file says {was}"]
+
+
 def mend_meter(note_sequence: "NoteSequence") -> tuple["NoteSequence", list[str]]:
     """Put the meter right where the notes contradict it.
 

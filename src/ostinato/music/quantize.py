@@ -5,7 +5,7 @@ A change of state is a change of type: a `Piece` counts in seconds, a
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from ostinato.music.melody import MAX_PITCH, MIN_PITCH, STEPS_PER_QUARTER
 # What holds before a sequence says otherwise, as the MIDI standard has it.
 _DEFAULT_QPM = 120.0
 _DEFAULT_METER = (4, 4)
+_BAR_LINE = 0.01  # of a bar: so close before the next bar line a piece begins with that bar
 _MAX_STEP = 2**31 - 1  # 17 years of 16th notes at 120 quarters a minute
 
 
@@ -139,6 +140,24 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
         )
 
 
+def first_bars(note_sequence: NoteSequence, columns: NoteColumns) -> list[int]:
+    """For each piece that `split_at_changes` gives, the number of the bar that it begins in; the first is 1.
+
+    Args:
+        note_sequence: notes and times in seconds.
+        columns: its notes.
+    """
+    total_seconds = float(max(columns.end_time.max(initial=0.0), note_sequence.total_time))
+    stretches = _stretches(note_sequence, total_seconds)
+    ends = [*(start for start, *_ in stretches[1:]), total_seconds]
+    bars, numbers = 0.0, []
+    for (start, qpm, (numerator, denominator)), end in zip(stretches, ends, strict=False):
+        numbers.append(int(bars + _BAR_LINE) + 1)
+        if numerator > 0 and denominator > 0 and 0 < qpm < math.inf:  # others have no grid, and so no bars
+            bars += (end - start) * qpm / 60 * denominator / (4 * numerator)
+    return numbers
+
+
 def _stretches(note_sequence: NoteSequence, total_seconds: float) -> list[tuple[float, float, tuple[int, int]]]:
     """Start, tempo and meter of each stretch; none for a sequence that lasts no time."""
     changes: list[tuple[float, float | None, tuple[int, int] | None]] = [
@@ -218,6 +237,12 @@ class OffGrid:
     def share(self) -> float:
         """All that are moved, of all notes, 0 to 1."""
         return (self.triplets + self.swing + self.other) / self.notes if self.notes else 0.0
+
+
+def total_off_grid(rhythms: Iterable[OffGrid]) -> OffGrid:
+    """The counts of several voices together."""
+    counts = [(one.notes, one.triplets, one.swing, one.other) for one in rhythms]
+    return OffGrid(*map(sum, zip(*counts, strict=True))) if counts else OffGrid(0, 0, 0, 0)
 
 
 def off_grid_of(exact_start: NDArray[np.float64]) -> OffGrid:

@@ -184,11 +184,17 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
+# Below it a power of ten is no longer a whole float.
+_LEAST_STEP = 1e-300
+
+
 def ticks(low: float, high: float) -> list[float]:
     """About five round numbers within low..high."""
     if not high > low:
         return [low]
     rough = (high - low) / 5
+    if rough < _LEAST_STEP:
+        return [low]
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * 0.999)
     return [place * step for place in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]

@@ -47,7 +47,7 @@ def _paths() -> Json:
         "/api/primer": {
             "post": _operation(
                 "readPrimer",
-                "The melody of each track of a MIDI file, to be a primer.",
+                "The melody of each track of a MIDI, MusicXML or ABC file, to be a primer; the likeliest first.",
                 _json("Tracks"),
                 body={
                     media_type: {"schema": {"type": "string", "contentMediaType": "audio/midi"}}

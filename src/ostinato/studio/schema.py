@@ -294,7 +294,7 @@ class Track(_Message, frozen=True, kw_only=True):
 
 
 class Tracks(_Message, frozen=True):
-    """The melodies of a MIDI file."""
+    """The melodies of a file."""
 
     tracks: Annotated[list[Track], Meta(min_length=1, max_length=MAX_TRACKS)]
 

@@ -49,7 +49,9 @@ def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "x.mid").write_text("no music")
     (tmp_path / "out").write_bytes(b"an earlier one")
-    with pytest.raises(NothingConvertedError, match=r"none of its 1 files .* x\.mid: no MIDI file") as caught:
+    with pytest.raises(
+        NothingConvertedError, match=r"its only file could not be converted, .* x\.mid: no MIDI file"
+    ) as caught:
         convert_with_beam(str(tmp_path / "bad"), str(tmp_path / "out"), "DirectRunner")
     assert caught.value.report.files == 1
     assert (tmp_path / "out").read_bytes() == b"an earlier one"

@@ -85,7 +85,7 @@ def test_melodies_of_two_fingerprints_are_settled_as_in_order(pairs: list[tuple[
 def test_nothing_to_train_on_writes_nothing(notes: str, tmp_path: Path) -> None:
     (tmp_path / "train").write_bytes(b"an earlier one")
     settings = dataclasses.replace(SETTINGS, extraction=dataclasses.replace(SETTINGS.extraction, min_bars=500))
-    with pytest.raises(DataError, match=r"no melody can be used of 56 NoteSequences: 1 NoteSequences that .*min_bars"):
+    with pytest.raises(DataError, match=r"no melody can be used of 56 NoteSequences: 1 NoteSequence that .*min_bars"):
         build_with_beam(notes, f"{tmp_path}/train", f"{tmp_path}/eval", settings, "DirectRunner")
     assert (tmp_path / "train").read_bytes() == b"an earlier one"
     assert not (tmp_path / "eval").exists()

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,8 @@ from ostinato.dataset.beam.pipeline import Output, is_local, keep, pipeline_opti
 from ostinato.dataset.convert import (
     ConvertReport,
     NothingConvertedError,
-    Remarked,
-    Skipped,
     convert_files,
+    ending_of,
     find_files,
     is_source,
     no_files,
@@ -25,6 +25,7 @@ from ostinato.dataset.convert import (
     tally,
     too_large,
 )
+from ostinato.dataset.report import Remarked, Skipped
 from ostinato.errors import FormatError
 from ostinato.parallel import LARGEST_BATCH, attempt
 
@@ -65,43 +66,56 @@ def convert_folder(
     with Output(output_file, num_shards) as output:
 
         def build(pipeline: Any) -> None:
-            converted = (
+            listed = (
                 pipeline
                 | "folder" >> beam.Create([folder])
-                | "list" >> beam.FlatMap(_list_files, recursive=recursive)
+                | "list" >> beam.FlatMap(_list_files, recursive=recursive).with_outputs("reports", main="names")
+            )
+            converted = (
+                listed.names
                 | "spread" >> beam.Reshuffle()
                 | "batch" >> beam.BatchElements(min_batch_size=1, max_batch_size=LARGEST_BATCH)
                 | "convert"
                 >> beam.FlatMap(_convert, folder=folder, collection=collection).with_outputs("reports", main="records")
             )
-            reports = converted.reports | "add reports" >> beam.CombineGlobally(_add_reports)
+            reports = (
+                (listed.reports, converted.reports)
+                | "all reports" >> beam.Flatten()
+                | "add reports" >> beam.CombineGlobally(_add_reports)
+            )
             reports | "keep report" >> beam.Map(keep, path=output.beside("report"))
             converted.records | "write" >> output.write()
 
         run_pipeline(options, build)
         found = output.kept("report")
-        report = ConvertReport(found["files"], found["converted"])
+        report = ConvertReport(found["files"], found["converted"], not_read=Counter(found["not_read"]))
         report.skipped = sorted((Skipped(**each) for each in found["skipped"]), key=lambda each: each.filename)
         report.remarked = sorted((Remarked(**each) for each in found["remarked"]), key=lambda each: each.filename)
         report.records = output.finished_shards()
         if not report.files:
-            raise no_files(input_dir, recursive=recursive)
+            raise no_files(input_dir, recursive=recursive, others=report.not_read)
         if not report.converted:
             raise NothingConvertedError(input_dir, report)
         output.publish()
     return report
 
 
-def _list_files(folder: str, recursive: bool) -> Iterator[bytes]:
-    """The names of the music files of a folder, as bytes, for they may be no text."""
+def _list_files(folder: str, recursive: bool) -> Iterator[Any]:
+    """The names of the music files of a folder, as bytes, for they may be no text; and a report of the others."""
+    others: Counter[str] = Counter()
     if is_local(folder):
-        yield from map(os.fsencode, find_files(Path(folder), recursive=recursive))
-        return
-    for match in FileSystems.match([f"{folder}/" + ("**" if recursive else "*")]):
-        for file in match.metadata_list:
-            name = file.path.removeprefix(f"{folder}/")
-            if is_source(name) and (recursive or "/" not in name):
-                yield name.encode()
+        yield from map(os.fsencode, find_files(Path(folder), recursive=recursive, others=others))
+    else:
+        for match in FileSystems.match([f"{folder}/" + ("**" if recursive else "*")]):
+            for file in match.metadata_list:
+                name = file.path.removeprefix(f"{folder}/")
+                if not recursive and "/" in name:
+                    continue
+                if is_source(name):
+                    yield name.encode()
+                else:
+                    others[ending_of(name)] += 1
+    yield TaggedOutput("reports", ConvertReport(not_read=others))
 
 
 def _convert(names: list[bytes], folder: str, collection: str) -> Iterator[Any]:
@@ -115,12 +129,12 @@ def _convert(names: list[bytes], folder: str, collection: str) -> Iterator[Any]:
 
 
 def _read_file(path: str) -> bytes:
-    max_bytes = source_format(path).max_bytes
+    source = source_format(path)
     try:
         with FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            data: bytes = file.read(max_bytes + 1)
-        if len(data) > max_bytes:
-            raise too_large(path, FileSystems.get_filesystem(path).size(path))
+            data: bytes = file.read(source.max_bytes + 1)
+        if len(data) > source.max_bytes:
+            raise too_large(source, FileSystems.get_filesystem(path).size(path))
     except BeamIOError as error:
         raise FormatError(f"cannot be read: {error}") from None
     return data
@@ -133,4 +147,5 @@ def _add_reports(reports: Iterable[ConvertReport]) -> ConvertReport:
         total.converted += report.converted
         total.skipped += report.skipped
         total.remarked += report.remarked
+        total.not_read += report.not_read
     return total

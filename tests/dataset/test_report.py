@@ -1,0 +1,58 @@
+from collections import Counter
+
+from ostinato.dataset.report import LeftOut, Remarked, Skipped, counted, endings, not_extracted, report_json, unread
+from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
+
+
+def test_one_is_singular_and_all_else_plural() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2, 1234)] == ["0 files", "1 file", "2 files", "1,234 files"]
+    assert counted(3, "melody", "melodies") == "3 melodies"
+
+
+def test_the_ending_that_most_files_have_comes_first() -> None:
+    assert endings({".txt": 1, ".mscz": 3, "": 1}) == "3 .mscz, 1 without an ending, 1 .txt"
+
+
+def test_files_and_tunes_are_counted_each_under_its_own_name() -> None:
+    skipped = [Skipped("a.mid", "cut off"), *[Skipped("b.abc", "no note", is_tune=True)] * 18]
+    assert [reason.text() for reason in unread(skipped, Counter({".txt": 2}))] == [
+        "2 files that are not MIDI, MusicXML or ABC: 2 .txt",
+        "1 file that cannot be read",
+        "18 tunes of files that cannot be read",
+    ]
+    assert unread([], {}) == []
+
+
+def test_each_reason_has_the_flag_that_changes_it() -> None:
+    statistics = ExtractionStatistics(polyphonic_tracks=1, too_short=2, truncated=1, other_tracks=3, mended_meters=1)
+    settings = ExtractionSettings(min_bars=1, max_steps=64, tracks="likeliest", meter="auto")
+    assert [reason.text() for reason in not_extracted(statistics, settings)] == [
+        "3 tracks other than those asked for (--tracks=all takes every track)",
+        "1 track left where several notes start at once (--polyphony=line keeps the top line)",
+        "2 melodies shorter than 1 bar (--min_bars)",
+        "1 melody cut to 64 steps (--max_steps)",
+        "1 tune read in another meter than its file says (--meter=file leaves it as it is)",
+    ]
+    assert LeftOut(1, "file", "files", "--flag").text(flag=False) == "1 file"
+
+
+def test_the_report_as_json_names_all_there_is() -> None:
+    told = report_json(
+        source="tunes",
+        files=3,
+        not_read={".txt": 1},
+        left_out=[LeftOut(2, "file without notes", "files without notes"), LeftOut(1, "a", "b", "--c")],
+        skipped=[Skipped("b.abc", "no note", is_tune=True)],
+        remarked=[Remarked("c.mid", "cut off", "it ends early")],
+    )
+    assert told == {
+        "source": "tunes",
+        "files": 3,
+        "not_read": {".txt": 1},
+        "left_out": [
+            {"count": 2, "what": "files without notes", "flag": None},
+            {"count": 1, "what": "a", "flag": "--c"},
+        ],
+        "skipped": [{"file": "b.abc", "kind": "tune", "reason": "no note"}],
+        "remarks": [{"file": "c.mid", "name": "cut off", "text": "it ends early"}],
+    }
