@@ -94,8 +94,10 @@ def time_signature_of(steps_per_bar: int) -> tuple[int, int]:
 _DEFAULT_QPM = 120.0
 _DEFAULT_METER = (4, 4)
 
-# The numbers below keep clear of every one of 4,496 tunes from printed books and of 1,034 with chords, whose meters
-# are right but for some ten, and find the bars of 909 pop songs whose beats are known.
+# With the numbers below, two of 4,496 tunes from printed books change (in one of them a note begins on one of 17 bar
+# lines) and none of 1,034 with chords; moved by a 16th to a quarter, 98 % of those with chords are moved back. Of 880
+# pop songs whose beats are known the bar lines are right in 30 before and in 585 after; most of the others drop or add
+# half a bar somewhere.
 _FEWEST_BARS = 8  # before which nothing can be said of a meter
 _CHORDS = 1.2  # notes an attack; with fewer there is but one voice
 _CONTRADICTED = 1 / 3  # with chords: bar lines have less weight than this share of the best place's
