@@ -142,6 +142,7 @@ def test_what_follows_an_upbeat_is_looked_at_too() -> None:
         "the opening 1/4 is an upbeat to 4/4 and was filled up to a bar",
         "the bar lines of 4/4 are 2 16ths later than the file has them",
     ]
+    # 12 steps fill up the upbeat, 14 bring the chords to the next bar line.
     assert starts_of(mended)[0] == pytest.approx(6 + 12 + 14)
 
 
@@ -217,6 +218,7 @@ def test_one_voice_that_hardly_begins_on_a_bar_line() -> None:
         with_meters(chords(16, 4, bars=5), (0, 4, 4)),  # too few bars to tell
         with_meters(chords(16, 4), (0, 4, 4), (68, 3, 4)),  # meters that change
         with_meters(chords(16, 4), (0, 3, 32)),
+        with_meters(sequence(*[(60, step, step + 1) for step in range(10**8, 2 * 10**9, 10**8)]), (0, 10**7, 4)),
         sequence(*[(60 + step % 5, 2 * step, 2 * step + 2) for step in range(128)]),
     ],
 )

@@ -94,8 +94,10 @@ def time_signature_of(steps_per_bar: int) -> tuple[int, int]:
 _DEFAULT_QPM = 120.0
 _DEFAULT_METER = (4, 4)
 
-# The numbers below keep clear of every one of 4,496 tunes from printed books and of 1,034 with chords, whose meters
-# are right but for some ten, and find the bars of 909 pop songs whose beats are known.
+# With the numbers below, two of 4,496 tunes from printed books change (in one of them a note begins on one of 17 bar
+# lines) and none of 1,034 with chords; of 103 of these, moved by one, two or four 16ths, 95 % are moved back. Of 880
+# pop songs whose beats are known most bar lines are right in 30 before and in 585 after; in 331 of the songs the bars
+# that were annotated do not keep one place from beginning to end.
 _FEWEST_BARS = 8  # before which nothing can be said of a meter
 _CHORDS = 1.2  # notes an attack; with fewer there is but one voice
 _CONTRADICTED = 1 / 3  # with chords: bar lines have less weight than this share of the best place's
@@ -167,18 +169,17 @@ def mend_meter(note_sequence: "NoteSequence") -> tuple["NoteSequence", list[str]
     melodic = (columns.velocity > 0) & ~columns.is_drum
     if clock is None or not melodic.any():
         return note_sequence, []
-    voices = _Voices(
-        clock.steps(columns.start_time[melodic]), clock.steps(columns.end_time[melodic]), columns.pitch[melodic]
-    )
+    start, end = clock.steps(columns.start_time[melodic]), clock.steps(columns.end_time[melodic])
+    voices = _Voices(start, end, columns.pitch[melodic])
     meters = _meters(note_sequence, clock)
     if not voices.are_sane or meters is None:
         return note_sequence, []
 
-    meters, pad, remarks = _fill_upbeat(meters, voices)
-    if remarks:  # whether the bars after it are right is seen when they are bars of one meter
-        mended, more = mend_meter(_rewritten(note_sequence, clock, meters, pad, one_tempo=False))
-        return mended, remarks + more
-    meters, pad, remarks = _as_played(meters, voices)
+    meters, upbeat, filled = _fill_upbeat(meters, voices)
+    # Whether the bars after an upbeat are right is seen when it has its own.
+    shifted = _Voices(start + upbeat, end + upbeat, columns.pitch[melodic]) if upbeat else voices
+    meters, pad, put_right = _as_played(meters, shifted)
+    pad, remarks = pad + upbeat, filled + put_right
     one_tempo = _tempo_changes_within_bars(clock, [(step - pad, meter) for step, meter in meters], voices)
     if one_tempo:
         remarks.append(f"the tempo changes within bars: {clock.main_qpm:g} quarters a minute hold throughout")
@@ -325,7 +326,7 @@ def _as_played(meters: list[_MeterAt], voices: _Voices) -> tuple[list[_MeterAt],
         length = _bar(declared)
         if not (all(_counts_one(meter) for _, meter in later) and (voices.exact_start >= step - 0.5).mean() > 0.5):
             return meters, 0.0, []
-    if length != int(length):
+    if length != int(length) or length > MAX_STEPS_PER_BAR:
         return meters, 0.0, []
     played = declared
     one_beat = _counts_one(declared)
