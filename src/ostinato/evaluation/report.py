@@ -226,7 +226,7 @@ def summary(report: Report) -> list[str]:
     if off_grid := off_grid_words(sources.rhythm):
         lines.append(off_grid)
     if left_out := sources.left_out():
-        lines.append(f"Left out: {', '.join(left_out)}")
+        lines.append(f"Left out: {'; '.join(left_out)}")
     if report.ngram_training is not None:
         training = report.ngram_training
         lines.append(
