@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ostinato.music.extract import ExtractionSettings
     from ostinato.music.quantize import OffGrid
 
+_OTHER_COLUMNS = 64  # characters that the table of a folder takes for all but the path
 _MOST_TUNES = 3  # of one file that are shown track by track; of more it is a line each
 
 
@@ -180,14 +181,20 @@ def _of_folder(inspection: "Inspection", width: int) -> str:
     """A line for each tune."""
     from ostinato.bundle import printable
 
-    rows = [["file", "melody", "tracks", "meter", "tempo", "key", "off grid", "melodies", "bars"]]
+    rows = [["file", "melody", "tracks", "meter", "tempo", "key", "off grid", "taken", "bars"]]
+    room = max(width - _OTHER_COLUMNS, 16)
     for file in inspection.files:
         for tune in file.tunes:
-            name = printable(file.name) + (f", tune {tune.number}" if len(file.tunes) > 1 else "")
-            rows.append([name, *_cells(tune)])
+            number = f", tune {tune.number}" if len(file.tunes) > 1 else ""
+            rows.append([_end_of(printable(file.name), room - len(number)) + number, *_cells(tune)])
         if not file.tunes:
-            rows.append([printable(file.name), "cannot be read", *[""] * 7])
+            rows.append([_end_of(printable(file.name), room), "cannot be read", *[""] * 7])
     return text_table(rows, words=2, width=width)
+
+
+def _end_of(name: str, width: int) -> str:
+    """The end of a path, which tells files of one folder apart."""
+    return name if len(name) <= width else "…" + name[1 - width :]
 
 
 def _cells(tune: "InspectedTune") -> list[str]:
@@ -202,7 +209,7 @@ def _cells(tune: "InspectedTune") -> list[str]:
     return [
         ", ".join(names) or "-",
         str(len(tune.tracks)),
-        _meter(tune),
+        tune.meters[0] + (f" +{len(tune.meters) - 1}" if len(tune.meters) > 1 else ""),
         _tempo(tune),
         tune.key.partition(" or ")[0].replace(" major", "") or "-",
         f"{rhythm.share:.0%}" if melodies else "",
