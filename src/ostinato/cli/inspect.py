@@ -209,7 +209,7 @@ def _cells(tune: "InspectedTune") -> list[str]:
     return [
         ", ".join(names) or "-",
         str(len(tune.tracks)),
-        tune.meters[0] + (f" +{len(tune.meters) - 1}" if len(tune.meters) > 1 else ""),
+        next(iter(tune.meters), "-") + (f" +{len(tune.meters) - 1}" if len(tune.meters) > 1 else ""),
         _tempo(tune),
         tune.key.partition(" or ")[0].replace(" major", "") or "-",
         f"{rhythm.share:.0%}" if melodies else "",
