@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.bundle import Bundle, load_bundle, printable, save_bundle
+from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
 from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, melodies_in, write_report
 from ostinato.cli.tables import terminal_width, text_table
@@ -26,7 +26,7 @@ from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
 from ostinato.dataset.report import counted, off_grid_words
 from ostinato.dataset.split import eval_ratio_for, is_for_eval
-from ostinato.errors import DataError, OstinatoError, SettingsError
+from ostinato.errors import DataError, OstinatoError, SettingsError, printable
 from ostinato.files import atomic_writer
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import time_signature_of
