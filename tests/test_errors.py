@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.errors import MissingExtraError
+from ostinato.errors import MissingExtraError, printable
 
 PROJECT = Path(__file__).parent.parent
 EXTRAS = {"train", "studio", "live", "sound", "beam"}
@@ -28,3 +28,9 @@ def test_every_extra_brings_the_packages_that_the_message_names() -> None:
     for extra in EXTRAS:
         names = [requirement.split(">=")[0] for requirement in extras[extra]]
         assert str(MissingExtraError("it", extra)).endswith(" ".join(["", *names])), extra
+
+
+def test_text_of_strangers_commands_no_terminal() -> None:
+    assert printable("a\nb\x1b[31mc\u202e") == "a b [31mc "
+    assert printable("größer") == "größer"
+    assert printable("x" * 5000) == "x" * 2000 + "..."

@@ -17,6 +17,14 @@ _PACKAGES = {
     "beam": "apache-beam",
 }
 
+_MAX_TEXT = 2000  # characters of a text of unknown origin that are shown
+
+
+def printable(text: str) -> str:
+    """Text out of a file that may come from anyone: on one line, without what would command a terminal."""
+    line = "".join(character if character.isprintable() else " " for character in text[:_MAX_TEXT])
+    return line + "..." if len(text) > _MAX_TEXT else line
+
 
 class OstinatoError(Exception):
     """Anything that a user can mend: bad data, a bad setting, a missing part."""

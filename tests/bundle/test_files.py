@@ -17,7 +17,6 @@ from ostinato.bundle import (
     decode_bundle,
     encode_bundle,
     load_bundle,
-    printable,
     save_bundle,
 )
 from ostinato.bundle.files import held_out_loss, training_summary
@@ -306,12 +305,6 @@ def test_the_held_out_loss_goes_into_the_description(tmp_path: Path) -> None:
 )
 def test_what_is_known_of_the_training_in_words(provenance: dict[str, Any], summary: str) -> None:
     assert training_summary(provenance) == summary
-
-
-def test_text_of_strangers_commands_no_terminal() -> None:
-    assert printable("a\nb\x1b[31mc\u202e") == "a b [31mc "
-    assert printable("größer") == "größer"
-    assert printable("x" * 5000) == "x" * 2000 + "..."
 
 
 # Cost and safety

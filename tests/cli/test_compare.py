@@ -151,3 +151,10 @@ def test_text() -> None:
     # a has 2 pairs of the training melody, the chromatic scales none.
     assert lines[-1].split()[-4:] == ["2.00", "0.00", "not", "met"]
     assert not [line for line in lines if line != line.rstrip()]
+
+
+def test_the_human_tunes_are_read_as_the_flags_say(folders: list[str]) -> None:
+    done = ostinato_compare(*folders, "--tracks=99")
+    assert done.returncode == 1
+    assert "human: no melody in " in done.stderr
+    assert "other than those asked for (--tracks)" in done.stderr

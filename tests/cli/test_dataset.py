@@ -1,5 +1,6 @@
 """The dataset command, as a process of its own."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -145,3 +146,20 @@ def test_the_config_must_be_named(tmp_path: Path) -> None:
     made = dataset(f"--input={NOTES}", f"--output_dir={tmp_path}")
     assert made.returncode == 2
     assert "--config is missing; known are basic_rnn, mono_rnn, lookback_rnn, attention_rnn" in made.stderr
+
+
+def test_the_report_as_json_and_the_flags_of_tracks_and_meters(tmp_path: Path) -> None:
+    written = tmp_path / "report.json"
+    flags = ("--config=basic_rnn", f"--input={NOTES}", "--eval_ratio=0", f"--json={written}")
+    assert dataset(*flags, f"--output_dir={tmp_path / 'a'}").returncode == 0
+    told = json.loads(written.read_bytes())
+    assert (told["tunes"], told["read"], told["melodies"], told["without_melody"]) == (30, 30, 27, 3)
+    assert told["training_records"] == 27
+    (polyphonic,) = (one for one in told["left_out"] if one["flag"].startswith("--polyphony"))
+    assert (polyphonic["count"], polyphonic["what"]) == (3, "tracks left where several notes start at once")
+    # The top line of those three is a melody too.
+    assert dataset(*flags, f"--output_dir={tmp_path / 'b'}", "--polyphony=line").returncode == 0
+    assert json.loads(written.read_bytes())["melodies"] == 30
+    made = dataset(*flags, f"--output_dir={tmp_path / 'c'}", "--tracks=99")
+    assert made.returncode == 1
+    assert "30 tracks other than those asked for (--tracks)" in made.stderr

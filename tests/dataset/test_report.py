@@ -1,7 +1,18 @@
 from collections import Counter
 
-from ostinato.dataset.report import LeftOut, Remarked, Skipped, counted, endings, not_extracted, report_json, unread
+from ostinato.dataset.report import (
+    LeftOut,
+    Remarked,
+    Skipped,
+    counted,
+    endings,
+    not_extracted,
+    off_grid_words,
+    report_json,
+    unread,
+)
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
+from ostinato.music.quantize import OffGrid
 
 
 def test_one_is_singular_and_all_else_plural() -> None:
@@ -21,6 +32,14 @@ def test_files_and_tunes_are_counted_each_under_its_own_name() -> None:
         "18 tunes of files that cannot be read",
     ]
     assert unread([], {}) == []
+
+
+def test_what_is_off_the_grid_is_said_from_one_note_in_a_hundred_on() -> None:
+    assert off_grid_words(OffGrid(200, 1, 0, 0)) == ""
+    assert off_grid_words(OffGrid(200, 30, 6, 4)) == (
+        "20% of the notes are off the grid of 16ths: 30 in triplets, 6 swung, 4 others "
+        "(--max_offgrid leaves such melodies out)"
+    )
 
 
 def test_each_reason_has_the_flag_that_changes_it() -> None:

@@ -64,7 +64,7 @@ def test_the_melodies_of_every_file_are_magentas(golden: Path) -> None:
 def test_notes_become_events_and_the_last_note_off_is_left_out() -> None:
     melodies, statistics = found_in(sequence((60, 1, 3), (62, 4, 6)))
     assert melodies == [Melody([-2, 60, -2, -1, 62, -2], 0, 16)]
-    assert statistics == ExtractionStatistics(pieces=1, melodies=1, bars=statistics.bars)
+    assert statistics == ExtractionStatistics(pieces=1, melodies=1, notes=2, bars=statistics.bars)
     assert statistics.bars == {0: 1}
 
 
@@ -290,3 +290,25 @@ def test_a_line_of_notes_comes_back(line: list[tuple[int, int, int]]) -> None:
         if event >= 0:
             read.append((event, place, -1))
     assert read == notes
+
+
+def test_the_likeliest_track_is_the_one_that_is_looked_in() -> None:
+    tune = [((60, 62, 64, 65, 67, 69, 71, 72)[(3 * place) % 8], 4 * place, 4 * place + 4) for place in range(32)]
+    made = sequence(*tune)
+    likeliest = ExtractionSettings(tracks="likeliest")
+    assert extract_melodies(made, likeliest) == extract_melodies(made)
+    add(made, *[(pitch - 24, start, end) for pitch, start, end in tune], instrument=1)
+    made.instrument_infos.add(instrument=1, name="Bass")
+    statistics = ExtractionStatistics()
+    assert [found.instrument for found in find_melodies(made, likeliest, statistics)] == [0]
+    assert (statistics.melodies, statistics.other_tracks, statistics.notes) == (1, 1, 32)
+    assert extract_melodies(NoteSequence(), likeliest) == []
+
+
+def test_the_meter_that_is_asked_for_makes_the_bars() -> None:
+    made = sequence(*[(60 + place % 5, 4 * place, 4 * place + 4) for place in range(32)])
+    statistics = ExtractionStatistics()
+    (found,) = find_melodies(made, ExtractionSettings(meter="3/4"), statistics)
+    assert (found.melody.steps_per_bar, statistics.mended_meters) == (12, 1)
+    with pytest.raises(SettingsError, match="the meter 'four' is none"):
+        ExtractionSettings(meter="four")

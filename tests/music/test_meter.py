@@ -8,7 +8,7 @@ from note_sequences import STEP, add, sequence
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import Melody
-from ostinato.music.meter import MAX_STEPS_PER_BAR, Meter, mend_meter, parse_meter, time_signature_of
+from ostinato.music.meter import MAX_STEPS_PER_BAR, Meter, in_meter, mend_meter, parse_meter, time_signature_of
 
 
 @pytest.mark.parametrize(
@@ -302,3 +302,18 @@ def test_mending_keeps_every_note(
     order = sorted(range(len(notes)), key=lambda index: made.notes[index].start_time)
     starts = [mended.notes[index].start_time for index in order]
     assert starts == sorted(starts)
+
+
+def test_a_meter_that_is_asked_for_holds_from_beginning_to_end() -> None:
+    made = sequence((60, 0, 4), (62, 60, 64))
+    assert in_meter(made, "file") == (made, [])
+    assert in_meter(made, "4/4") == (made, [])  # which holds until a sequence says otherwise
+    made.time_signatures.add(numerator=4, denominator=4)
+    made.time_signatures.add(time=16 * STEP, numerator=3, denominator=4)
+    changed, told = in_meter(made, "6/8")
+    assert [(one.time, one.numerator, one.denominator) for one in changed.time_signatures] == [(0, 6, 8)]
+    assert told == ["it is read in 6/8 as you asked; the file says 3/4, 4/4"]
+    assert len(made.time_signatures) == 2
+    assert changed.notes == made.notes
+    with pytest.raises(SettingsError, match="the meter 'four' is none"):
+        in_meter(made, "four")

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 
 from note_sequences import STEP, sequence
 from ostinato.errors import DataError
+from ostinato.formats.note_columns import note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.quantize import OffGrid, off_grid_of, quantize, split_at_changes
+from ostinato.music.quantize import OffGrid, first_bars, off_grid_of, quantize, split_at_changes, total_off_grid
 
 
 def test_a_piece_begins_where_tempo_or_meter_really_changes() -> None:
@@ -104,3 +105,20 @@ def test_each_note_between_the_16ths_is_of_one_kind(starts: list[float]) -> None
     moved = sum(min(start % 1, 1 - start % 1) > 0.25 for start in starts)
     assert found.triplets + found.swing + found.other == moved
     assert min(found.triplets, found.swing, found.other) >= 0
+
+
+def test_pieces_know_the_bar_they_begin_in() -> None:
+    made = sequence((60, 0, 4), (62, 100, 104))  # 104 steps
+    assert first_bars(made, note_columns(made)) == [1]
+    made.tempos.add(qpm=120)
+    made.time_signatures.add(numerator=4, denominator=4)
+    made.time_signatures.add(time=32 * STEP, numerator=3, denominator=4)  # after two bars
+    made.tempos.add(time=56 * STEP, qpm=60)  # two bars of 3/4 later
+    made.tempos.add(time=62 * STEP, qpm=120)  # a quarter of a bar later, at half the tempo
+    assert first_bars(made, note_columns(made)) == [1, 3, 5, 5]
+    assert first_bars(NoteSequence(), note_columns(NoteSequence())) == []
+
+
+def test_counts_of_rhythms_add_up() -> None:
+    assert total_off_grid([OffGrid(4, 1, 0, 2), OffGrid(6, 0, 3, 1)]) == OffGrid(10, 1, 3, 3)
+    assert total_off_grid([]) == OffGrid(0, 0, 0, 0)

@@ -138,6 +138,13 @@ def test_a_primer_of_each_track(client: TestClient) -> None:
         assert answer == {"tracks": [{"track": 0, "name": "Flute", **expected}, {"track": 1, "name": "", **expected}]}
 
 
+def test_a_primer_of_abc(client: TestClient) -> None:
+    book = b"X:1\nM:3/4\nL:1/4\nK:C\nCDE|\n"
+    said = {"Content-Type": "audio/midi"}  # as the page says of every file; what is in it decides
+    (track,) = _described(client.post("/api/primer?filename=a.abc", content=book, headers=said))["tracks"]
+    assert (track["events"], track["steps_per_bar"]) == ([60, -2, -2, -2, 62, -2, -2, -2, 64, -2, -2, -2], 12)
+
+
 @pytest.mark.parametrize(
     ("headers", "query", "name"),
     [

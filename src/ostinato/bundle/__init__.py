@@ -14,7 +14,7 @@ from ostinato.bundle.bundle import (
     decode_bundle,
     encode_bundle,
 )
-from ostinato.bundle.files import load_bundle, num_parameters, printable, save_bundle
+from ostinato.bundle.files import load_bundle, num_parameters, save_bundle
 
 __all__ = [
     "FORMAT_VERSION",
@@ -27,6 +27,5 @@ __all__ = [
     "encode_bundle",
     "load_bundle",
     "num_parameters",
-    "printable",
     "save_bundle",
 ]

@@ -30,7 +30,7 @@ import numpy as np
 import ostinato
 from ostinato.bundle.bundle import FORMAT_VERSION, Bundle, checkpoints, decode_bundle, encode_bundle
 from ostinato.config import preset
-from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.errors import DataError, FormatError, SettingsError, printable
 from ostinato.files import atomic_writer
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ _logger = logging.getLogger(__name__)
 _MAX_FILE_BYTES = 1 << 30  # the files are read whole; a model of ours has a few MB
 # A generator keeps as many rows of each melody; the longest that Magenta trains on has 512 steps.
 _MAX_ATTN_LENGTH = 1 << 12
-_MAX_TEXT = 2000  # characters of a text of unknown origin that are shown
 _STRUCTURE = ("rnn_layer_sizes", "attn_length", "attn_scope", "residual_connections")
 _CHECKPOINT_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 
@@ -314,12 +313,6 @@ def training_summary(provenance: Mapping[str, Any]) -> str:
         at_step = "" if held_out.get("step") == step else f" at step {held_out.get('step')}"
         known.append(f"held-out loss {held_out.get('loss')}{at_step}")
     return ", ".join(known)
-
-
-def printable(text: str) -> str:
-    """Text out of a file that may come from anyone: on one line, without what would command a terminal."""
-    line = "".join(character if character.isprintable() else " " for character in text[:_MAX_TEXT])
-    return line + "..." if len(text) > _MAX_TEXT else line
 
 
 def num_parameters(bundle: Bundle) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.model_flags import chosen_model
-from ostinato.errors import SettingsError
+from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
@@ -86,7 +86,7 @@ def write_bundle(
         trained_in: the run_dir or checkpoint that it comes from; the run's evaluation tells the held-out loss.
         half_precision: write 16 bits a number.
     """
-    from ostinato.bundle import printable, save_bundle
+    from ostinato.bundle import save_bundle
 
     run_dir = None if trained_in is None else _run_dir(Path(trained_in))
     written = save_bundle(bundle, bundle_file, description, run_dir=run_dir, half_precision=half_precision)
@@ -106,7 +106,7 @@ def _require_free(path: str, force: bool) -> None:
 
 def shown(bundle: "Bundle", path: str) -> str:
     """What a bundle holds, a line each."""
-    from ostinato.bundle import num_parameters, printable
+    from ostinato.bundle import num_parameters
 
     config, hparams = bundle.config, bundle.config.hparams
     encoding = config.encoding

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.source_flags import add_reading, melodies_in, reading_of
 from ostinato.cli.tables import text_table
+from ostinato.dataset.report import off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
 
@@ -109,6 +110,8 @@ def _read(path: str, settings: ExtractionSettings) -> "Melodies":
     melodies = melodies_in(path, settings)
     for reason in melodies.left_out(flags=False):
         _log.info("%s: %s", path, reason)
+    if off_grid := off_grid_words(melodies.rhythm):
+        _log.info("%s: %s", path, off_grid)
     return melodies
 
 

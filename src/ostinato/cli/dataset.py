@@ -14,7 +14,7 @@ from ostinato.cli.progress import progress
 from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, write_report
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset
-from ostinato.dataset.report import counted
+from ostinato.dataset.report import counted, off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, shard_paths, shards_name
 
@@ -200,6 +200,8 @@ def _report(
                 "no NoteSequence with a melody went to eval; raise --eval_ratio, choose another --seed, "
                 "or give more NoteSequences"
             )
+    if off_grid := off_grid_words(extraction.rhythm):
+        print(off_grid)
     if left_out := statistics.left_out(settings.extraction):
         print("Left out:", *left_out, sep="\n  ")
     print("Melodies by their length in bars:", *statistics.histogram(settings.extraction.min_bars), sep="\n  ")

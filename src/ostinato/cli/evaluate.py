@@ -14,7 +14,7 @@ from ostinato.cli.model_flags import add_model, chosen_models, listed
 from ostinato.cli.progress import progress
 from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
 from ostinato.cli.tables import text_table
-from ostinato.errors import SettingsError
+from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
@@ -144,7 +144,6 @@ def _contenders(
 
 
 def _tell(report: "Report") -> None:
-    from ostinato.bundle import printable
     from ostinato.evaluation.report import summary, table_rows
 
     for line in summary(report):

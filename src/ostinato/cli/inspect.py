@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ostinato.cli.progress import progress
 from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, write_report
 from ostinato.cli.tables import terminal_width, text_table, wrapped
+from ostinato.errors import printable
 from ostinato.music.extract import LIKELIEST
 
 if TYPE_CHECKING:
@@ -62,8 +63,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _of_file(file: "InspectedFile", settings: "ExtractionSettings", width: int) -> str:
     """Each of a file's tunes, track by track."""
-    from ostinato.bundle import printable
-
     name = printable(file.name)
     unread = "" if file.tunes else "cannot be read: "
     lines = [wrapped(f"{name}: {unread}{printable(failure)}", width=width) for failure in file.failures]
@@ -107,7 +106,6 @@ def _tempo(tune: "InspectedTune") -> str:
 
 
 def _track_table(tune: "InspectedTune", width: int) -> str:
-    from ostinato.bundle import printable
     from ostinato.music.melody import pitch_name
 
     rows = [["track", "name", "instrument", "notes", "range", "one voice", "off grid", "melody"]]
@@ -168,8 +166,6 @@ def _not_taken(tune: "InspectedTune", settings: "ExtractionSettings") -> list[st
 
 
 def _named(track: "InspectedTrack") -> str:
-    from ostinato.bundle import printable
-
     return (
         f"{track.evidence.track} ({printable(track.evidence.name)})"
         if track.evidence.name
@@ -179,8 +175,6 @@ def _named(track: "InspectedTrack") -> str:
 
 def _of_folder(inspection: "Inspection", width: int) -> str:
     """A line for each tune."""
-    from ostinato.bundle import printable
-
     rows = [["file", "melody", "tracks", "meter", "tempo", "key", "off grid", "taken", "bars"]]
     room = max(width - _OTHER_COLUMNS, 16)
     for file in inspection.files:
@@ -198,7 +192,6 @@ def _end_of(name: str, width: int) -> str:
 
 
 def _cells(tune: "InspectedTune") -> list[str]:
-    from ostinato.bundle import printable
     from ostinato.music.quantize import total_off_grid
 
     if not tune.tracks:
@@ -209,7 +202,7 @@ def _cells(tune: "InspectedTune") -> list[str]:
     return [
         ", ".join(names) or "-",
         str(len(tune.tracks)),
-        tune.meters[0] + (f" +{len(tune.meters) - 1}" if len(tune.meters) > 1 else ""),
+        next(iter(tune.meters), "-") + (f" +{len(tune.meters) - 1}" if len(tune.meters) > 1 else ""),
         _tempo(tune),
         tune.key.partition(" or ")[0].replace(" major", "") or "-",
         f"{rhythm.share:.0%}" if melodies else "",
@@ -220,7 +213,6 @@ def _cells(tune: "InspectedTune") -> list[str]:
 
 def _summary(inspection: "Inspection", width: int) -> str:
     """What was read, what was found, and what was left out."""
-    from ostinato.bundle import printable
     from ostinato.dataset.report import counted
 
     report = inspection.report

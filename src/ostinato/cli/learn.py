@@ -17,16 +17,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.bundle import Bundle, load_bundle, printable, save_bundle
+from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
 from ostinato.cli.source_flags import add_extraction, add_report, extraction_of, melodies_in, write_report
 from ostinato.cli.tables import terminal_width, text_table
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
-from ostinato.dataset.report import counted
+from ostinato.dataset.report import counted, off_grid_words
 from ostinato.dataset.split import eval_ratio_for, is_for_eval
-from ostinato.errors import DataError, OstinatoError, SettingsError
+from ostinato.errors import DataError, OstinatoError, SettingsError, printable
 from ostinato.files import atomic_writer
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import time_signature_of
@@ -46,7 +46,6 @@ _ALL_KEYS = tuple(range(-5, 7))
 _RUN = "run"  # in the work_dir
 _TABLE_ROWS = 14  # of the table of what is learned from, its head counted
 _NAMED_BARS = 3  # melodies of one track whose bars are named
-_WORTH_SAYING = 0.01  # share of notes off the grid
 
 _logger = logging.getLogger(__name__)
 
@@ -367,12 +366,8 @@ def _read_tunes(folder: str, extraction: ExtractionSettings) -> _Tunes:
         )
     melodies = counted(tunes.num_melodies, "melody", "melodies")
     print(f"Found {melodies} in {len(tunes.pieces)} of {counted(found.tunes, 'piece')}")
-    rhythm = total_off_grid(one.rhythm for one in tunes.distinct)
-    if rhythm.share >= _WORTH_SAYING:
-        print(
-            f"{rhythm.share:.0%} of their notes are off the grid of 16ths: {rhythm.triplets:,} in triplets, "
-            f"{rhythm.swing:,} swung, {rhythm.other:,} others (--max_offgrid leaves such melodies out)"
-        )
+    if off_grid := off_grid_words(found.rhythm):
+        print(off_grid)
     if left_out:
         print("Left out or changed:", *left_out, sep="\n  ")
     return tunes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from ostinato.cli.flags import add_boolean
 from ostinato.cli.progress import progress
-from ostinato.errors import SettingsError
+from ostinato.errors import SettingsError, printable
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, Polyphony
 
 if TYPE_CHECKING:
@@ -137,8 +137,6 @@ def melodies_in(source: str, settings: ExtractionSettings) -> "Melodies":
 
 
 def _tell(what: str, files: Sequence[tuple[str, str]]) -> None:
-    from ostinato.bundle import printable
-
     for name, text in files[:_NAMED]:
         _logger.warning("  %s %s: %s", what, printable(name), printable(text))
     if len(files) > _NAMED:

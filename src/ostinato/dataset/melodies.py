@@ -36,7 +36,7 @@ from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.music.meter import in_meter
-from ostinato.music.quantize import OffGrid, first_bars, total_off_grid
+from ostinato.music.quantize import OffGrid, first_bars
 from ostinato.music.tracks import TrackEvidence, rank_tracks
 from ostinato.parallel import Failure, map_batches
 
@@ -236,7 +236,7 @@ class Melodies:
     @property
     def rhythm(self) -> OffGrid:
         """How many notes of all melodies stand between the 16ths."""
-        return total_off_grid(found.rhythm for found in self.melodies)
+        return self.extraction.rhythm
 
     def left_out(self, *, flags: bool = True) -> list[str]:
         """What was left out or cut, and how often each, in words; nothing that did not happen.

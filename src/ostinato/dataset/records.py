@@ -9,7 +9,7 @@ import functools
 import hashlib
 import pickle
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,7 @@ class DatasetStatistics:
             read=self.note_sequences - self.failures,
             without_melody=self.without_melody,
             melodies=self.extraction.melodies,
+            off_grid=asdict(self.extraction.rhythm),
             training_records=self.training_records,
             eval_records=self.eval_records,
             unusable=self.failure_reasons,

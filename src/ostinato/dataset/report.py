@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `ostinato convert` does without protobuf, which takes as long to load as a hundred files to read
     from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
+    from ostinato.music.quantize import OffGrid
 
+_WORTH_SAYING = 0.01  # share of notes off the grid
 NO_NOTES = "no notes"
 """The name of the remark on a file that holds no note."""
 
@@ -76,6 +78,16 @@ def endings(not_read: Mapping[str, int]) -> str:
     """How many files there are of each ending, the most first: "3 .txt, 1 .mscz, 1 without an ending"."""
     ordered = sorted(not_read.items(), key=lambda item: (-item[1], item[0]))
     return ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in ordered)
+
+
+def off_grid_words(rhythm: "OffGrid") -> str:
+    """How many notes of melodies are between the 16ths, and of what kind; "" if it is less than one in a hundred."""
+    if rhythm.share < _WORTH_SAYING:
+        return ""
+    return (
+        f"{rhythm.share:.0%} of the notes are off the grid of 16ths: {rhythm.triplets:,} in triplets, "
+        f"{rhythm.swing:,} swung, {rhythm.other:,} others (--max_offgrid leaves such melodies out)"
+    )
 
 
 def unread(skipped: Iterable[Skipped], not_read: Mapping[str, int]) -> list[LeftOut]:

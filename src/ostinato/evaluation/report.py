@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ostinato.dataset.melodies import Melodies
-from ostinato.dataset.report import counted
+from ostinato.dataset.report import counted, off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 
@@ -223,8 +223,10 @@ def summary(report: Report) -> list[str]:
         f"{counted(sources.files, sources.unit)}, "
         f"{len(report.steps.melody):,} steps predicted"
     ]
+    if off_grid := off_grid_words(sources.rhythm):
+        lines.append(off_grid)
     if left_out := sources.left_out():
-        lines.append(f"Left out: {', '.join(left_out)}")
+        lines.append(f"Left out: {'; '.join(left_out)}")
     if report.ngram_training is not None:
         training = report.ngram_training
         lines.append(

@@ -104,6 +104,10 @@ class ExtractionStatistics:
         truncated: melodies cut to `max_steps`; they are kept, their tails lost.
         mended_meters: NoteSequences that were read in another meter than they say.
         melodies: melodies kept.
+        notes: how many notes these have; the next three are of them.
+        triplets: notes between the 16ths, in triplets.
+        swing: notes between the 16ths, swung.
+        between: other notes between the 16ths.
         bars: how many melodies there were of each length in whole bars, the too short ones too.
     """
 
@@ -119,6 +123,10 @@ class ExtractionStatistics:
     truncated: int = 0
     mended_meters: int = 0
     melodies: int = 0
+    notes: int = 0
+    triplets: int = 0
+    swing: int = 0
+    between: int = 0
     bars: Counter[int] = field(default_factory=Counter)
 
     def add(self, other: "ExtractionStatistics") -> None:
@@ -135,7 +143,16 @@ class ExtractionStatistics:
         self.truncated += other.truncated
         self.mended_meters += other.mended_meters
         self.melodies += other.melodies
+        self.notes += other.notes
+        self.triplets += other.triplets
+        self.swing += other.swing
+        self.between += other.between
         self.bars.update(other.bars)
+
+    @property
+    def rhythm(self) -> OffGrid:
+        """How many notes of the melodies that were kept stand between the 16ths."""
+        return OffGrid(self.notes, self.triplets, self.swing, self.between)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +241,9 @@ def _choice(note_sequence: NoteSequence, tracks: tuple[int, ...] | str | None) -
     if tracks is None:
         return lambda _: True
     if tracks == LIKELIEST:
-        return {evidence.track for evidence in rank_tracks(note_sequence)[:1]}.__contains__
+        there = {note.instrument for note in note_sequence.notes}
+        # Most tunes have one, which needs no ranking.
+        return (there if len(there) < 2 else {rank_tracks(note_sequence)[0].track}).__contains__
     if not isinstance(tracks, str):
         return frozenset(tracks).__contains__
     # An instrument without a name has the empty one, which an expression such as "^$" finds.
@@ -381,4 +400,8 @@ def _melodies_of(
             statistics.off_grid += 1
             continue
         statistics.melodies += 1
+        statistics.notes += rhythm.notes
+        statistics.triplets += rhythm.triplets
+        statistics.swing += rhythm.swing
+        statistics.between += rhythm.other
         yield melody, rhythm

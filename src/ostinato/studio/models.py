@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ostinato.bundle import Bundle, load_bundle, printable
-from ostinato.errors import SettingsError
+from ostinato.bundle import Bundle, load_bundle
+from ostinato.errors import SettingsError, printable
 from ostinato.generation.model import Model
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, shipped_path
 from ostinato.studio.schema import ModelCard
