@@ -297,7 +297,7 @@ def test_a_config_names_a_shipped_model(
 ) -> None:
     flags = [f"--output_dir={tmp_path}", "--num_outputs=1", "--num_steps=8"]
     assert main(["generate", *flags, "--config=attention_rnn"]) == 0
-    assert "1 melodies of the built-in model attention_rnn" in capsys.readouterr().out
+    assert "1 melody of the built-in model attention_rnn" in capsys.readouterr().out
     assert main(["generate", *flags, "--config=nonsense"]) == 2
     assert "no model called 'nonsense' comes with Ostinato" in capsys.readouterr().err
     # Magenta's command of that model has the config set.

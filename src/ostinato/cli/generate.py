@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{path}  {text_roll(melody)}")
     for path, samples in zip(paths, chain(first, sounds), strict=False):
         _write_sound(path.with_suffix(".wav"), samples)
-    made = f"{len(melodies)} melodies of {model.name}"
+    made = f"{len(melodies)} {'melody' if len(melodies) == 1 else 'melodies'} of {model.name}"
     if args.html:
         _write_page(args.html, melodies, made, _command(args, options.seed), qpm, [path.name for path in paths])
         print(f"{args.html}: a page to see and hear them")
