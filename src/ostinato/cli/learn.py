@@ -29,7 +29,7 @@ from ostinato.dataset.split import eval_ratio_for, is_for_eval
 from ostinato.errors import DataError, OstinatoError, SettingsError, printable
 from ostinato.files import atomic_writer
 from ostinato.music.extract import ExtractionSettings
-from ostinato.music.meter import time_signature_of
+from ostinato.music.meter import Meter
 from ostinato.music.quantize import total_off_grid
 from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
 from ostinato.training.recipe import FEW_MELODIES, MANY_MELODIES, Recipe, num_held_out, recipe_for
@@ -110,9 +110,9 @@ class _Tunes:
         return list(dict.fromkeys(one.identity for one in self.distinct))
 
     @property
-    def steps_per_bar(self) -> int:
-        """The meter of most of the melodies."""
-        return Counter(one.melody.steps_per_bar for one in self.distinct).most_common(1)[0][0]
+    def meter(self) -> Meter:
+        """That of most of the melodies."""
+        return Meter(*Counter(one.time_signature for one in self.distinct).most_common(1)[0][0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def run(args: argparse.Namespace) -> int:
         f"Learned from {name}; {after['bits_per_step']:.3f} bits a 16th step on held-out tunes",
     )
     print(f"{output}: the model; ostinato bundle show {shlex.quote(str(output))} tells all about it")
-    _play(saved, tunes.steps_per_bar, output, args)
+    _play(saved, tunes.meter, output, args)
     return exit_code
 
 
@@ -452,22 +452,24 @@ def _tell_figures(before: dict[str, Any] | None, after: dict[str, Any], report: 
     )
 
 
-def _play(bundle: Bundle, steps_per_bar: int, output: Path, args: argparse.Namespace) -> None:
+def _play(bundle: Bundle, meter: Meter, output: Path, args: argparse.Namespace) -> None:
     """Make melodies in the meter of most tunes, as MIDI files and as a page."""
     from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.model import Model
     from ostinato.pages.melodies import melodies_page
 
     melodies = Model(bundle).generate(
-        _NUM_BARS * steps_per_bar, num_outputs=_NUM_MELODIES, seed=args.seed, steps_per_bar=steps_per_bar
+        _NUM_BARS * meter.steps_per_bar,
+        num_outputs=_NUM_MELODIES,
+        seed=args.seed,
+        steps_per_bar=meter.steps_per_bar,
     )
     folder = output.with_name(f"{output.stem}_melodies")
     folder.mkdir(exist_ok=True)
     for number, melody in enumerate(melodies, start=1):
         with atomic_writer(folder / f"{number:02}.mid", sync=False) as file:
-            file.write(note_sequence_to_midi(melody.to_note_sequence()))
+            file.write(note_sequence_to_midi(melody.to_note_sequence(time_signature=meter.time_signature)))
     print(f"{folder}: {len(melodies)} melodies that it made")
-    meter = "{}/{}".format(*time_signature_of(steps_per_bar))
     command = shlex.join(
         [
             *("ostinato", "generate", f"--bundle_file={output}", f"--num_bars={_NUM_BARS}", f"--meter={meter}"),
