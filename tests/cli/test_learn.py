@@ -82,7 +82,7 @@ def test_all_the_way(
     told = capsys.readouterr().out
     assert "read 10 of 11 music files" in told
     assert "skipped broken.mid: " in caplog.text
-    assert "Found 10 melodies in 10 pieces" in told
+    assert "Found 10 melodies in 10 of 10 pieces" in told
     assert "8 melodies to learn from; 2, of pieces apart, held out" in told
     out = tmp_path / "out"
     bundle = load_bundle(out / "my.mag")
