@@ -85,9 +85,9 @@ class Unsteady(Network):
 
     chance = np.random.default_rng(0)
 
-    def step(self, inputs: Floats, state: State, weights: Floats | None = None) -> tuple[Floats, State]:
+    def step(self, inputs: Floats, state: State, weights: Floats | None = None) -> tuple[NDArray[np.float64], State]:
         logits, state = super().step(inputs, state, weights)
-        return logits + self.chance.uniform(-4e-3, 4e-3, logits.shape).astype(np.float32), state
+        return logits + self.chance.uniform(-4e-3, 4e-3, logits.shape), state
 
 
 @pytest.mark.parametrize("settings", [{}, {"top_k": 4}, {"top_p": 0.7, "temperature": 0.5}, {"key": "G", "top_p": 0.9}])

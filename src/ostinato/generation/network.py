@@ -78,8 +78,9 @@ class Network:
             _Layer.fold(exact, number, width, hparams, self._dtype) for number, width in enumerate(widths[:-1])
         ]
         self._attention = _Attention.of(exact, hparams, self._dtype) if hparams.attn_length else None
-        self._output_kernel = exact["output.kernel"].astype(self._dtype)
-        self._output_bias = exact["output.bias"].astype(self._dtype)
+        # The logits are large sums of small numbers: most of what single precision costs is lost here, and a product of
+        # this size costs little in double precision.
+        self._output_kernel, self._output_bias = exact["output.kernel"], exact["output.bias"]
 
     def initial_state(self, batch_size: int) -> State:
         """The state of `batch_size` melodies before their first step: zeros."""
@@ -98,7 +99,7 @@ class Network:
         """A, rows of the attention's memory; 0 without attention."""
         return self._attention.length if self._attention else 0
 
-    def step(self, inputs: Floats, state: State, weights: Floats | None = None) -> tuple[Floats, State]:
+    def step(self, inputs: Floats, state: State, weights: Floats | None = None) -> tuple[NDArray[np.float64], State]:
         """Feed one step to B melodies.
 
         Args:
@@ -107,12 +108,12 @@ class Network:
             weights: [B, A], filled with what the attention gives to each row of its memory, the oldest first.
 
         Returns:
-            The logits [B, C], and the new state.
+            The logits [B, C], in double precision, and the new state.
         """
         top, state = self._advance(self._input_products(inputs), state, weights)
         return self._logits(top), state
 
-    def run(self, inputs: Floats) -> tuple[Floats, State]:
+    def run(self, inputs: Floats) -> tuple[NDArray[np.float64], State]:
         """Feed one melody whose inputs are all known, from the initial state.
 
         Args:
@@ -140,8 +141,8 @@ class Network:
         products += first.bias
         return products
 
-    def _logits(self, top: Floats) -> Floats:
-        logits: Floats = top @ self._output_kernel
+    def _logits(self, top: Floats) -> NDArray[np.float64]:
+        logits: NDArray[np.float64] = top.astype(np.float64, copy=False) @ self._output_kernel
         logits += self._output_bias
         return logits
 

@@ -3,8 +3,8 @@
 The network works in single precision, where a sum of products comes out a little
 different with the number of melodies side by side and with the processor. A
 random number that falls so near to the line between two events that this could
-decide is taken up again in double precision, from the melody's beginning: a few
-in 10,000 are. So a melody depends neither on its neighbors nor on the machine.
+decide is taken up again in double precision, from the melody's beginning: one in
+10,000 is. So a melody depends neither on its neighbors nor on the machine.
 """
 
 import logging
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 # How far single precision may take log-probabilities from what double precision makes of them. If all of a set's are
-# off by this, its probability is off by up to 1e-5. Along 256 steps it was off by at most 2e-6 with each built-in
-# model, and by 7e-6 with the bundle of Magenta's whose weights are the largest at hand. More would cost time: as it is,
-# three draws in 10,000 fall so near to a line.
-_LOG_PROBABILITY_ERROR = 2e-5
+# off by this, its probability is off by up to 5e-6. Along 256 steps it was off by at most 5e-7 with each built-in
+# model, and by 5e-6 with the bundle of Magenta's whose weights are the largest at hand. More would cost time: as it is,
+# one draw in 10,000 falls so near to a line.
+_LOG_PROBABILITY_ERROR = 1e-5
 # Of the log-likelihoods that a search compares: double precision keeps 10 of them over thousands of steps.
 _DECIMALS = 6
 _LONGEST_GRAM = 3  # moves, which is four notes
@@ -160,8 +160,7 @@ class Growing:
         """Append a drawn event to each melody; returns the events [B] and their log-likelihoods [B]."""
         batch_size = len(self._last)
         weights = self._recorder.room_for_weights(batch_size) if self._recorder else None
-        float_logits, self._state = self._network.step(self._stepper.push(self._last), self._state, weights)
-        logits = float_logits.astype(np.float64, copy=False)
+        logits, self._state = self._network.step(self._stepper.push(self._last), self._state, weights)
         class_events = self._stepper.class_events()
         slack = 0.0
         if self._replay is not None:
