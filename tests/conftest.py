@@ -3,8 +3,15 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import golden_files
+
+# A slow or busy machine is no failure: an example may take any time.
+settings.register_profile(
+    "any machine", parent=settings.get_profile(settings.get_current_profile_name()), deadline=None
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(params=golden_files.sets(), ids=lambda folder: folder.name)
