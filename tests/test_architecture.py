@@ -162,6 +162,7 @@ def test_the_core_loads_no_training_library(program: str) -> None:
         (["--help"], 5, {"numpy", "google", "ostinato.config"}),
         (["generate", "--num_outputs=1", "--seed=0"], 38, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
         (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 39, {"ostinato.dataset"}),
+        (["convert", "--input_dir=none", "--output_file=none"], 25, {"google", "ostinato.music"}),
         (["models"], 27, {"ostinato.generation", "ostinato.dataset"}),
     ],
 )

@@ -5,9 +5,8 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_boolean, add_runner, runner_of
+from ostinato.cli.flags import add_boolean, add_report, add_runner, runner_of, write_report
 from ostinato.cli.progress import progress
-from ostinato.cli.source_flags import add_report, write_report
 from ostinato.dataset.report import counted, endings
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ostinato.errors import SettingsError
@@ -83,3 +83,25 @@ def runner_of(args: argparse.Namespace) -> tuple[str, list[str]] | None:
     if args.runner.lower().startswith("direct") and args.log != "DEBUG":
         logging.getLogger("apache_beam").setLevel(logging.WARNING)  # it tells of every channel it opens
     return args.runner, args.runner_flags
+
+
+def add_report(parser: argparse.ArgumentParser) -> None:
+    """Add the flag for the report as JSON."""
+    parser.add_argument("--json", metavar="FILE", help="write what was read and what was left out to this file")
+
+
+def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
+    """Write a report where --json says, if it is given; several as a list."""
+    if path is None:
+        return
+    import json
+
+    from ostinato.files import atomic_writer
+
+    with atomic_writer(path) as file:
+        # A file's name may be no text.
+        file.write(
+            json.dumps(reports[0] if len(reports) == 1 else reports, indent=1, allow_nan=False).encode(errors="replace")
+            + b"\n"
+        )
+    print(f"{path}: the report")

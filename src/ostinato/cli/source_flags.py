@@ -1,10 +1,9 @@
 """What all commands that look for melodies share: the flags, the progress, what they say of files."""
 
 import argparse
-import json
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from ostinato.cli.flags import add_boolean
@@ -141,23 +140,3 @@ def _tell(what: str, files: Sequence[tuple[str, str]]) -> None:
         _logger.warning("  %s %s: %s", what, printable(name), printable(text))
     if len(files) > _NAMED:
         _logger.warning("  and %d more; ostinato inspect names them all", len(files) - _NAMED)
-
-
-def add_report(parser: argparse.ArgumentParser) -> None:
-    """Add the flag for the report as JSON."""
-    parser.add_argument("--json", metavar="FILE", help="write what was read and what was left out to this file")
-
-
-def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
-    """Write a report where --json says, if it is given; several as a list."""
-    if path is None:
-        return
-    from ostinato.files import atomic_writer
-
-    with atomic_writer(path) as file:
-        # A file's name may be no text.
-        file.write(
-            json.dumps(reports[0] if len(reports) == 1 else reports, indent=1, allow_nan=False).encode(errors="replace")
-            + b"\n"
-        )
-    print(f"{path}: the report")
