@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ostinato.dataset.convert import (
+    SOURCE_FORMATS,
     NothingConvertedError,
     convert_contents,
     convert_files,
@@ -23,6 +24,7 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.record import Remark
+from ostinato.formats.scores.musicxml import MAX_XML_BYTES
 from ostinato.formats.tensorflow.tfrecord import read_records
 
 # One track, one note: middle C for a quarter note.
@@ -278,3 +280,7 @@ def test_a_tune_of_a_book_that_cannot_be_read_is_a_remark(tmp_path: Path) -> Non
     path.write_text("X:1\nT:a\nK:C\nCE|\n\nX:2\nT:b\nK:C\nz4|\n")
     with pytest.warns(Remark, match=r"tune X:2: .*; the other tunes are used"):
         assert len(read_music(path)) == 1
+
+
+def test_a_score_is_as_large_as_its_reader_takes_it() -> None:
+    assert SOURCE_FORMATS[".musicxml"].max_bytes == MAX_XML_BYTES

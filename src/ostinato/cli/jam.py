@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--program", type=int, metavar="0..127", help="General MIDI instrument of the responses; as it is if absent"
     )
     parser.add_argument(
-        "--num_rounds", type=int, default=0, metavar="N", help="end after so many responses; 0: go on until Ctrl-C"
+        "--num_rounds", type=int, default=0, metavar="N", help="end after this many responses; 0: go on until Ctrl-C"
     )
     parser.add_argument(
         "--seed", type=int, metavar="N", help="for the same responses to the same calls; a new one if absent"

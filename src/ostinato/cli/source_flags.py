@@ -33,7 +33,7 @@ def add_extraction(parser: argparse.ArgumentParser, *, as_played: bool = False) 
         ("min_bars", int, "leave out melodies of fewer bars"),
         ("max_steps", int, "cut longer melodies to this many 16th notes"),
         ("min_unique_pitches", int, "leave out melodies with fewer different pitch classes"),
-        ("gap_bars", float, "a silence of so many bars ends a melody"),
+        ("gap_bars", float, "a silence of this many bars ends a melody"),
     ):
         parser.add_argument(f"--{flag}", type=kind, default=getattr(defaults, flag), metavar="N", help=what)
     add_reading(parser, as_played=as_played)

@@ -62,7 +62,7 @@ def _read_abc(files: Sequence[bytes], identities: Sequence[Identity]) -> Sequenc
 
 
 _MIDI = SourceFormat("midi", MAX_FILE_BYTES, note_sequence_records)
-_MUSICXML = SourceFormat("musicxml", 64 << 20, _read_musicxml)
+_MUSICXML = SourceFormat("musicxml", 64 << 20, _read_musicxml)  # MAX_XML_BYTES, whose module loads protobuf
 _ABC = SourceFormat("abc", 16 << 20, _read_abc)
 
 # By the ending of a file's name, in lower case.
