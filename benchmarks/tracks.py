@@ -17,7 +17,7 @@ from ostinato.errors import OstinatoError
 from ostinato.formats.midi.reader import read_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.record import Remark
-from ostinato.music.meter import mend_meter
+from ostinato.music.mending import mend_meter
 from ostinato.music.tracks import TrackEvidence, rank_tracks
 
 

@@ -14,6 +14,7 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71, 72)
 # Eight bars: a note of half a bar each, the last one to the end.
@@ -147,7 +148,7 @@ def test_of_each_track_the_longest_melody_may_be_the_primer() -> None:
     primer = primer_of(made, track=2)
     # A rest of many bars does not end it; of the chord the top note is kept.
     assert primer.melody == Melody([74, -2, -2, -2, -1] + [-2] * 95 + [72, -2, -2, -2], 0, 12)
-    assert (primer.track, primer.track_name, primer.qpm, primer.time_signature) == (2, "Fiddle", 120.0, (3, 4))
+    assert (primer.track, primer.track_name, primer.qpm, primer.melody.meter) == (2, "Fiddle", 120.0, Meter(3, 4))
     assert [(track, len(found.melody)) for track, found in tracks_of(made).items()] == [(0, 64), (2, 104)]
     chosen = primer_of(made, track=0)
     assert (chosen.track, chosen.track_name, len(chosen.melody)) == (0, "", 64)

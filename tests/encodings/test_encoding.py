@@ -12,6 +12,7 @@ from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncod
 from ostinato.encodings.encoding import EventGate, check_pitch_range, checked_events
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter, plainest_meter
 
 # Short distances, so that short melodies repeat at all of them.
 ENCODINGS: list[Encoding] = [
@@ -34,7 +35,7 @@ each_encoding = pytest.mark.parametrize("encoding", ENCODINGS, ids=lambda encodi
 def test_a_stepper_gives_the_numbers_of_the_whole_melody(
     encoding: Encoding, events: list[int], steps_per_bar: int
 ) -> None:
-    stepper = encoding.stepper(1, steps_per_bar)
+    stepper = encoding.stepper(1, plainest_meter(steps_per_bar))
     rows = [stepper.push(np.array([event])) for event in events]
     expected = encoding.inputs(Melody(events, steps_per_bar=steps_per_bar))
     assert expected.shape == (len(events), encoding.input_size)
@@ -45,7 +46,7 @@ def test_a_stepper_gives_the_numbers_of_the_whole_melody(
 @given(events=EVENTS, steps_per_bar=METERS)
 def test_labels_decode_to_the_melody(encoding: Encoding, events: list[int], steps_per_bar: int) -> None:
     melody = Melody(events, steps_per_bar=steps_per_bar)
-    stepper = encoding.stepper(1, steps_per_bar)
+    stepper = encoding.stepper(1, plainest_meter(steps_per_bar))
     decoded = []
     along = encoding.class_events(melody)
     assert along.shape == (len(events), encoding.num_classes)
@@ -77,7 +78,7 @@ def test_training_pairs_are_input_p_and_label_p_plus_1(encoding: Encoding, event
 def test_chosen_rows_go_on_by_themselves(
     encoding: Encoding, columns: list[tuple[int, ...]], later: list[tuple[int, ...]], rows: list[int]
 ) -> None:
-    stepper = encoding.stepper(3, 16)
+    stepper = encoding.stepper(3, Meter(4, 4))
     for column in columns:
         stepper.push(np.array(column))
     chosen = stepper.select(np.array(rows))
@@ -96,7 +97,7 @@ def test_chosen_rows_go_on_by_themselves(
 @each_encoding
 def test_two_melodies_stay_apart(encoding: Encoding) -> None:
     first, second = [60, -2, 64, -1, 60, 60, -2], [-1, 62, 62, -2, 71, -2, -2]
-    stepper = encoding.stepper(2, 16)
+    stepper = encoding.stepper(2, Meter(4, 4))
     rows = np.stack([stepper.push(np.array(pair)) for pair in zip(first, second, strict=True)])
     np.testing.assert_array_equal(rows[:, 0], encoding.inputs(Melody(first)))
     np.testing.assert_array_equal(rows[:, 1], encoding.inputs(Melody(second)))
@@ -110,7 +111,7 @@ def test_a_pitch_outside_the_range_is_refused(encoding: Encoding, pitch: int) ->
         with pytest.raises(DataError, match=message):
             refused(Melody([60, pitch]))
     with pytest.raises(DataError, match=message):
-        encoding.stepper(2, 16).push(np.array([60, pitch]))
+        encoding.stepper(2, Meter(4, 4)).push(np.array([60, pitch]))
 
 
 @pytest.mark.parametrize(

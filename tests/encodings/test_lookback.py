@@ -2,6 +2,7 @@ import numpy as np
 
 from ostinato.encodings import LookbackEncoding
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 
 
 def test_lookback() -> None:
@@ -25,7 +26,7 @@ def test_the_furthest_repeat_wins() -> None:
 
 
 def test_a_repeat_of_what_is_not_there_is_no_event() -> None:
-    stepper = LookbackEncoding(60, 72, lookback_distances=(1, 3)).stepper(1, 16)
+    stepper = LookbackEncoding(60, 72, lookback_distances=(1, 3)).stepper(1, Meter(4, 4))
     assert stepper.class_events()[0, 14:].tolist() == [-2, -2]
     stepper.push(np.array([60]))
     assert stepper.class_events()[0, 14:].tolist() == [60, -2]

@@ -2,6 +2,7 @@ import numpy as np
 
 from ostinato.encodings import OneHotEncoding
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 
 
 def test_one_hot() -> None:
@@ -11,4 +12,4 @@ def test_one_hot() -> None:
     inputs = encoding.inputs(melody)
     assert inputs.shape == (4, 14)
     assert np.argwhere(inputs == 1).tolist() == [[0, 2], [1, 0], [2, 13], [3, 1]]
-    assert encoding.stepper(2, 16).class_events().tolist() == [[-2, -1, *range(60, 72)]] * 2
+    assert encoding.stepper(2, Meter(4, 4)).class_events().tolist() == [[-2, -1, *range(60, 72)]] * 2

@@ -89,7 +89,7 @@ def test_a_lookback_model_worked_by_hand() -> None:
 @given(st.integers(0, 2**32 - 1), st.sampled_from(ENCODINGS))
 def test_the_probabilities_of_all_events_sum_to_1(seed: int, encoding: Encoding) -> None:
     (melody,), _ = squash_all(encoding, tunes(seed, 1))
-    stepper = encoding.stepper(1, melody.steps_per_bar)
+    stepper = encoding.stepper(1, melody.meter)
     for event in melody:
         stepper.push(np.array([event]))
     chance = np.random.default_rng(seed)
@@ -119,7 +119,7 @@ def _one_by_one(made: Bundle, melodies: Sequence[Melody]) -> tuple[NDArray[np.fl
     bits, hits, nats = [], [], []
     for melody in melodies:
         squashed, _ = encoding.squash(melody)
-        stepper = encoding.stepper(1, melody.steps_per_bar)
+        stepper = encoding.stepper(1, melody.meter)
         labels = encoding.labels(squashed)
         for step, probabilities in enumerate(Model(made).probabilities(melody)[:-1].astype(np.float64)):
             stepper.push(np.array([squashed[step]]))

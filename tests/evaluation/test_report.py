@@ -27,7 +27,7 @@ from ostinato.music.melody import Melody
 
 
 def found(name: str, melody: Melody) -> SourceMelody:
-    return SourceMelody(melody, name, name, 0, "", 120.0, (4, 4))
+    return SourceMelody(melody, name, name, 0, "", 120.0)
 
 
 MELODIES = [

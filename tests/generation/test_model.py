@@ -424,7 +424,7 @@ def test_events_are_at_least_as_likely_as_their_classes(model: Model) -> None:
         ({"steps_per_bar": 0}, "steps_per_bar must be a whole number of 1 or more, not 0"),
         ({"steps_per_bar": 5000}, "steps_per_bar must be at most 4080, not 5000"),
         ({"primer": None, "steps_per_bar": 1.5}, "steps_per_bar must be a whole number of 1 or more, not 1.5"),
-        ({"primer": Melody([60]), "steps_per_bar": 12}, "the primer's bars are 16 steps long, not steps_per_bar=12"),
+        ({"primer": Melody([60]), "steps_per_bar": 12}, "the primer is in 4/4, not in 3/4; leave the meter out"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(attention_model: Model, arguments: dict[str, Any], message: str) -> None:

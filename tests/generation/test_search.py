@@ -58,7 +58,7 @@ def test_a_primer_is_fed_once_and_grows_in_all(network: Network) -> None:
     assert events.shape == log_likelihoods.shape == (3,)
     assert begun.recorder
     (first, *_) = begun.recorder.traced(
-        [Melody([*primer, event]) for event in events - begun.semitones], 3, np.arange(3)
+        [Melody([*primer, event]) for event in events - begun.semitones], 3, 3, [1] * 3, np.arange(3)
     )
     assert first.steps[0].event == events[0] - begun.semitones
 
@@ -94,13 +94,13 @@ class Unsteady(Network):
 def test_what_rounding_could_decide_is_decided_in_double_precision(
     random_bundle: MakeBundle, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "_LOG_PROBABILITY_ERROR", 5e-3)
+    monkeypatch.setattr(search, "LOG_PROBABILITY_ERROR", 5e-3)
     bundle = random_bundle(Config("small", ENCODING, Hparams(rnn_layer_sizes=(8,))))
     exact, unsteady = Network(bundle, np.float64), Unsteady(bundle)
     options = GenerationOptions(primer=[67], num_outputs=100, seed=1, **settings)
 
     def exact_logits(melody: Melody) -> NDArray[np.float64]:
-        logits: NDArray[np.float64] = exact.run(ENCODING.inputs(melody))[0][-1]
+        logits: NDArray[np.float64] = exact.run(ENCODING.inputs(melody))[0]
         return logits
 
     def made(network: Network, exact_logits: ExactLogits | None) -> NDArray[np.int64]:
@@ -177,7 +177,7 @@ def test_each_iteration_finds_the_likeliest_of_all_ways_to_go_on(
     # A beam of one, and a branch for each way: with one iteration it is the likeliest melody there is.
     rest = min(rest, steps - 1)
     melodies = chains(seed, num_outputs)
-    events, scores, _ = beam_search(
+    events, scores, *_ = beam_search(
         melodies,
         rest + iterations * steps,
         GenerationOptions(num_outputs=num_outputs, branch_factor=NUM_EVENTS**steps, steps_per_iteration=steps),
@@ -216,7 +216,7 @@ def test_a_beam_worked_by_hand() -> None:
     # At first rows 2 and 0 are likeliest; in the end it is row 1, which goes on from row 0: -1 - 0.125.
     # A beam of one would have gone on from row 2 alone.
     diary = Diary(1, [[-1, -2, -0.5, -3], [-2, -0.125, -3, -1]])
-    events, scores, rows = beam_search(diary, 2, GenerationOptions(num_outputs=1, beam_size=2, branch_factor=2))
+    events, scores, rows, _ = beam_search(diary, 2, GenerationOptions(num_outputs=1, beam_size=2, branch_factor=2))
     assert diary.selected == [[0, 0, 0, 0], [2, 0, 2, 0]]
     assert events.tolist() == [[0, 1]]
     assert scores.tolist() == [-1.125]
@@ -225,7 +225,7 @@ def test_a_beam_worked_by_hand() -> None:
 
 def test_the_first_iteration_takes_the_odd_steps_and_ties_go_to_the_first() -> None:
     diary = Diary(2)
-    events, scores, rows = beam_search(
+    events, scores, rows, _ = beam_search(
         diary, 7, GenerationOptions(num_outputs=2, beam_size=2, branch_factor=3, steps_per_iteration=3)
     )
     assert diary.extended == [12] * 7
@@ -240,13 +240,13 @@ def test_the_first_iteration_takes_the_odd_steps_and_ties_go_to_the_first() -> N
 
 def test_without_branches_melodies_are_only_drawn() -> None:
     diary = Diary(3)
-    events, _, _ = beam_search(diary, 4, GenerationOptions(num_outputs=3))
+    events, *_ = beam_search(diary, 4, GenerationOptions(num_outputs=3))
     assert diary.extended == [3] * 4
     assert events.tolist() == [[0] * 4, [1] * 4, [2] * 4]
 
 
 def test_no_steps_are_no_events() -> None:
-    events, scores, _ = beam_search(Diary(3), 0, GenerationOptions(num_outputs=3, beam_size=2))
+    events, scores, *_ = beam_search(Diary(3), 0, GenerationOptions(num_outputs=3, beam_size=2))
     assert events.shape == (3, 0)
     assert scores.tolist() == [0, 0, 0]
 

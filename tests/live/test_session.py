@@ -94,7 +94,7 @@ def test_eighths_are_counted_in_threes() -> None:
     stage = Stage(quarters([60]), [72], with_settings(metronome=True, meter=Meter(6, 8), metronome_channel=3)).play(5)
     assert stage.started(3)[:4] == [(0, 76), (0.75, 77), (1.5, 76), (2.25, 77)]
     # The note ends at step 3, the silent bar of 12 at 15; the next beat is step 18, and the response a bar of 12 long.
-    assert [call for call, _ in stage.calls] == [Melody([60, -2, -2, -1, -2, -2], 0, 12)]
+    assert [call for call, _ in stage.calls] == [Melody([60, -2, -2, -1, -2, -2], meter=Meter(6, 8))]
     assert stage.started() == [(2.25, 72)]
     assert stage.ended() == [(3.75, 72)]
 

@@ -11,6 +11,7 @@ from ostinato.errors import SettingsError
 from ostinato.generation.model import Model
 from ostinato.live.turns import Call, Response, model_responder
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 from ostinato.shipped import load_shipped
 
 Note = tuple[int, int, int | None]  # pitch, start, end
@@ -18,7 +19,7 @@ Note = tuple[int, int, int | None]  # pitch, start, end
 
 def call_of(*notes: Note, first_step: int = 0) -> Call:
     """A call whose keys go up and down in the order of time; where one of each comes together, up goes first."""
-    call = Call(first_step, 16)
+    call = Call(first_step, Meter(4, 4))
     moves = [(start, 1, pitch) for pitch, start, _ in notes]
     moves += [(end, 0, pitch) for pitch, _, end in notes if end is not None]
     for step, goes_down, pitch in sorted(moves):
@@ -52,14 +53,14 @@ def test_a_later_note_cuts_and_of_a_chord_the_highest_is_sung() -> None:
 
 
 def test_a_note_shorter_than_a_step_gets_one() -> None:
-    call = Call(0, 16)
+    call = Call(0, Meter(4, 4))
     call.press(0, 60, 80, 3)
     call.release(0, 60, 3)
     assert call.melody(6) == Melody([-2, -2, -2, 60, -1, -2])
 
 
 def test_channels_are_told_apart() -> None:
-    call = Call(0, 16)
+    call = Call(0, Meter(4, 4))
     call.press(0, 60, 80, 0)
     call.release(1, 60, 2)
     call.release_all(1, 2)
@@ -69,7 +70,7 @@ def test_channels_are_told_apart() -> None:
 
 
 def test_a_key_that_goes_down_twice_went_up_between() -> None:
-    call = Call(0, 16)
+    call = Call(0, Meter(4, 4))
     call.press(0, 60, 100, 0)
     call.press(0, 60, 51, 4)
     call.release(0, 60, 6)
@@ -83,7 +84,7 @@ def test_a_call_begins_at_its_bar_line() -> None:
 
 
 def test_of_a_long_call_the_last_16_bars_are_kept() -> None:
-    call = Call(0, 16)
+    call = Call(0, Meter(4, 4))
     for step in range(40 * 16):
         call.press(0, 60, 80, step)
         call.release(0, 60, step + 1)
@@ -165,4 +166,4 @@ def test_events_are_drawn_one_ahead() -> None:
     assert (response.next_step, response.end_step, response.is_over, response.is_repeated) == (11, 14, False, True)
     assert [response.take() for _ in range(3)] == [60, 61, 62]
     assert drawn == [60, 61, 62]
-    assert response.melody(12) == Melody([60, 61, 62], 0, 12)
+    assert response.melody(Meter(3, 4)) == Melody([60, 61, 62], 0, 12)

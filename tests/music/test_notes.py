@@ -2,10 +2,11 @@ import pytest
 
 from ostinato.errors import SettingsError
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 from ostinato.music.notes import note_spans, text_roll
 
 # C4 for two steps, a rest of one, D4 struck twice and held to the end.
-MELODY = Melody([60, -2, -1, 62, 62, -2])
+MELODY = Melody([60, -2, -1, 62, 62, -2], meter=Meter(3, 8))
 
 
 def test_notes_end_at_the_next_note_the_note_off_or_the_end() -> None:
@@ -16,7 +17,7 @@ def test_notes_end_at_the_next_note_the_note_off_or_the_end() -> None:
 
 def test_seconds_follow_the_tempo() -> None:
     # At 60 quarters a minute a 16th lasts a quarter of a second.
-    sequence = MELODY.to_note_sequence(qpm=60, velocity=90, program=4, time_signature=(3, 8))
+    sequence = MELODY.to_note_sequence(qpm=60, velocity=90, program=4)
     assert [(n.pitch, n.start_time, n.end_time, n.velocity, n.program) for n in sequence.notes] == [
         (60, 0.0, 0.5, 90, 4),
         (62, 0.75, 1.0, 90, 4),

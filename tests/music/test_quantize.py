@@ -26,7 +26,7 @@ def test_a_piece_begins_where_tempo_or_meter_really_changes() -> None:
     # The note that crosses the change is cut there; at 60 quarters a minute a step is a quarter of a second.
     assert pieces[0].end_seconds.tolist() == [4 * STEP, 32 * STEP]
     quantized = [quantize(piece) for piece in pieces]
-    assert [piece.steps_per_bar for piece in quantized] == [16, 12, 16]
+    assert [piece.meter.steps_per_bar for piece in quantized] == [16, 12, 16]
     assert (quantized[2].start_step.tolist(), quantized[2].end_step.tolist()) == ([0], [2])
 
 
@@ -45,7 +45,7 @@ def test_a_bar_is_counted_in_16th_notes(numerator: int, denominator: int, steps_
     made = sequence((60, 0, 4))
     made.time_signatures.add(numerator=numerator, denominator=denominator)
     (piece,) = map(quantize, split_at_changes(made))
-    assert piece.steps_per_bar == steps_per_bar
+    assert piece.meter.steps_per_bar == steps_per_bar
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1.0, 1.0), (0.0, float("inf")), (float("nan"), 1.0)])

@@ -12,7 +12,7 @@ from ostinato.music.extract import ExtractionSettings
 from ostinato.music.melody import Melody
 from ostinato.pages.evaluation import report_page
 
-MELODIES = [SourceMelody(Melody([60, -2] * 16), f"{number}.mid", "", 0, "", 120.0, (4, 4)) for number in range(3)]
+MELODIES = [SourceMelody(Melody([60, -2] * 16), f"{number}.mid", "", 0, "", 120.0) for number in range(3)]
 STEPS = PredictedSteps.of([found.melody for found in MELODIES])
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
     from ostinato.generation.options import GenerationOptions
     from ostinato.music.melody import Melody
+    from ostinato.music.meter import Meter
 
 _QPM = 120.0
 _NUM_STEPS = 128
@@ -52,7 +53,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"length of each in 16th notes, the primer included; {_NUM_STEPS} if absent",
     )
-    parser.add_argument("--num_bars", type=int, metavar="N", help="or in bars")
+    parser.add_argument(
+        "--num_bars", type=int, metavar="N", help="or in bars; a model that knows how tunes end ends in the last one"
+    )
+    add_boolean(
+        parser, "--ending", default=None, help="bring each melody to an end in its last bar, or cut it at the bar line"
+    )
+    parser.add_argument(
+        "--until_end",
+        action="store_true",
+        help="let each melody end where the model ends it; --num_bars, or else 32, are the most it may have",
+    )
+    parser.add_argument(
+        "--fill_bars", metavar="BARS", help="make these bars of the primer anew, as 5-8, and keep what is around them"
+    )
     parser.add_argument("--meter", default="", metavar="METER", help="4/4 if absent, or 3/4, 6/8, 9/8, 2/4, ...")
     parser.add_argument(
         "--primer_melody",
@@ -139,9 +153,9 @@ def run(args: argparse.Namespace) -> int:
 
     melodies = Model(model.bundle).make(options)
     if args.no_primer_in_output:
-        melodies = [Melody(melody[len(options.opening) :], 0, melody.steps_per_bar) for melody in melodies]
+        melodies = [Melody(melody[len(options.opening) :], meter=melody.meter, ends=melody.ends) for melody in melodies]
     qpm = primer.qpm if args.qpm is None else args.qpm
-    sequences = [melody.to_note_sequence(qpm, time_signature=primer.time_signature) for melody in melodies]
+    sequences = [melody.to_note_sequence(qpm) for melody in melodies]
     files = [note_sequence_to_midi(sequence) for sequence in sequences]
     sounds = _sounds(args.soundfont, sequences) if args.wav else iter(())
     # The first one is made before anything is written, so that a SoundFont that can't play leaves nothing behind.
@@ -174,6 +188,14 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
         raise SettingsError("give either --num_steps or --num_bars, not both")
     if args.num_bars is not None and args.num_bars < 1:
         raise SettingsError(f"--num_bars={args.num_bars}: there must be at least 1 bar")
+    if args.until_end and args.num_steps is not None:
+        raise SettingsError("--until_end is at most so many bars: give --num_bars in place of --num_steps")
+    if args.fill_bars:
+        if not (args.primer or args.primer_melody):
+            raise SettingsError("--fill_bars are bars of a primer, which is missing; see --primer")
+        for flag in ("num_steps", "num_bars", "until_end", "ending", "no_primer_in_output"):
+            if getattr(args, flag) not in (None, False):
+                raise SettingsError(f"--fill_bars keeps all of the primer but these bars; leave --{flag} out")
     if args.rank_by and args.rank is None:
         raise SettingsError(f"--rank_by={args.rank_by} chooses among --rank=N melodies, which is missing")
     if args.soundfont and not args.wav:
@@ -193,19 +215,19 @@ def _options(args: argparse.Namespace, primer: "_Primer") -> "GenerationOptions"
                 asked[name] = parse_note(text)
             except SettingsError as error:
                 raise SettingsError(f"--{name}: {error}") from None
-    if args.num_bars is not None:
-        num_steps = args.num_bars * primer.steps_per_bar
-    else:
-        num_steps = _NUM_STEPS if args.num_steps is None else args.num_steps
     options = GenerationOptions(
-        num_steps,
-        steps_per_bar=primer.steps_per_bar,
+        _NUM_STEPS if args.num_steps is None else args.num_steps,
+        meter=primer.meter,
         seed=secrets.randbits(32) if args.seed is None else args.seed,
         rank_by=args.rank_by or "likely",
         **asked,
     )
+    length: dict[str, Any] = {"num_bars": args.num_bars, "ending": args.ending, "until_end": args.until_end}
+    if fill := _bars("fill_bars", args.fill_bars):
+        # The bars are counted as the primer's file counts them.
+        length = {"fill": (fill[0] - primer.first_bar + 1, fill[1] - primer.first_bar + 1)}
     try:
-        return replace(options, primer=primer.events)
+        return replace(options, primer=primer.events, **length)
     except SettingsError as error:
         raise SettingsError(f"{primer.source}: {error}") from None
 
@@ -217,23 +239,24 @@ class _Primer:
     source: str = "--primer_melody"
     events: "Melody | list[int] | None" = None
     qpm: float = _QPM
-    time_signature: tuple[int, int] = (4, 4)
-    steps_per_bar: int = 16
+    meter: "Meter | None" = None
+    first_bar: int = 1
 
 
 def _primer(args: argparse.Namespace) -> _Primer:
     """The primer that the flags ask for, or only its meter."""
     primer = _Primer(events=_events(args.primer_melody) if args.primer_melody else None)
     if args.primer:
-        primer = _primer_in(args.primer, args.primer_track, _bars(args.primer_bars))
+        primer = _primer_in(args.primer, args.primer_track, _bars("primer_bars", args.primer_bars))
     if args.meter:
         from ostinato.music.meter import parse_meter
 
         meter = parse_meter(args.meter)
-        if args.primer and primer.time_signature != meter.time_signature:
-            found = "/".join(map(str, primer.time_signature))
-            raise SettingsError(f"{primer.source}: the primer is in {found}, not in --meter={meter}; leave --meter out")
-        primer = replace(primer, time_signature=meter.time_signature, steps_per_bar=meter.steps_per_bar)
+        if primer.meter not in (None, meter):
+            raise SettingsError(
+                f"{primer.source}: the primer is in {primer.meter}, not in --meter={meter}; leave --meter out"
+            )
+        primer = replace(primer, meter=meter)
     return primer
 
 
@@ -248,13 +271,13 @@ def _events(text: str) -> list[int]:
     return list(events)
 
 
-def _bars(text: str | None) -> tuple[int, int] | None:
-    """The bars that --primer_bars names."""
+def _bars(flag: str, text: str | None) -> tuple[int, int] | None:
+    """The bars that a flag names."""
     if not text:
         return None
     found = re.fullmatch(r"\s*(\d{1,6})(?:\s*-\s*(\d{1,6}))?\s*", text, re.ASCII)
     if found is None or not 1 <= int(found[1]) <= int(found[2] or found[1]):
-        raise SettingsError(f"--primer_bars={text}: write the first and the last bar, counted from 1, as 5-8")
+        raise SettingsError(f"--{flag}={text}: write the first and the last bar, counted from 1, as 5-8")
     return int(found[1]), int(found[2] or found[1])
 
 
@@ -280,7 +303,7 @@ def _primer_in(path: str, track: int | None, bars: tuple[int, int] | None) -> _P
     span = f"bars {found.first_bar}-{found.last_bar}" if found.last_bar > found.first_bar else f"bar {found.first_bar}"
     print(
         f"{path}: {len(found.melody)} steps of track {_named(found.track, found.track_name)}{book}, {span}, "
-        f"{'/'.join(map(str, found.time_signature))} at {found.qpm:g} quarters a minute"
+        f"{found.melody.meter} at {found.qpm:g} quarters a minute"
     )
     if track is None and found.evidence is not None and (next_one := found.runner_up) is not None:
         print(
@@ -289,7 +312,7 @@ def _primer_in(path: str, track: int | None, bars: tuple[int, int] | None) -> _P
         )
     for change in found.changes:
         print(f"  {change}")
-    return _Primer(path, found.melody, found.qpm, found.time_signature, found.melody.steps_per_bar)
+    return _Primer(path, found.melody, found.qpm, found.melody.meter, found.first_bar)
 
 
 def _named(track: int, name: str) -> str:

@@ -113,7 +113,7 @@ class _Tunes:
     @property
     def meter(self) -> Meter:
         """That of most of the melodies."""
-        return Meter(*Counter(one.time_signature for one in self.distinct).most_common(1)[0][0])
+        return Counter(one.melody.meter for one in self.distinct).most_common(1)[0][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +266,7 @@ def _table(tunes: _Tunes, settings: DatasetSettings, width: int) -> str:
                 ", ".join(bars[:_NAMED_BARS])
                 + (f" and {len(bars) - _NAMED_BARS} more" if len(bars) > _NAMED_BARS else ""),
                 str(sum(len(one.melody.pitches) for one in its)),
-                "/".join(map(str, first.time_signature)),
+                str(first.melody.meter),
                 f"{total_off_grid(one.rhythm for one in its).share:.0%}",
             ]
         )
@@ -469,7 +469,7 @@ def _play(bundle: Bundle, meter: Meter, output: Path, args: argparse.Namespace) 
     folder.mkdir(exist_ok=True)
     for number, melody in enumerate(melodies, start=1):
         with atomic_writer(folder / f"{number:02}.mid", sync=False) as file:
-            file.write(note_sequence_to_midi(melody.to_note_sequence(time_signature=meter.time_signature)))
+            file.write(note_sequence_to_midi(melody.to_note_sequence()))
     print(f"{folder}: {len(melodies)} melodies that it made")
     command = shlex.join(
         [

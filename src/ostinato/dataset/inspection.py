@@ -18,7 +18,7 @@ from ostinato.formats.note_columns import NoteColumns, note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.record import Converted, Remark
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics
-from ostinato.music.meter import in_meter
+from ostinato.music.mending import in_meter
 from ostinato.music.programs import instrument_name
 from ostinato.music.quantize import OffGrid, off_grid_of, quantize, split_at_changes, total_off_grid
 from ostinato.music.tracks import TrackEvidence, rank_tracks

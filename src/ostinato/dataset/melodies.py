@@ -35,7 +35,7 @@ from ostinato.formats.record import Converted, Remark
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
-from ostinato.music.meter import in_meter
+from ostinato.music.mending import in_meter
 from ostinato.music.quantize import OffGrid, first_bars
 from ostinato.music.tracks import TrackEvidence, rank_tracks
 from ostinato.parallel import Failure, map_batches
@@ -67,7 +67,6 @@ class SourceMelody:
         track: number of its instrument in the NoteSequence.
         track_name: the instrument's name, or "" where it has none.
         qpm: its tempo, in quarters a minute.
-        time_signature: numerator and denominator.
         first_bar: the bar it begins in, counted from 1 in the whole tune.
         rhythm: how many of its notes stand between the 16ths.
     """
@@ -78,7 +77,6 @@ class SourceMelody:
     track: int
     track_name: str
     qpm: float
-    time_signature: tuple[int, int]
     first_bar: int = 1
     rhythm: OffGrid = _ON_GRID
 
@@ -161,8 +159,7 @@ def found_in(
             found.instrument,
             names.get(found.instrument, ""),
             found.piece.qpm,
-            (found.piece.numerator, found.piece.denominator),
-            bars[found.piece.index] + found.melody.start_step // found.piece.steps_per_bar,
+            bars[found.piece.index] + found.melody.start_step // found.melody.steps_per_bar,
             found.rhythm,
         )
         for found in melodies
@@ -486,9 +483,9 @@ def _in_bars(track: Sequence[SourceMelody], bars: tuple[int, int], name: str) ->
         if events[0] == NO_EVENT and held != NOTE_OFF:
             events[0] = held
         if max(events) > NOTE_OFF:
-            return replace(
-                found, melody=Melody(events, melody.start_step + start, melody.steps_per_bar), first_bar=first
-            )
+            ends = melody.ends and end >= len(melody)
+            taken = Melody(events, melody.start_step + start, meter=melody.meter, ends=ends)
+            return replace(found, melody=taken, first_bar=first)
     there = ", ".join(f"{found.first_bar}-{found.last_bar}" for found in track)
     raise DataError(
         f"{name}: track {track[0].track} has no melody that goes through bars {first}-{last}; "

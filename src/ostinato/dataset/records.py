@@ -212,7 +212,7 @@ def examples_of(note_sequence_bytes: bytes, settings: DatasetSettings) -> Exampl
     for found in piece.melodies:
         moved = _moved(found, for_eval, settings)
         out_of_range += moved.out_of_range
-        records = [_record(melody, settings.encoding) for melody in moved.melodies]
+        records = [serialize_sequence_example(example_of(melody, settings.encoding)) for melody in moved.melodies]
         melodies.append(EncodedMelody(records, moved.fingerprints))
     return Examples(for_eval, melodies, piece.extraction, out_of_range)
 
@@ -270,9 +270,11 @@ def _transposed(melody: Melody, semitones: int, encoding: Encoding) -> Melody | 
     return transpose(melody, semitones)
 
 
-def _record(melody: Melody, encoding: Encoding) -> bytes:
+def example_of(melody: Melody, encoding: Encoding) -> Example:
+    """The training pairs of a squashed melody, with the melody itself."""
     inputs, labels = encoding.encode(melody)
-    return serialize_sequence_example(Example(inputs, labels, np.array(melody.events), melody.steps_per_bar))
+    meter = melody.meter
+    return Example(inputs, labels, np.array(melody.events), meter.steps_per_bar, meter.time_signature, ends=melody.ends)
 
 
 def build_dataset(

@@ -9,7 +9,9 @@ from ostinato.encodings.encoding import checked_events
 from ostinato.encodings.lookback import LookbackEncoding, LookbackStepper
 from ostinato.encodings.notes_so_far import NO_PITCH, NotesSoFar
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
+from ostinato.music.meter import Meter
 
+_BEATS = (1, 2, 3, 4, 6, 8, 12)  # lengths of a beat that are told apart, in steps; all others are one more
 _PLACES = 32  # of a bar that are told apart, enough for two whole notes; all further ones are the last
 
 
@@ -27,6 +29,7 @@ class BarEncoding:
     | 32 values        | the bar's length in steps less 1, one-hot; the last for more | [391, 423) |
     | R + 1 values     | the sounding pitch, one-hot, or at the end that none does  | [423, 460)  |
     | 12 values        | 1 for each major key that most notes so far fit: all that tie | [460, 472) |
+    | 8 values         | if `tells_beat`: a beat's length of 1, 2, 3, 4, 6, 8, 12 or other steps, one-hot | [472, 480) |
 
     Labels are lookback encoding's. They name the furthest repeat; where training
     counts events and not classes (hparam loss), any repeat or the event itself is
@@ -38,6 +41,8 @@ class BarEncoding:
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
         lookback_distances: rising, in bars of the melody's own meter; see `repeats`.
         counter_bits: K, of the place of the next event; 9 bits count 32 bars of up to 16 steps.
+        tells_beat: tell meters apart whose bars are as long, by their beats: 4 steps in 3/4, 6 in 6/8.
+        foretells_end: have one class more, the last, which says that the tune is over.
 
     Raises:
         SettingsError: if a setting cannot be.
@@ -49,6 +54,8 @@ class BarEncoding:
     # Phrases, strains and their halves; more distances needed fewer bits (docs/experiments.md).
     lookback_distances: str = "1,2,3,4,6,8,12,16 bars"
     counter_bits: int = 9
+    tells_beat: bool = False
+    foretells_end: bool = False
 
     def __post_init__(self) -> None:
         self._lookback  # noqa: B018 - checks the settings
@@ -56,12 +63,13 @@ class BarEncoding:
     @property
     def input_size(self) -> int:
         """D, values a step."""
-        return self._lookback.input_size + 2 * _PLACES + self._num_pitches + 1 + NOTES_PER_OCTAVE
+        size = self._lookback.input_size + 2 * _PLACES + self._num_pitches + 1 + NOTES_PER_OCTAVE
+        return size + self.tells_beat * (len(_BEATS) + 1)
 
     @property
     def num_classes(self) -> int:
         """C, number of labels."""
-        return self._lookback.num_classes
+        return self._lookback.num_classes + self.foretells_end
 
     def squash(self, melody: Melody) -> tuple[Melody, int]:
         """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
@@ -69,7 +77,9 @@ class BarEncoding:
 
     def inputs(self, melody: Melody) -> NDArray[np.float32]:
         """[n, D]: row p is fed after event p."""
-        return self._with_more(self._lookback.inputs(melody), melody)
+        events = checked_events(melody, self.min_pitch, self.max_pitch)
+        next_steps = np.arange(1, len(events) + 1)
+        return self._rows(self._lookback.inputs(melody), NotesSoFar.along(events), next_steps, melody.meter)
 
     def labels(self, melody: Melody) -> NDArray[np.int64]:
         """[n]: the class of each event given those before it."""
@@ -78,20 +88,23 @@ class BarEncoding:
     def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
 
+        There is one more where the melody ends and the encoding foretells it.
+
         Raises:
             DataError: if a pitch lies outside the encoding's range.
         """
-        inputs, labels = self._lookback.encode(melody)
-        return self._with_more(inputs, melody), labels
+        inputs, labels = self.inputs(melody), self._lookback.labels(melody)[1:]
+        if self.foretells_end and melody.ends:
+            return inputs, np.append(labels, self.num_classes - 1)
+        return inputs[:-1], labels
 
     def class_events(self, melody: Melody) -> NDArray[np.int64]:
         """The event that each class stands for at each position, given those before it: [n, C]."""
         return self._lookback.class_events(melody)
 
-    def stepper(self, batch_size: int, steps_per_bar: int) -> "BarStepper":
-        """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
-        lookback = self._lookback.stepper(batch_size, steps_per_bar)
-        return BarStepper(self, lookback, NotesSoFar.nothing(batch_size), 0, steps_per_bar)
+    def stepper(self, batch_size: int, meter: Meter) -> "BarStepper":
+        """Begin `batch_size` empty melodies of this meter."""
+        return BarStepper(self, self._lookback.stepper(batch_size, meter), NotesSoFar.nothing(batch_size), 0, meter)
 
     @property
     def _lookback(self) -> LookbackEncoding:
@@ -103,13 +116,8 @@ class BarEncoding:
     def _num_pitches(self) -> int:
         return self.max_pitch - self.min_pitch
 
-    def _with_more(self, rows: NDArray[np.float32], melody: Melody) -> NDArray[np.float32]:
-        """The inputs [n, D] whose first D' columns are the first n rows of a melody's lookback encoding."""
-        events = checked_events(melody, self.min_pitch, self.max_pitch)[: len(rows)]
-        return self._rows(rows, NotesSoFar.along(events), np.arange(1, len(rows) + 1), melody.steps_per_bar)
-
     def _rows(
-        self, lookback: NDArray[np.float32], notes: NotesSoFar, next_steps: NDArray[np.int64], steps_per_bar: int
+        self, lookback: NDArray[np.float32], notes: NotesSoFar, next_steps: NDArray[np.int64], meter: Meter
     ) -> NDArray[np.float32]:
         """The table above, of n steps of one melody or of one step of n melodies.
 
@@ -117,17 +125,21 @@ class BarEncoding:
             lookback: [n, D'].
             notes: what listening so far tells, n of it.
             next_steps: [n] or [1], p + 1.
-            steps_per_bar: of the melody or melodies.
+            meter: of the melody or melodies.
         """
         rows = np.zeros((len(lookback), self.input_size), np.float32)
         every = np.arange(len(rows))
-        at = lookback.shape[1]
+        at, steps_per_bar = lookback.shape[1], meter.steps_per_bar
         rows[:, :at] = lookback
         rows[every, at + np.minimum(next_steps % steps_per_bar, _PLACES - 1)] = 1
         rows[:, at + _PLACES + min(steps_per_bar, _PLACES) - 1] = 1
         at += 2 * _PLACES
         rows[every, at + np.where(notes.pitch == NO_PITCH, self._num_pitches, notes.pitch - self.min_pitch)] = 1
-        rows[:, at + self._num_pitches + 1 :] = notes.keys
+        at += self._num_pitches + 1
+        rows[:, at : at + NOTES_PER_OCTAVE] = notes.keys
+        if self.tells_beat:
+            beat = meter.steps_per_beat
+            rows[:, at + NOTES_PER_OCTAVE + (_BEATS.index(beat) if beat in _BEATS else len(_BEATS))] = 1
         return rows
 
 
@@ -135,20 +147,20 @@ class BarStepper:
     """Bar encoding of B melodies that grow together."""
 
     def __init__(
-        self, encoding: BarEncoding, lookback: LookbackStepper, notes: NotesSoFar, num_events: int, steps_per_bar: int
+        self, encoding: BarEncoding, lookback: LookbackStepper, notes: NotesSoFar, num_events: int, meter: Meter
     ) -> None:
         self._encoding = encoding
         self._lookback = lookback
         self._notes = notes
         self._num_events = num_events
-        self._steps_per_bar = steps_per_bar
+        self._meter = meter
 
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
         lookback = self._lookback.push(events)
         self._notes = self._notes.after(np.array(events, np.int64))
         self._num_events += 1
-        return self._encoding._rows(lookback, self._notes, np.array([self._num_events]), self._steps_per_bar)
+        return self._encoding._rows(lookback, self._notes, np.array([self._num_events]), self._meter)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""
@@ -157,4 +169,4 @@ class BarStepper:
     def select(self, rows: NDArray[np.integer]) -> "BarStepper":
         """A new stepper of the melodies at `rows`, in that order; rows may repeat."""
         lookback, notes = self._lookback.select(rows), self._notes.select(rows)
-        return BarStepper(self._encoding, lookback, notes, self._num_events, self._steps_per_bar)
+        return BarStepper(self._encoding, lookback, notes, self._num_events, self._meter)

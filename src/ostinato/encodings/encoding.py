@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
+from ostinato.music.meter import Meter
 
 
 class Stepper(Protocol):
@@ -34,7 +35,7 @@ class Stepper(Protocol):
         ...
 
     def class_events(self) -> NDArray[np.int64]:
-        """The event that each class stands for at the next position: [B, C].
+        """The event that each class stands for at the next position: [B, C], one less where the end is foretold.
 
         Two classes may stand for the same event ("as one bar ago" and the event
         itself). A repeat further back than the melody is long is no event.
@@ -74,6 +75,11 @@ class Encoding(Protocol):
         """C, number of labels."""
         ...
 
+    @property
+    def foretells_end(self) -> bool:
+        """Whether the last class is the end of the tune, which is no event."""
+        ...
+
     def squash(self, melody: Melody) -> tuple[Melody, int]:
         """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
         ...
@@ -89,6 +95,8 @@ class Encoding(Protocol):
     def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
 
+        There is one more where the melody ends and the encoding foretells it.
+
         Raises:
             DataError: if a pitch lies outside the encoding's range.
         """
@@ -97,12 +105,13 @@ class Encoding(Protocol):
     def class_events(self, melody: Melody) -> NDArray[np.int64]:
         """The event that each class stands for at each position, given those before it: [n, C].
 
-        As `Stepper.class_events` tells them before each event is pushed.
+        As `Stepper.class_events` tells them before each event is pushed. The end of the tune is no event: where it is
+        foretold, there is a column less.
         """
         ...
 
-    def stepper(self, batch_size: int, steps_per_bar: int) -> Stepper:
-        """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
+    def stepper(self, batch_size: int, meter: Meter) -> Stepper:
+        """Begin `batch_size` empty melodies of this meter."""
         ...
 
 

@@ -9,7 +9,8 @@ from ostinato.encodings.encoding import EventGate
 from ostinato.encodings.notes_so_far import NO_PITCH, NotesSoFar
 from ostinato.encodings.repeats import Lookbacks, Past, RepeatEncoding, num_lookbacks, with_repeats
 from ostinato.errors import SettingsError
-from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE, STEPS_PER_BAR
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE
+from ostinato.music.meter import STEPS_PER_BAR, Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,10 @@ class KeyEncoding(RepeatEncoding):
         lookbacks = num_lookbacks(self.lookback_distances)
         return self._num_event_classes + 2 + lookbacks + self.counter_bits + 1 + 2 * NOTES_PER_OCTAVE
 
-    def stepper(self, batch_size: int, steps_per_bar: int) -> "KeyStepper":
-        """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
+    def stepper(self, batch_size: int, meter: Meter) -> "KeyStepper":
+        """Begin `batch_size` empty melodies of this meter."""
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
-        return KeyStepper(self, gate, Past(batch_size, self._lookbacks(steps_per_bar)), NotesSoFar.nothing(batch_size))
+        return KeyStepper(self, gate, Past(batch_size, self._lookbacks(meter)), NotesSoFar.nothing(batch_size))
 
     def _inputs(
         self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]

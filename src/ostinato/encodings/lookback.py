@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ostinato.encodings.encoding import EventGate
 from ostinato.encodings.one_hot import event_classes, events_of_classes
 from ostinato.encodings.repeats import Lookbacks, Past, RepeatEncoding, num_lookbacks, with_repeats
+from ostinato.music.meter import Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,10 @@ class LookbackEncoding(RepeatEncoding):
         lookbacks = num_lookbacks(self.lookback_distances)
         return self._num_event_classes * (1 + lookbacks) + self.counter_bits + lookbacks
 
-    def stepper(self, batch_size: int, steps_per_bar: int) -> "LookbackStepper":
-        """Begin `batch_size` empty melodies whose bars are `steps_per_bar` long."""
+    def stepper(self, batch_size: int, meter: Meter) -> "LookbackStepper":
+        """Begin `batch_size` empty melodies of this meter."""
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
-        return LookbackStepper(self, gate, Past(batch_size, self._lookbacks(steps_per_bar)))
+        return LookbackStepper(self, gate, Past(batch_size, self._lookbacks(meter)))
 
     def _inputs(
         self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]

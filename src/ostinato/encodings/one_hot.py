@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ostinato.encodings.encoding import EventGate, check_pitch_range, checked_events
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
+from ostinato.music.meter import Meter
 from ostinato.music.transpose import squash
 
 _NUM_SPECIAL_EVENTS = 2  # no event, note-off
@@ -51,6 +52,11 @@ class OneHotEncoding:
         """C, number of labels."""
         return num_event_classes(self.min_pitch, self.max_pitch)
 
+    @property
+    def foretells_end(self) -> bool:
+        """Not here: every class is an event."""
+        return False
+
     def squash(self, melody: Melody) -> tuple[Melody, int]:
         """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
         return squash(melody, self.min_pitch, self.max_pitch, self.transpose_to_key)
@@ -76,7 +82,7 @@ class OneHotEncoding:
         """The event that each class stands for at each position: [n, C]."""
         return np.broadcast_to(events_of_classes(self.min_pitch, self.max_pitch), (len(melody), self.num_classes))
 
-    def stepper(self, batch_size: int, steps_per_bar: int) -> "OneHotStepper":  # noqa: ARG002 - bars are not told
+    def stepper(self, batch_size: int, meter: Meter) -> "OneHotStepper":  # noqa: ARG002 - meters are not told
         """Begin `batch_size` empty melodies."""
         return OneHotStepper(self, EventGate(batch_size, self.min_pitch, self.max_pitch), batch_size)
 

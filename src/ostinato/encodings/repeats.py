@@ -26,6 +26,7 @@ from ostinato.encodings.encoding import check_pitch_range, checked_events
 from ostinato.encodings.one_hot import num_event_classes
 from ostinato.errors import SettingsError
 from ostinato.music.melody import NO_EVENT, Melody
+from ostinato.music.meter import Meter
 from ostinato.music.transpose import squash
 
 _MAX_COUNTER_BITS = 62  # an int64 counts the steps
@@ -243,18 +244,23 @@ class RepeatEncoding(ABC):
         """C, number of labels."""
         return self._num_event_classes + num_lookbacks(self.lookback_distances)
 
+    @property
+    def foretells_end(self) -> bool:
+        """Not here: every class is an event."""
+        return False
+
     def squash(self, melody: Melody) -> tuple[Melody, int]:
         """Move a melody into the encoding's range and key; returns it and the semitones it went up."""
         return squash(melody, self.min_pitch, self.max_pitch, self.transpose_to_key)
 
     def inputs(self, melody: Melody) -> NDArray[np.float32]:
         """[n, D]: row p is fed after event p."""
-        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        events, lookbacks = self._events(melody), self._lookbacks(melody.meter)
         return self._inputs(events, lookbacks, lookbacks.repeats(events))
 
     def labels(self, melody: Melody) -> NDArray[np.int64]:
         """[n]: the class of each event given those before it."""
-        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        events, lookbacks = self._events(melody), self._lookbacks(melody.meter)
         return self._labels(events, lookbacks, lookbacks.repeats(events))
 
     def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -263,22 +269,22 @@ class RepeatEncoding(ABC):
         Raises:
             DataError: if a pitch lies outside the encoding's range.
         """
-        events, lookbacks = self._events(melody), self._lookbacks(melody.steps_per_bar)
+        events, lookbacks = self._events(melody), self._lookbacks(melody.meter)
         repeats = lookbacks.repeats(events)
         return self._inputs(events[:-1], lookbacks, repeats[:-1]), self._labels(events, lookbacks, repeats)[1:]
 
     def class_events(self, melody: Melody) -> NDArray[np.int64]:
         """The event that each class stands for at each position, given those before it: [n, C]."""
-        ahead = self._lookbacks(melody.steps_per_bar).ahead_along(self._events(melody))
+        ahead = self._lookbacks(melody.meter).ahead_along(self._events(melody))
         return with_repeats(self._events_of_classes(), ahead)
 
     @property
     def _num_event_classes(self) -> int:
         return num_event_classes(self.min_pitch, self.max_pitch)
 
-    def _lookbacks(self, steps_per_bar: int) -> Lookbacks:
+    def _lookbacks(self, meter: Meter) -> Lookbacks:
         """What lookback means in this meter."""
-        return lookbacks_of(self.lookback_distances, steps_per_bar)
+        return lookbacks_of(self.lookback_distances, meter.steps_per_bar)
 
     def _events(self, melody: Melody) -> NDArray[np.int64]:
         return checked_events(melody, self.min_pitch, self.max_pitch)

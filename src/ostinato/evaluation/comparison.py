@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -373,7 +373,9 @@ def _with_notes(melodies: list[Melody]) -> list[Melody]:
 
 
 def _cut(melody: Melody, steps: int | None) -> Melody:
-    return Melody(melody.events[:steps], melody.start_step, melody.steps_per_bar)
+    if steps is None or len(melody) <= steps:
+        return melody
+    return replace(melody, events=melody.events[:steps], ends=False)
 
 
 def _summary(melodies: Sequence[Melody], given: int) -> MelodySet:

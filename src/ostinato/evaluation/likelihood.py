@@ -165,11 +165,13 @@ def _range_and_key(encoding: Encoding) -> str:
 def _batches(melodies: Sequence[Melody]) -> Iterator[list[int]]:
     """Places of melodies of one meter and like length: a stepper works in one meter, and no step shall be idle."""
     order = sorted(
-        range(len(melodies)), key=lambda place: (melodies[place].steps_per_bar, len(melodies[place])), reverse=True
+        range(len(melodies)),
+        key=lambda place: (melodies[place].meter.time_signature, len(melodies[place])),
+        reverse=True,
     )
     batch: list[int] = []
     for place in order:
-        if batch and (len(batch) == _BATCH_SIZE or melodies[place].steps_per_bar != melodies[batch[0]].steps_per_bar):
+        if batch and (len(batch) == _BATCH_SIZE or melodies[place].meter != melodies[batch[0]].meter):
             yield batch
             batch = []
         batch.append(place)
@@ -216,14 +218,16 @@ class _Member:
         self._labels = np.zeros((len(melodies), num_steps), np.int64)
         for row, melody in enumerate(melodies):
             self._labels[row, : len(melody)] = self._encoding.labels(melody)
-        self._stepper = self._encoding.stepper(len(melodies), melodies[0].steps_per_bar)
+        self._stepper = self._encoding.stepper(len(melodies), melodies[0].meter)
         self._state = self._network.initial_state(len(melodies))
 
     def after(self, events: NDArray[np.int64]) -> NDArray[np.float64]:
         """Feed one event to each melody; returns the probabilities of the events that may come next: [B, E]."""
         logits, self._state = self._network.step(self._stepper.push(events), self._state)
-        self._log_probabilities = log_softmax(logits)
-        return merged_probabilities(np.exp(self._log_probabilities), self._stepper.class_events())
+        class_events = self._stepper.class_events()
+        # Where the model foretells the end of the tune, it is asked how the tune goes on, for it does.
+        self._log_probabilities = log_softmax(logits[:, : class_events.shape[1]])
+        return merged_probabilities(np.exp(self._log_probabilities), class_events)
 
     def class_nats(self, step: int) -> NDArray[np.float64]:
         """[B]: minus the logarithm of the probability of the class that stands at `step`, the next one."""

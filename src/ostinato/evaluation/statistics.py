@@ -25,7 +25,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE, Melody
+from ostinato.music.meter import STEPS_PER_BAR
 from ostinato.music.notes import note_spans
 
 LENGTH_CLASSES = STEPS_PER_BAR

@@ -1,6 +1,7 @@
 """A model to play with: continue melodies, invent them, tell how likely they are."""
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,12 @@ from ostinato.errors import SettingsError
 from ostinato.generation.network import Network
 from ostinato.generation.options import Events, GenerationOptions, as_melody
 from ostinato.generation.sampling import log_probabilities_of, log_softmax, softmax
-from ostinato.generation.search import beam_search, begin, most_likely, most_varied
+from ostinato.generation.search import Begun, Growing, beam_search, begin, most_likely, most_varied
 from ostinato.generation.transposition import heard_events, log_folded
 from ostinato.music.melody import Melody
 
 if TYPE_CHECKING:
+    from ostinato.generation.continuations import Chosen
     from ostinato.generation.trace import Recorder, Traced
 
 P = ParamSpec("P")
@@ -76,7 +78,8 @@ class Model:
         """Make the melodies that `make` makes, and tell how each event was chosen."""
         found = self._search(options, traced=True)
         assert found.recorder
-        traced = found.recorder.traced(found.melodies, found.primer_steps, found.rows)
+        counts = [len(events) for events in found.made]
+        traced = found.recorder.traced(found.melodies, found.primer_steps, found.first_step, counts, found.rows)
         if options.ranks_by_likelihood:
             places = most_likely([each.mean_log_likelihood for each in traced], options.num_outputs)
         else:
@@ -160,7 +163,19 @@ class Model:
             return np.zeros(0)
         logits, _ = self._exact_network.run(self._encoding.inputs(squashed)[:-1])
         are_it = self._encoding.class_events(squashed)[1:] == np.array(squashed.events)[1:, np.newaxis]
-        return log_probabilities_of(logits, are_it)
+        return log_probabilities_of(logits[:, : are_it.shape[1]], are_it)
+
+    def end_probabilities(self, melody: Events) -> NDArray[np.float64]:
+        """How likely the model holds it that a tune is over, after each of a melody's n events: [n].
+
+        Raises:
+            SettingsError: if the events are no melody, or the model has not learned where tunes end.
+        """
+        if not self._encoding.foretells_end:
+            raise SettingsError(f"{self.bundle.config.name} has not learned where tunes end; take another model")
+        logits, _ = self._logits_and_labels(melody)
+        probabilities: NDArray[np.float64] = softmax(logits)[:, -1]
+        return probabilities
 
     @cached_property
     def _exact_network(self) -> Network:
@@ -168,10 +183,9 @@ class Model:
         return Network(self.bundle, np.float64)
 
     def _exact_logits(self, melody: Melody) -> NDArray[np.float64]:
-        """The logits [C] after a melody that lies in the model's range and key."""
+        """The logits [n, C] after each event of a melody that lies in the model's range and key."""
         logits, _ = self._exact_network.run(self._encoding.inputs(melody))
-        last: NDArray[np.float64] = logits[-1]
-        return last
+        return logits
 
     def _logits_and_labels(self, melody: Events) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """The logits [n, C] after each event, and the class [n] of each event."""
@@ -187,16 +201,68 @@ class Model:
         network, exact_logits = (
             (self._exact_network, None) if options.is_search else (self._network, self._exact_logits)
         )
+        choose_last = self._choice_of_last(options)
         begun = begin(network, self._encoding, options, exact_logits, traced=traced)
-        num_steps = options.num_steps - len(begun.openings[0])
-        continuations, _, rows = beam_search(begun.melodies, num_steps, options)
-        log_folded(continuations, begun.semitones)
-        heard = heard_events(continuations, begun.semitones).tolist()
-        melodies = [
-            Melody([*opening, *continuation], opening.start_step, opening.steps_per_bar)
-            for opening, continuation in zip(begun.openings, heard, strict=True)
+        given = len(begun.openings[0])
+        num_steps = (options.fill_steps[1] if options.fill else options.num_steps) - given
+        num_last = min(num_steps, choose_last.num_steps) if choose_last else 0
+        continuations, _, rows, melodies = beam_search(begun.melodies, num_steps - num_last, options)
+        last = choose_last.choose(melodies.select(rows), begun, num_last) if choose_last and num_last else None
+        made = list(continuations)
+        if last:
+            made = [np.concatenate(parts) for parts in zip(made, last.events, strict=True)]
+        log_folded(np.concatenate(made), begun.semitones)
+        after = options.opening[options.fill_steps[1] :] if options.fill else ()
+        ends = last.ends if last else np.zeros(len(made), np.bool_)
+        melodies_heard = [
+            Melody(
+                [*opening, *heard_events(events, begun.semitones).tolist(), *after],
+                opening.start_step,
+                meter=opening.meter,
+                ends=bool(it_ends) or (options.fill is not None and options.opening.ends),
+            )
+            for opening, events, it_ends in zip(begun.openings, made, ends, strict=True)
         ]
-        return _Found(melodies, len(options.opening), rows, begun.recorder)
+        primer_steps = given if options.primer is not None and given else 0
+        return _Found(melodies_heard, primer_steps, given, made, last.rows if last else rows, begun.recorder)
+
+    def _choice_of_last(self, options: GenerationOptions) -> "_LastSteps | None":
+        """How the last steps are chosen, where they are not simply drawn.
+
+        Raises:
+            SettingsError: if an end is asked for that the model cannot foretell.
+        """
+        can_end = self._encoding.foretells_end
+        ends_by_default = options.ending is None and options.num_bars is not None and can_end
+        if not (options.fill or options.until_end or options.ending or ends_by_default):
+            return None
+        # Most melodies are drawn to their last step.
+        from ostinato.generation.continuations import ENDING_BARS, draw_ending, draw_fill, draw_until_end
+
+        if options.fill:
+            return _LastSteps(
+                lambda melodies, begun, num_steps: draw_fill(melodies, begun.generators, num_steps, begun.following)
+            )
+        if not can_end:
+            raise SettingsError(
+                f"{self.bundle.config.name} has not learned where tunes end; take another model, or leave out "
+                + ("until_end" if options.until_end else "ending")
+            )
+        if options.until_end:
+            return _LastSteps(lambda melodies, begun, num_steps: draw_until_end(melodies, begun.generators, num_steps))
+        steps_per_bar = options.opening.steps_per_bar
+        return _LastSteps(
+            lambda melodies, begun, num_steps: draw_ending(melodies, begun.generators, num_steps, steps_per_bar),
+            ENDING_BARS * steps_per_bar,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _LastSteps:
+    """How the last steps of melodies are chosen: what does it, and how many they are at most."""
+
+    choose: "Callable[[Growing, Begun, int], Chosen]"
+    num_steps: int = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +272,16 @@ class _Found:
     Attributes:
         melodies: as they are heard.
         primer_steps: how many of their first events were given.
+        first_step: the first that was drawn from the model's word.
+        made: the events that were, of each.
         rows: where each stood at the last step.
         recorder: of how they grew, or None.
     """
 
     melodies: list[Melody]
     primer_steps: int
+    first_step: int
+    made: list[NDArray[np.int64]]
     rows: NDArray[np.intp]
     recorder: "Recorder | None"
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import SettingsError
-from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE, STEPS_PER_BAR, Melody
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NOTES_PER_OCTAVE, Melody
+from ostinato.music.meter import MAX_STEPS_PER_BAR, Meter, parse_meter, plainest_meter
 
 if TYPE_CHECKING:
     from ostinato.generation.sampling import Draws
@@ -19,6 +20,7 @@ Events = Melody | Sequence[int] | NDArray[np.integer]
 Seed = int | np.random.Generator | None
 
 DEFAULT_STEPS = 128  # eight bars of 4/4
+DEFAULT_MOST_BARS = 32  # of a melody that ends by itself: the longest that the built-in models have learned from
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,7 @@ class GenerationOptions:
         beam_size: melodies kept after an iteration.
         branch_factor: continuations drawn of each melody in an iteration.
         steps_per_iteration: events drawn in an iteration; the first one takes what does not divide evenly.
-        steps_per_bar: the meter, as the length of a bar in 16th notes: 16 in 4/4, 12 in 3/4 and 6/8. A primer that is a
-            `Melody` brings its own; otherwise it is 16 if you give none.
+        steps_per_bar: instead of the meter, for the plainest meter with bars of this many 16th notes.
         top_k: draw from this many of the most probable events; 0 draws from all.
         top_p: draw from the fewest most probable events that make up this share, above 0 to 1; 1 draws from all.
         key: draw only its notes: "C", "Am" or "D dorian"; see `ostinato.music.keys.parse_key`.
@@ -56,6 +57,12 @@ class GenerationOptions:
         max_note: highest MIDI pitch to draw, included.
         rank: make this many melodies and keep `num_outputs` of them, the best first; None keeps all.
         rank_by: keep the likeliest ("likely"), or those that differ most ("varied").
+        meter: such as "6/8". A primer that is a `Melody` brings its own; otherwise it is 4/4 if you give none.
+        num_bars: length in bars, instead of `num_steps`. A model that foretells the end of a tune then brings each
+            melody to an end within the last of them.
+        ending: whether to do so: None does where `num_bars` is given and the model can.
+        until_end: let each melody end where the model ends it; `num_bars`, or else 32, are the most it may have.
+        fill: make these bars of the primer anew, the first and the last, counted from 1, so that what follows fits.
         draws: where choices come from, in place of the seed.
 
     Raises:
@@ -79,13 +86,17 @@ class GenerationOptions:
     max_note: int | None = None
     rank: int | None = None
     rank_by: Literal["likely", "varied"] = "likely"
+    meter: "str | Meter | None" = None
+    num_bars: int | None = None
+    ending: bool | None = None
+    until_end: bool = False
+    fill: tuple[int, int] | None = None
     draws: "Draws | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _require_counts(self)
         _require_odds(self)
-        if self.steps_per_bar is not None:
-            _require_bar(self.steps_per_bar)
+        _settle_meter(self)
         if self.key is not None:
             from ostinato.music.keys import Key, parse_key
 
@@ -102,15 +113,24 @@ class GenerationOptions:
         if not any(map(self.allows, range(low, high + 1))):
             raise SettingsError(f"there is no note {self.allowed_notes}; widen the range")
         if self.primer is not None:
-            object.__setattr__(self, "primer", _checked_primer(self.primer, self.num_steps, self.steps_per_bar))
+            object.__setattr__(self, "primer", _checked_primer(self.primer, self.meter))
+        _settle_length(self)
 
     @property
     def opening(self) -> Melody:
         """The primer; without one, a melody of the meter that has no events yet."""
         if self.primer is None:
-            return Melody((), steps_per_bar=self.steps_per_bar or STEPS_PER_BAR)
+            assert not isinstance(self.meter, str)
+            return Melody((), meter=self.meter)
         assert isinstance(self.primer, Melody)
         return self.primer
+
+    @property
+    def fill_steps(self) -> tuple[int, int]:
+        """The first step that is made anew, and the first one after that is not."""
+        assert self.fill
+        first, last = self.fill
+        return (first - 1) * self.opening.steps_per_bar, last * self.opening.steps_per_bar
 
     @property
     def parsed_key(self) -> "Key | None":
@@ -163,7 +183,7 @@ class GenerationOptions:
         return np.random.default_rng(self.seed).spawn(self.num_made)
 
 
-def as_melody(events: Events, steps_per_bar: int = STEPS_PER_BAR) -> Melody:
+def as_melody(events: Events, meter: Meter | None = None) -> Melody:
     """A list of events as a melody.
 
     Raises:
@@ -173,7 +193,7 @@ def as_melody(events: Events, steps_per_bar: int = STEPS_PER_BAR) -> Melody:
         return events
     if not isinstance(events, (list, tuple, np.ndarray)):
         raise SettingsError(f"a melody is a list of events such as [60, -2, 62, -1], not {events!r}")
-    return Melody(events, steps_per_bar=steps_per_bar)
+    return Melody(events, meter=meter)
 
 
 def _require_counts(options: GenerationOptions) -> None:
@@ -211,12 +231,68 @@ def _require_odds(options: GenerationOptions) -> None:
         raise SettingsError(f"top_p must be a share above 0 and up to 1, not {top_p!r}; 1 draws from all events")
 
 
-def _require_bar(steps_per_bar: int) -> None:
-    from ostinato.music.meter import MAX_STEPS_PER_BAR
+def _settle_meter(options: GenerationOptions) -> None:
+    """Make one meter of what is given, a `Meter`, and leave its bars' length in `steps_per_bar`."""
+    meter, steps_per_bar = options.meter, options.steps_per_bar
+    if isinstance(meter, str):
+        meter = parse_meter(meter)
+    if steps_per_bar is not None:
+        _require_at_least_1("steps_per_bar", steps_per_bar)
+        if steps_per_bar > MAX_STEPS_PER_BAR:
+            raise SettingsError(f"steps_per_bar must be at most {MAX_STEPS_PER_BAR}, not {steps_per_bar}")
+        if meter is None:
+            primer, meter = options.primer, plainest_meter(steps_per_bar)
+            if isinstance(primer, Melody) and primer.steps_per_bar == steps_per_bar:
+                meter = primer.meter
+        if meter.steps_per_bar != steps_per_bar:
+            raise SettingsError(f"bars of {meter} are {meter.steps_per_bar} steps long, not {steps_per_bar}; give one")
+    object.__setattr__(options, "meter", meter)
 
-    _require_at_least_1("steps_per_bar", steps_per_bar)
-    if steps_per_bar > MAX_STEPS_PER_BAR:
-        raise SettingsError(f"steps_per_bar must be at most {MAX_STEPS_PER_BAR}, not {steps_per_bar}")
+
+def _require_fill(options: GenerationOptions) -> None:
+    """Refuse bars that cannot be filled."""
+    if options.primer is None:
+        raise SettingsError("fill makes bars of a primer anew, but there is none; give it a melody")
+    if options.until_end or options.ending or options.num_bars is not None:
+        raise SettingsError("fill keeps the primer's length and end; leave out num_bars, ending and until_end")
+    if options.is_search:
+        raise SettingsError("fill makes its own search; leave out beam_size and branch_factor")
+    first, last = options.fill or (0, 0)
+    primer = options.opening
+    most = (len(primer) - 1) // primer.steps_per_bar
+    if not (_is_whole(first) and _is_whole(last) and 1 <= first <= last):
+        raise SettingsError(f"fill={options.fill!r} must be the first and the last bar, counted from 1, such as (5, 8)")
+    if last > most:
+        raise SettingsError(
+            f"fill={first}-{last} leaves nothing to follow it: the primer has {len(primer) / primer.steps_per_bar:g} "
+            "bars; go on from its beginning instead, with num_bars"
+        )
+
+
+def _settle_length(options: GenerationOptions) -> None:
+    """Turn bars into steps, and refuse lengths that the primer fills."""
+    bars, steps = options.num_bars, options.num_steps
+    primer = len(options.opening)
+    if options.fill is not None:
+        _require_fill(options)
+        object.__setattr__(options, "num_steps", primer)
+        return
+    if options.until_end and options.ending is False:
+        raise SettingsError("until_end brings each melody to its end, which ending=False forbids; leave one out")
+    if options.until_end and options.is_search:
+        raise SettingsError("until_end draws event by event; leave out beam_size and branch_factor")
+    if bars is not None or options.until_end:
+        bars = DEFAULT_MOST_BARS if bars is None else bars
+        _require_at_least_1("num_bars", bars)
+        in_bars = bars * options.opening.steps_per_bar
+        if steps not in (DEFAULT_STEPS, in_bars):
+            raise SettingsError(f"num_steps={steps} and num_bars={bars} are two lengths; give one of them")
+        object.__setattr__(options, "num_steps", in_bars)
+    if options.num_steps is not None and primer >= options.num_steps:
+        raise SettingsError(
+            f"the primer is {primer} steps long but {options.num_steps} steps were asked for in all; "
+            "ask for more, or shorten the primer"
+        )
 
 
 def _require_at_least_1(name: str, value: int) -> None:
@@ -228,20 +304,14 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def _checked_primer(events: Events, num_steps: int | None, steps_per_bar: int | None) -> Melody:
-    primer = as_melody(events, steps_per_bar or STEPS_PER_BAR)
-    if steps_per_bar not in (None, primer.steps_per_bar):
-        raise SettingsError(
-            f"the primer's bars are {primer.steps_per_bar} steps long, not steps_per_bar={steps_per_bar}; leave it out"
-        )
+def _checked_primer(events: Events, meter: "str | Meter | None") -> Melody:
+    assert not isinstance(meter, str)
+    primer = as_melody(events, meter)
+    if meter not in (None, primer.meter):
+        raise SettingsError(f"the primer is in {primer.meter}, not in {meter}; leave the meter out")
     if not primer.pitches:
         raise SettingsError(
             f"the primer {list(primer)} holds no note; give it a pitch of {MIN_PITCH}..{MAX_PITCH}, "
             "or leave it out to begin with a random note"
-        )
-    if num_steps is not None and len(primer) >= num_steps:
-        raise SettingsError(
-            f"the primer is {len(primer)} steps long but {num_steps} steps were asked for in all; "
-            "ask for more, or shorten the primer"
         )
     return primer

@@ -10,19 +10,20 @@ decide is taken up again in double precision, from the melody's beginning: one i
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings import Encoding, Stepper
-from ostinato.generation.network import Network, State
+from ostinato.generation.network import Floats, Network, State
 from ostinato.generation.options import GenerationOptions
-from ostinato.generation.sampling import Constraints, Draws, RandomDraws, log_softmax
+from ostinato.generation.sampling import Constraints, Draws, RandomDraws, log_probabilities_of, log_softmax
 from ostinato.generation.transposition import heard_events, opening_notes, primer_into_model, semitones_without_primer
 from ostinato.music.melody import MIN_PITCH, Melody
+from ostinato.music.meter import Meter
 
 if TYPE_CHECKING:
     from ostinato.generation.trace import Recorder
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 # off by this, its probability is off by up to 5e-6. Along 256 steps it was off by at most 5e-7 with each built-in
 # model, and by 5e-6 with the bundle of Magenta's whose weights are the largest at hand. More would cost time: as it is,
 # one draw in 10,000 falls so near to a line.
-_LOG_PROBABILITY_ERROR = 1e-5
+LOG_PROBABILITY_ERROR = 1e-5
 # Of the log-likelihoods that a search compares: double precision keeps 10 of them over thousands of steps.
 _DECIMALS = 6
 _LONGEST_GRAM = 3  # moves, which is four notes
@@ -41,7 +42,7 @@ _LONGEST_GRAM = 3  # moves, which is four notes
 _Grams = Counter[tuple[tuple[int, int], ...]]
 
 ExactLogits = Callable[[Melody], NDArray[np.float64]]
-"""From a melody as the model hears it to the logits [C] of its next event, in double precision."""
+"""From a melody of n events as the model hears it to the logits [n, C] after each, in double precision."""
 
 
 class Replay:
@@ -49,15 +50,13 @@ class Replay:
 
     Args:
         exact_logits: goes through one melody.
-        steps_per_bar: of the melodies.
+        meter: of the melodies.
         events: [B] for each step.
     """
 
-    def __init__(
-        self, exact_logits: ExactLogits, steps_per_bar: int, events: Sequence[NDArray[np.integer]] = ()
-    ) -> None:
+    def __init__(self, exact_logits: ExactLogits, meter: Meter, events: Sequence[NDArray[np.integer]] = ()) -> None:
         self._exact_logits = exact_logits
-        self._steps_per_bar = steps_per_bar
+        self._meter = meter
         self._events = list(events)
 
     def push(self, events: NDArray[np.integer]) -> None:
@@ -65,12 +64,12 @@ class Replay:
         self._events.append(events)
 
     def logits(self, row: int) -> NDArray[np.float64]:
-        """The logits [C] of the next event of a melody."""
-        return self._exact_logits(Melody([int(events[row]) for events in self._events], 0, self._steps_per_bar))
+        """The logits [n, C] after each of a melody's n events."""
+        return self._exact_logits(Melody([int(events[row]) for events in self._events], meter=self._meter))
 
     def select(self, rows: NDArray[np.integer]) -> "Replay":
         """The melodies at `rows`, in that order; rows may repeat."""
-        return Replay(self._exact_logits, self._steps_per_bar, [events[rows] for events in self._events])
+        return Replay(self._exact_logits, self._meter, [events[rows] for events in self._events])
 
 
 class _Drawing:
@@ -113,7 +112,7 @@ class _Drawing:
     def exactly(self, rows: NDArray[np.integer]) -> NDArray[np.float64]:
         """The probabilities [R, C] to draw from of some rows, once they are computed in double precision."""
         assert self._replay is not None
-        self._logits[rows] = [self._replay.logits(row) for row in rows]
+        self._logits[rows] = [self._replay.logits(row)[-1, : self._logits.shape[1]] for row in rows]
         there = _Drawing(self._temperature, self._constraints, None, self._logits[rows], self._class_events[rows])
         there.settle(0.0)
         self.log_probabilities[rows], self.drawn_from[rows] = there.log_probabilities, there.drawn_from
@@ -155,25 +154,56 @@ class Growing:
         self._constraints = constraints
         self._recorder = recorder
         self._replay = replay
+        self._heard: tuple[NDArray[np.float64], Floats | None] | None = None
 
     def extend(self) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
         """Append a drawn event to each melody; returns the events [B] and their log-likelihoods [B]."""
-        batch_size = len(self._last)
-        weights = self._recorder.room_for_weights(batch_size) if self._recorder else None
-        logits, self._state = self._network.step(self._stepper.push(self._last), self._state, weights)
+        logits, weights = self._heard or self.hear()
         class_events = self._stepper.class_events()
-        slack = 0.0
-        if self._replay is not None:
-            self._replay.push(self._last)
-            slack = 2 * _LOG_PROBABILITY_ERROR / self._temperature
+        # The end of the tune, where it has a class, is no event: what is drawn is how the tune goes on.
+        logits = logits[:, : class_events.shape[1]]
+        slack = self.slack / self._temperature
         step = _Drawing(self._temperature, self._constraints, self._replay, logits, class_events)
         step.settle(slack)
         classes = self._draws.pick(np.exp(step.drawn_from), slack, step.exactly)
-        rows = np.arange(batch_size)
+        rows = np.arange(len(classes))
         self._last = class_events[rows, classes]
+        self._heard = None
         if self._recorder:
             self._recorder.record(logits, step.drawn_from, class_events, classes, weights)
         return self._last, step.log_probabilities[rows, classes]
+
+    def append(self, event: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Append a given event to each; returns its log-likelihoods [B] and which classes stand for it [B, C]."""
+        logits, _ = self._heard or self.hear()
+        are_it = self._stepper.class_events() == event
+        self._last = np.full(len(logits), event)
+        self._heard = None
+        return log_probabilities_of(logits[:, : are_it.shape[1]], are_it), are_it
+
+    def exact_logits(self, row: int) -> NDArray[np.float64]:
+        """The logits [n, C] after each event of a melody that was fed, in double precision."""
+        assert self._replay is not None
+        return self._replay.logits(row)
+
+    def hear(self) -> tuple[NDArray[np.float64], Floats | None]:
+        """Feed the last event; returns the logits [B, C] of what may follow, and the attention's weights [B, A]."""
+        weights = self._recorder.room_for_weights(len(self._last)) if self._recorder else None
+        logits, self._state = self._network.step(self._stepper.push(self._last), self._state, weights)
+        if self._replay is not None:
+            self._replay.push(self._last)
+        self._heard = logits, weights
+        return self._heard
+
+    @property
+    def slack(self) -> float:
+        """How far the odds of any events may be off at temperature 1, as a share of them."""
+        return 0.0 if self._replay is None else 2 * LOG_PROBABILITY_ERROR
+
+    def drawing(self, draws: Draws) -> Self:
+        """The same melodies, from here on drawn otherwise. This one is spent."""
+        self._draws = draws
+        return self
 
     def select(self, rows: NDArray[np.integer]) -> Self:
         """The melodies at `rows`, in that order; rows may repeat."""
@@ -201,12 +231,16 @@ class Begun:
         melodies: at the model's hands.
         semitones: how far above what is heard the model works.
         recorder: of how they grow, or None.
+        generators: random numbers of each.
+        following: what comes after the gap that is to be filled, as the model hears it; nothing without one.
     """
 
     openings: list[Melody]
     melodies: Growing
     semitones: int
     recorder: "Recorder | None"
+    generators: list[np.random.Generator]
+    following: NDArray[np.int64]
 
 
 def begin(
@@ -229,9 +263,11 @@ def begin(
     Raises:
         SettingsError: if no note could be drawn.
     """
-    given, key = options.opening, options.parsed_key
-    if given:
-        fed, semitones = primer_into_model(given, encoding, key)
+    whole, key = options.opening, options.parsed_key
+    # What comes after a gap tells the key as well.
+    given = whole if options.fill is None else replace(whole, events=whole[: options.fill_steps[0]], ends=False)
+    if whole:
+        fed, semitones = primer_into_model(whole, encoding, key)
         if outside := sum(not options.allows(pitch) for pitch in given.pitches):
             _log.info("%d notes of the primer are not %s; they are kept", outside, options.allowed_notes)
     else:
@@ -245,10 +281,10 @@ def begin(
     generators = options.generators()
     # A primer is fed once, for all melodies.
     batch_size = 1 if given else len(generators)
-    stepper, state = encoding.stepper(batch_size, given.steps_per_bar), network.initial_state(batch_size)
-    replay = Replay(exact_logits, given.steps_per_bar) if exact_logits else None
+    stepper, state = encoding.stepper(batch_size, given.meter), network.initial_state(batch_size)
+    replay = Replay(exact_logits, given.meter) if exact_logits else None
     if given:
-        *earlier, last = np.array(fed.events)[:, np.newaxis]
+        *earlier, last = np.array(fed.events)[: len(given), np.newaxis]
         if earlier:
             _, state = network.run(np.concatenate([stepper.push(event) for event in earlier]))
         if replay:
@@ -259,12 +295,13 @@ def begin(
         notes = opening_notes(encoding, constraints.notes if constraints else None, key, semitones)
         last = np.array([notes[generator.integers(len(notes))] for generator in generators])
         firsts = heard_events(last, semitones).tolist()
-        openings = [Melody([note], steps_per_bar=given.steps_per_bar) for note in firsts]
+        openings = [Melody([note], meter=given.meter) for note in firsts]
     draws = options.draws or RandomDraws(generators)
     melodies = Growing(network, stepper, state, last, draws, options.temperature, constraints, recorder, replay)
     if given:
         melodies = melodies.select(np.zeros(len(generators), np.intp))
-    return Begun(openings, melodies, semitones, recorder)
+    following = np.array(fed.events[options.fill_steps[1] :]) if options.fill else np.array([], np.int64)
+    return Begun(openings, melodies, semitones, recorder, generators, following)
 
 
 class Melodies(Protocol):
@@ -279,9 +316,12 @@ class Melodies(Protocol):
         ...
 
 
+M = TypeVar("M", bound=Melodies)
+
+
 def beam_search(
-    melodies: Melodies, num_steps: int, options: GenerationOptions
-) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp]]:
+    melodies: M, num_steps: int, options: GenerationOptions
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp], M]:
     """Continue melodies by the likeliest of many drawn continuations.
 
     It is Magenta's beam search, done for all outputs at once. The rows of the
@@ -299,7 +339,7 @@ def beam_search(
 
     Returns:
         Of the N beams the events of the likeliest melody, [N, num_steps], its
-        summed log-likelihood [N], and in which row of the last batch it stood [N].
+        summed log-likelihood [N], in which row of the last batch it stood [N], and that batch.
     """
     num_beams, beam_size, branch_factor = options.num_made, options.beam_size, options.branch_factor
     # With one branch as many melodies are kept as there are: no choice falls before the end.
@@ -324,7 +364,7 @@ def beam_search(
         kept = np.argsort(-scores.round(_DECIMALS), axis=1, kind="stable")[:, :beam_size]
         scores = np.take_along_axis(scores, kept, axis=1)
     rows = outputs[:, 0] * rows_per_output + kept[:, 0]
-    return events[rows], scores[:, 0], rows
+    return events[rows], scores[:, 0], rows, melodies
 
 
 def most_likely(mean_log_likelihoods: Sequence[float], count: int) -> list[int]:

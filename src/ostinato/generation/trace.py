@@ -143,12 +143,21 @@ class Recorder:
         """From here on go the melodies at `rows`; rows may repeat."""
         self._origins = rows if self._origins is None else self._origins[rows]
 
-    def traced(self, melodies: Sequence[Melody], primer_steps: int, rows: NDArray[np.integer]) -> list[Traced]:
+    def traced(
+        self,
+        melodies: Sequence[Melody],
+        primer_steps: int,
+        first_step: int,
+        counts: Sequence[int],
+        rows: NDArray[np.integer],
+    ) -> list[Traced]:
         """The finished melodies with what was written down of them.
 
         Args:
             melodies: as they are heard.
             primer_steps: see `Traced`.
+            first_step: of each melody, the first that was drawn from the model's word.
+            counts: how many of each melody's were, from there on; more may have been drawn.
             rows: where each melody stood at the last step.
         """
         drawn = list(self._back_from(rows))[::-1]
@@ -156,11 +165,11 @@ class Recorder:
             Traced(
                 melody,
                 primer_steps,
-                self._step_traces([(step, row[number]) for step, row in drawn], melody),
-                float(sum(step.log_likelihoods[row[number]] for step, row in drawn)),
-                self._weights([(step, row[number]) for step, row in drawn]),
+                self._step_traces([(step, row[number]) for step, row in drawn[:count]], melody, first_step),
+                float(sum(step.log_likelihoods[row[number]] for step, row in drawn[:count])),
+                self._weights([(step, row[number]) for step, row in drawn[:count]]),
             )
-            for number, melody in enumerate(melodies)
+            for number, (melody, count) in enumerate(zip(melodies, counts, strict=True))
         ]
 
     def _weights(self, drawn: Sequence[tuple[_Drawn, int]]) -> NDArray[np.float32] | None:
@@ -177,11 +186,11 @@ class Recorder:
             if origins is not None:
                 rows = origins[rows]
 
-    def _step_traces(self, drawn: Sequence[tuple[_Drawn, int]], melody: Melody) -> list[StepTrace]:
+    def _step_traces(self, drawn: Sequence[tuple[_Drawn, int]], melody: Melody, first_step: int) -> list[StepTrace]:
         distances = repeat_distances(self._encoding, melody.steps_per_bar)
-        first_repeat = self._encoding.num_classes - len(distances)
+        first_repeat = self._encoding.num_classes - self._encoding.foretells_end - len(distances)
         traces = []
-        for step, (taken, row) in enumerate(drawn, start=len(melody) - len(drawn)):
+        for step, (taken, row) in enumerate(drawn, start=first_step):
             lookback = int(taken.classes[row]) - first_repeat
             repeats = lookback >= 0 and distances[lookback] <= step
             pairs = zip(taken.candidate_events[row].tolist(), taken.candidate_probabilities[row].tolist(), strict=True)

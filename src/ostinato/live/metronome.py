@@ -7,8 +7,7 @@ from typing import Protocol
 
 from ostinato.errors import SettingsError
 from ostinato.live.voices import Voice, Voices
-from ostinato.music.melody import STEPS_PER_QUARTER
-from ostinato.music.meter import Meter
+from ostinato.music.meter import STEPS_PER_QUARTER, Meter
 
 # Wider than people play: a bar of 4/4 lasts 12 seconds at 20, and a 16th is 37 ms at 400, longer than a click.
 MIN_QPM = 20.0

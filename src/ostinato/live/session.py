@@ -140,7 +140,7 @@ class Session:
         self._metronome = (
             Metronome(self._grid, settings.meter, voices, settings.metronome_channel) if settings.metronome else None
         )
-        self._call = Call(0, settings.meter.steps_per_bar)
+        self._call = Call(0, settings.meter)
         self._call_ends = math.inf  # the moment, in seconds
         self._response: Response | None = None
         self._velocity = 0
@@ -213,8 +213,8 @@ class Session:
         if self.state is State.LISTENING:
             if self._metronome is None:
                 self._grid = replace(self._grid, start_seconds=seconds)
-            step, steps_per_bar = self._grid.nearest_step(seconds), self._settings.meter.steps_per_bar
-            self._call = Call(step - step % steps_per_bar, steps_per_bar)
+            step, meter = self._grid.nearest_step(seconds), self._settings.meter
+            self._call = Call(step - step % meter.steps_per_bar, meter)
             self.state = State.CALL
         if self.state is State.CALL:
             self._call.press(channel, pitch, velocity, self._grid.nearest_step(seconds))
@@ -292,7 +292,7 @@ class Session:
 
     def _tell_of(self, response: Response) -> None:
         if self._tell is not None and not response.is_repeated:
-            self._tell(Voice.MODEL, response.melody(self._settings.meter.steps_per_bar))
+            self._tell(Voice.MODEL, response.melody(self._settings.meter))
 
 
 POLL_SECONDS = 0.001

@@ -9,6 +9,7 @@ import numpy as np
 
 from ostinato.generation.model import Model
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
+from ostinato.music.meter import Meter
 
 MAX_CALL_BARS = 16
 """Of a longer call the model hears this many last bars, so that feeding them takes no longer than a beat."""
@@ -34,12 +35,12 @@ class Call:
 
     Args:
         first_step: where the call begins: the bar line of its first note.
-        steps_per_bar: of its meter.
+        meter: of its bars.
     """
 
-    def __init__(self, first_step: int, steps_per_bar: int) -> None:
+    def __init__(self, first_step: int, meter: Meter) -> None:
         self.first_step = first_step
-        self._steps_per_bar = steps_per_bar
+        self._meter = meter
         self._notes: deque[_Note] = deque()
 
     def press(self, channel: int, pitch: int, velocity: int, step: int) -> None:
@@ -47,7 +48,7 @@ class Call:
         self.release(channel, pitch, step)
         self._notes.append(_Note(channel, pitch, velocity, step))
         # What the model will not hear is forgotten, a bar more than that kept.
-        forgotten = step - (MAX_CALL_BARS + 1) * self._steps_per_bar
+        forgotten = step - (MAX_CALL_BARS + 1) * self._meter.steps_per_bar
         while self._notes[0].start_step < forgotten:
             self._notes.popleft()
 
@@ -65,7 +66,7 @@ class Call:
     @property
     def silent_from(self) -> int:
         """The step where the last note ends; a note that is held counts as four bars long."""
-        longest = _MAX_NOTE_BARS * self._steps_per_bar
+        longest = _MAX_NOTE_BARS * self._meter.steps_per_bar
         return max(note.start_step + longest if note.end_step is None else note.end_step for note in self._notes)
 
     @property
@@ -79,8 +80,8 @@ class Call:
         A later note cuts the one that sounds; of notes that start together the
         highest is taken.
         """
-        bars_too_many = -(-(end_step - self.first_step) // self._steps_per_bar) - MAX_CALL_BARS
-        first_step = self.first_step + max(0, bars_too_many) * self._steps_per_bar
+        bars_too_many = -(-(end_step - self.first_step) // self._meter.steps_per_bar) - MAX_CALL_BARS
+        first_step = self.first_step + max(0, bars_too_many) * self._meter.steps_per_bar
         events = [NO_EVENT] * (end_step - first_step)
         by_start: dict[int, _Note] = {}
         for note in self._notes:
@@ -94,7 +95,7 @@ class Call:
             if note.end_step is not None and note.end_step < next_start:
                 events[note.end_step - first_step] = NOTE_OFF
             next_start = start_step
-        return Melody(events, first_step, self._steps_per_bar)
+        return Melody(events, first_step, meter=self._meter)
 
 
 Respond = Callable[[Melody, float], Iterator[int]]
@@ -171,6 +172,6 @@ class Response:
         self._position = 0
         self.is_repeated = True
 
-    def melody(self, steps_per_bar: int) -> Melody:
+    def melody(self, meter: Meter) -> Melody:
         """All of it that was drawn."""
-        return Melody(self._drawn, steps_per_bar=steps_per_bar)
+        return Melody(self._drawn, meter=meter)

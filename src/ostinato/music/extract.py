@@ -14,7 +14,8 @@ from ostinato.errors import DataError, SettingsError
 from ostinato.formats.note_columns import NoteColumns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
-from ostinato.music.meter import in_meter, parse_meter
+from ostinato.music.mending import in_meter
+from ostinato.music.meter import Meter, parse_meter
 from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quantize, split_at_changes
 from ostinato.music.tracks import rank_tracks
 
@@ -215,7 +216,9 @@ def find_melodies(
         statistics.mended_meters += 1
         columns = None
     chosen = _choice(note_sequence, settings.tracks)
-    for piece in split_at_changes(note_sequence, columns):
+    pieces = list(split_at_changes(note_sequence, columns))
+    last_played = max((piece.index for piece in pieces if len(piece.notes)), default=0)
+    for piece in pieces:
         statistics.pieces += 1
         try:
             quantized = quantize(piece)
@@ -232,7 +235,7 @@ def find_melodies(
             if not len(track.start_step):
                 statistics.drum_tracks += 1
             statistics.top_lines += track.is_top_line
-            for melody, rhythm in _melodies_of(track, settings, statistics):
+            for melody, rhythm in _melodies_of(track, settings, statistics, goes_on=piece.index < last_played):
                 yield FoundMelody(melody, quantized, instrument, rhythm)
 
 
@@ -261,7 +264,7 @@ class _Track:
     which are left out.
     """
 
-    steps_per_bar: int
+    meter: Meter
     pitch: NDArray[np.int64]
     exact_start: NDArray[np.float64]
     start_step: NDArray[np.int64]
@@ -285,10 +288,10 @@ class _Track:
         if settings.keeps == "top" and len(clashes):
             chosen, start, clashes = np.delete(chosen, clashes), np.delete(start, clashes), clashes[:0]
         end = piece.end_step[chosen]
-        gap = settings.gap_bars * piece.steps_per_bar
+        gap = settings.gap_bars * piece.meter.steps_per_bar
         ends = np.flatnonzero(start[1:] - end[:-1] >= gap)
         return _Track(
-            piece.steps_per_bar,
+            piece.meter,
             piece.notes.pitch[chosen],
             piece.exact_start[chosen],
             start,
@@ -301,10 +304,13 @@ class _Track:
     def melody_steps(self, first: int, last: int) -> tuple[int, int]:
         """Where the melody of these notes starts, at the bar of its first note, and where its last note ends."""
         start = int(self.start_step[first])
-        return start - start % self.steps_per_bar, int(self.end_step[last])
+        return start - start % self.meter.steps_per_bar, int(self.end_step[last])
 
-    def melody(self, first: int, last: int, max_steps: int | None) -> Melody:
-        """The melody of the notes first..last, cut to `max_steps`. A later note cuts the one that sounds."""
+    def melody(self, first: int, last: int, max_steps: int | None, *, goes_on: bool) -> Melody:
+        """The melody of the notes first..last, cut to `max_steps`. A later note cuts the one that sounds.
+
+        The tune ends with it, unless the melody is cut, or is the track's last and the tune goes on in another piece.
+        """
         melody_start, melody_end = self.melody_steps(first, last)
         num_steps = min(melody_end - melody_start, max_steps or melody_end)
         events = np.full(num_steps, NO_EVENT, np.int64)
@@ -316,7 +322,8 @@ class _Track:
         sounding = starts < num_steps
         events[starts[sounding]] = self.pitch[first : last + 1][sounding]
         # Only a note-off before the first note would have to be left out, and each note-off here follows its note.
-        return Melody.unchecked(tuple(events.tolist()), melody_start, self.steps_per_bar)
+        is_over = num_steps == melody_end - melody_start and not (goes_on and last == len(self.pitch) - 1)
+        return Melody.unchecked(tuple(events.tolist()), melody_start, self.meter, is_over)
 
 
 _ROWS = 4096  # notes at once, so that a table of them by pitches stays in the cache
@@ -372,9 +379,9 @@ def _beneath_held(pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArr
 
 
 def _melodies_of(
-    track: _Track, settings: ExtractionSettings, statistics: ExtractionStatistics
+    track: _Track, settings: ExtractionSettings, statistics: ExtractionStatistics, *, goes_on: bool
 ) -> Iterator[tuple[Melody, OffGrid]]:
-    search_step = 0
+    search_step, steps_per_bar = 0, track.meter.steps_per_bar
     while (first := int(track.start_step.searchsorted(search_step))) < len(track.start_step):
         last = next(end for end in track.ends if end >= first)
         if any(first < clash <= last for clash in track.clashes):
@@ -382,15 +389,15 @@ def _melodies_of(
             return
         melody_start, melody_end = track.melody_steps(first, last)
         # The next one is looked for from the bar line after this one's end on, were it cut or not.
-        search_step = melody_end + -melody_end % track.steps_per_bar
+        search_step = melody_end + -melody_end % steps_per_bar
         num_steps = melody_end - melody_start
-        if num_steps < settings.min_bars * track.steps_per_bar:
+        if num_steps < settings.min_bars * steps_per_bar:
             statistics.too_short += 1
-            statistics.bars[num_steps // track.steps_per_bar] += 1
+            statistics.bars[num_steps // steps_per_bar] += 1
             continue
-        melody = track.melody(first, last, settings.max_steps)
+        melody = track.melody(first, last, settings.max_steps, goes_on=goes_on)
         statistics.truncated += len(melody) < num_steps
-        statistics.bars[len(melody) // track.steps_per_bar] += 1
+        statistics.bars[len(melody) // steps_per_bar] += 1
         if len({pitch % NOTES_PER_OCTAVE for pitch in set(melody.pitches)}) < settings.min_unique_pitches:
             statistics.too_few_pitches += 1
             continue

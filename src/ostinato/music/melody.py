@@ -9,10 +9,11 @@
 
 import operator
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, overload
 
 from ostinato.errors import SettingsError
+from ostinato.music.meter import Meter, plainest_meter
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
@@ -22,9 +23,8 @@ NOTE_OFF = -1
 MIN_PITCH = 0
 MAX_PITCH = 127  # included
 NOTES_PER_OCTAVE = 12
-STEPS_PER_QUARTER = 4
-STEPS_PER_BAR = 16  # of 4/4
 
+_COMMON_TIME = Meter(4, 4)
 _PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _EVENTS = frozenset(range(NO_EVENT, MAX_PITCH + 1))
 
@@ -39,30 +39,50 @@ class Melody:
     Attributes:
         events: one integer a step: a pitch 0..127, -1 note-off or -2 no event.
         start_step: where the melody begins in the piece it came from, in steps.
-        steps_per_bar: length of a bar in steps; 16 in 4/4, 12 in 3/4 and 6/8.
+        meter: of its bars; it begins with one.
+        ends: whether the tune ends where the melody does. Not so where it was cut, or goes on. Melodies of the same
+            events are equal, whether more is known to follow or not.
 
     Raises:
-        SettingsError: if an event is no integer of -2..127, or a bar has no steps.
+        SettingsError: if an event is no integer of -2..127, or there is no such bar.
     """
 
     events: tuple[int, ...]
     start_step: int = 0
-    steps_per_bar: int = STEPS_PER_BAR
+    meter: Meter = _COMMON_TIME
+    ends: bool = field(default=False, compare=False)
 
-    def __init__(self, events: Iterable[int], start_step: int = 0, steps_per_bar: int = STEPS_PER_BAR) -> None:
+    def __init__(
+        self,
+        events: Iterable[int],
+        start_step: int = 0,
+        steps_per_bar: int | None = None,
+        *,
+        meter: Meter | None = None,
+        ends: bool = False,
+    ) -> None:
+        """Make a melody.
+
+        Args:
+            events: see above.
+            start_step: see above.
+            steps_per_bar: instead of the meter, for the plainest meter with bars of this length; 4/4 without either.
+            meter: see above.
+            ends: see above.
+        """
         object.__setattr__(self, "events", _checked(events))
         object.__setattr__(self, "start_step", start_step)
-        object.__setattr__(self, "steps_per_bar", steps_per_bar)
-        if steps_per_bar < 1:
-            raise SettingsError(f"a bar must be at least 1 step long, not {steps_per_bar}")
+        object.__setattr__(self, "meter", meter_from(meter, steps_per_bar))
+        object.__setattr__(self, "ends", ends)
 
     @classmethod
-    def unchecked(cls, events: tuple[int, ...], start_step: int, steps_per_bar: int) -> "Melody":
+    def unchecked(cls, events: tuple[int, ...], start_step: int, meter: Meter, ends: bool) -> "Melody":
         """A melody of events that are known to be as `Melody` leaves them, for less time than looking at each takes."""
         melody = object.__new__(cls)
         object.__setattr__(melody, "events", events)
         object.__setattr__(melody, "start_step", start_step)
-        object.__setattr__(melody, "steps_per_bar", steps_per_bar)
+        object.__setattr__(melody, "meter", meter)
+        object.__setattr__(melody, "ends", ends)
         return melody
 
     def __len__(self) -> int:
@@ -77,6 +97,11 @@ class Melody:
     def __getitem__(self, index: slice) -> tuple[int, ...]: ...
     def __getitem__(self, index: int | slice) -> int | tuple[int, ...]:
         return self.events[index]
+
+    @property
+    def steps_per_bar(self) -> int:
+        """Length of a bar in steps: 16 in 4/4, 12 in 3/4 and 6/8."""
+        return self.meter.steps_per_bar
 
     @property
     def end_step(self) -> int:
@@ -94,13 +119,12 @@ class Melody:
         *,
         velocity: int = 100,
         program: int = 0,
-        time_signature: tuple[int, int] | None = None,
     ) -> "NoteSequence":
         """The melody as notes in seconds, from time 0; see `ostinato.music.notes.to_note_sequence`."""
         # Generation and training handle melodies without ever loading protobuf.
         from ostinato.music.notes import to_note_sequence
 
-        return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
+        return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program)
 
     def _repr_html_(self) -> str:
         """A piano roll with a play button, which is how a notebook shows the melody."""
@@ -108,6 +132,19 @@ class Melody:
         from ostinato.pages.piano_roll import notebook_html
 
         return notebook_html(self)
+
+
+def meter_from(meter: Meter | None, steps_per_bar: int | None) -> Meter:
+    """The meter that is given as itself, or as the length of its bar; 4/4 if it is not given.
+
+    Raises:
+        SettingsError: if both are given and contradict each other, or there is no such bar.
+    """
+    if meter is None:
+        return _COMMON_TIME if steps_per_bar is None else plainest_meter(steps_per_bar)
+    if steps_per_bar not in (None, meter.steps_per_bar):
+        raise SettingsError(f"a bar of {meter} has {meter.steps_per_bar} steps, not steps_per_bar={steps_per_bar}")
+    return meter
 
 
 def pitch_name(pitch: int) -> str:

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.melody import MIN_PITCH, NOTE_OFF, STEPS_PER_QUARTER, Melody, pitch_name
-from ostinato.music.meter import time_signature_of
+from ostinato.music.melody import MIN_PITCH, NOTE_OFF, Melody, pitch_name
+from ostinato.music.meter import STEPS_PER_QUARTER
 
 TICKS_PER_QUARTER = 220  # what Magenta writes
 
@@ -23,7 +23,6 @@ def to_note_sequence(
     qpm: float = 120.0,
     velocity: int = 100,
     program: int = 0,
-    time_signature: tuple[int, int] | None = None,
 ) -> NoteSequence:
     """The melody as notes in seconds, from time 0.
 
@@ -32,7 +31,6 @@ def to_note_sequence(
         qpm: quarter notes a minute, above 0.
         velocity: of every note, 1..127.
         program: General MIDI instrument, 0..127.
-        time_signature: numerator and denominator; by default the plainest one of the melody's bar.
 
     Raises:
         SettingsError: if one of these is out of its range.
@@ -43,11 +41,10 @@ def to_note_sequence(
         raise SettingsError(f"the velocity must be of 1..127, not {velocity}")
     if not 0 <= program <= 127:
         raise SettingsError(f"the program must be of 0..127, not {program}")
-    numerator, denominator = time_signature or time_signature_of(melody.steps_per_bar)
     seconds_per_step = 60.0 / qpm / STEPS_PER_QUARTER
     sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER, total_time=len(melody) * seconds_per_step)
     sequence.tempos.add(qpm=qpm)
-    sequence.time_signatures.add(numerator=numerator, denominator=denominator)
+    sequence.time_signatures.add(numerator=melody.meter.numerator, denominator=melody.meter.denominator)
     for pitch, start, end in note_spans(melody):
         sequence.notes.add(
             pitch=pitch,

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import DataError
+from ostinato.errors import DataError, SettingsError
 from ostinato.formats.note_columns import NoteColumns, note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.melody import MAX_PITCH, MIN_PITCH, STEPS_PER_QUARTER
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH
+from ostinato.music.meter import STEPS_PER_QUARTER, Meter
 
 # What holds before a sequence says otherwise, as the MIDI standard has it.
 _DEFAULT_QPM = 120.0
@@ -74,9 +75,7 @@ class QuantizedPiece:
     Attributes:
         index: its place among the pieces of its NoteSequence, those without notes counted.
         qpm: quarters a minute.
-        numerator: of the time signature.
-        denominator: of the time signature.
-        steps_per_bar: length of a bar.
+        meter: of its bars.
         notes: the notes that start in the piece, in order of their starts before they were quantized.
         exact_start: [N], in steps from the beginning of the piece, before they were rounded.
         start_step: [N], from the beginning of the piece.
@@ -85,9 +84,7 @@ class QuantizedPiece:
 
     index: int
     qpm: float
-    numerator: int
-    denominator: int
-    steps_per_bar: int
+    meter: Meter
     notes: Notes
     exact_start: NDArray[np.float64]
     start_step: NDArray[np.int64]
@@ -186,10 +183,10 @@ def quantize(piece: Piece) -> QuantizedPiece:
     Raises:
         DataError: if a bar is no whole number of steps, or the tempo is none.
     """
-    sixteenths = 4 * STEPS_PER_QUARTER * piece.numerator
-    is_power_of_two = piece.denominator > 0 and piece.denominator & (piece.denominator - 1) == 0
-    if piece.numerator <= 0 or not is_power_of_two or sixteenths % piece.denominator:
-        raise DataError(f"a bar of {piece.numerator}/{piece.denominator} is no whole number of 16th notes")
+    try:
+        meter = Meter(piece.numerator, piece.denominator)
+    except SettingsError as error:
+        raise DataError(str(error)) from None
     steps_per_second = STEPS_PER_QUARTER * piece.qpm / 60
     last_step = piece.end_seconds.max(initial=0.0) * steps_per_second
     if not (steps_per_second > 0 and last_step < _MAX_STEP):  # "not" refuses NaN too
@@ -200,9 +197,7 @@ def quantize(piece: Piece) -> QuantizedPiece:
     return QuantizedPiece(
         piece.index,
         piece.qpm,
-        piece.numerator,
-        piece.denominator,
-        sixteenths // piece.denominator,
+        meter,
         piece.notes,
         exact_start,
         start_step,

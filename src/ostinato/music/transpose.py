@@ -85,7 +85,8 @@ def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int
 def _moved(melody: Melody, pitches: dict[int, int]) -> Melody:
     """The melody with other pitches, each by its own."""
     events = {NO_EVENT: NO_EVENT, NOTE_OFF: NOTE_OFF} | pitches
-    return Melody.unchecked(tuple(map(events.__getitem__, melody.events)), melody.start_step, melody.steps_per_bar)
+    moved = tuple(map(events.__getitem__, melody.events))
+    return Melody.unchecked(moved, melody.start_step, melody.meter, melody.ends)
 
 
 def _folded(pitch: int, min_pitch: int, max_pitch: int) -> int:

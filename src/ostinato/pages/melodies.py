@@ -9,7 +9,6 @@ from importlib import resources
 from ostinato.errors import SettingsError
 from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.music.melody import Melody, pitch_name
-from ostinato.music.meter import time_signature_of
 from ostinato.music.notes import text_roll
 from ostinato.pages.layout import page
 from ostinato.pages.piano_roll import player_html, player_script
@@ -105,12 +104,11 @@ def _figure(number: int, melody: Melody, caption: str, qpm: float, longest: int)
 def _facts(melody: Melody) -> str:
     """Length, meter, number of notes and range: "8 bars of 4/4 · 45 notes · G3-C5"."""
     bars, rest = divmod(len(melody), melody.steps_per_bar)
-    beats, unit = time_signature_of(melody.steps_per_bar)
     lengths = [_counted(bars, "bar")] if bars or not rest else []
     if rest:
         lengths.append(_counted(rest, "step"))
     pitches = melody.pitches
-    facts = [f"{' and '.join(lengths)} of {beats}/{unit}", _counted(len(pitches), "note")]
+    facts = [f"{' and '.join(lengths)} of {melody.meter}", _counted(len(pitches), "note")]
     if pitches:
         facts.append(f"{pitch_name(min(pitches))} to {pitch_name(max(pitches))}")
     return " · ".join(facts)

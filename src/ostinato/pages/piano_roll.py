@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
-from ostinato.music.melody import NOTES_PER_OCTAVE, STEPS_PER_QUARTER, Melody, pitch_name
+from ostinato.music.melody import NOTES_PER_OCTAVE, Melody, pitch_name
+from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.notes import note_spans, text_roll
 
 _PAPER, _KEYS, _BEATS, _BARS, _NOTES, _TEXT = "#fbfaf7", "#f1eee7", "#eae6dc", "#c9c3b6", "#2a6f97", "#7a746a"

@@ -79,6 +79,6 @@ def candidates(data: bytes, name: str) -> list[Candidate]:
 def _cut(melody: Melody) -> Melody:
     """Its first bars, as long as a primer may be."""
     if len(melody) <= MAX_PRIMER_STEPS:
-        return Melody(melody.events, steps_per_bar=melody.steps_per_bar)
+        return Melody(melody.events, meter=melody.meter, ends=melody.ends)
     whole_bars = MAX_PRIMER_STEPS - MAX_PRIMER_STEPS % melody.steps_per_bar
-    return Melody(melody.events[:whole_bars], steps_per_bar=melody.steps_per_bar)
+    return Melody(melody.events[:whole_bars], meter=melody.meter)

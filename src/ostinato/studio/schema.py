@@ -17,7 +17,8 @@ from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
 from ostinato.generation.options import GenerationOptions
-from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, STEPS_PER_BAR, STEPS_PER_QUARTER, Melody
+from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
+from ostinato.music.meter import STEPS_PER_BAR, STEPS_PER_QUARTER
 
 MAX_STEPS = 1024
 """Length of a melody, its primer included: 64 bars of 4/4."""

@@ -32,11 +32,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ostinato.config import PRESETS, Config
+from ostinato.dataset.records import example_of
 from ostinato.encodings import Encoding
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.tensorflow.sequence_example import Example, parse_sequence_example
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 
 # The label of a step that does not count: padding, and the first skip_first_n_losses.
 IGNORED = -100
@@ -156,10 +158,7 @@ def examples_of_melodies(melodies: Iterable[Melody], config: Config, name: str) 
     Raises:
         DataError: if there is no melody of two steps.
     """
-    encoded = (
-        (name, Example(*config.encoding.encode(melody), np.array(melody.events), melody.steps_per_bar))
-        for melody in melodies
-    )
+    encoded = ((name, example_of(melody, config.encoding)) for melody in melodies)
     return _examples(encoded, config, (name,), name)
 
 
@@ -254,15 +253,20 @@ def _right_classes(example: Example, encoding: Encoding, source: str) -> NDArray
         raise FormatError(
             f"{source}: does not tell its melody, which hparam loss=events needs; build it with `ostinato dataset`"
         )
-    came = np.array(melody.events[1:], np.int64)
-    return np.packbits(encoding.class_events(melody)[1:] == came[:, None], axis=1)
+    stand_for = encoding.class_events(melody)[1:] == np.array(melody.events[1:], np.int64)[:, None]
+    right = np.zeros((len(example.labels), encoding.num_classes), np.bool_)
+    right[: len(stand_for), : stand_for.shape[1]] = stand_for
+    # What is left is the end of the tune, which has a class of its own.
+    right[len(stand_for) :, -1] = True
+    return np.packbits(right, axis=1)
 
 
 def _melody(example: Example) -> Melody | None:
     """The melody that a record tells beside its numbers; None if it tells none."""
     if example.events is None or example.steps_per_bar is None:
         return None
-    return Melody(example.events.tolist(), steps_per_bar=example.steps_per_bar)
+    meter = None if example.meter is None else Meter(*example.meter)
+    return Melody(example.events.tolist(), steps_per_bar=example.steps_per_bar, meter=meter, ends=example.ends)
 
 
 @dataclass(frozen=True, slots=True)

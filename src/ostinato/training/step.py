@@ -36,7 +36,8 @@ from torch.nn.utils import clip_grad_norm_
 
 from ostinato.config import Hparams
 from ostinato.encodings import Encoding
-from ostinato.music.melody import NO_EVENT, STEPS_PER_BAR
+from ostinato.music.melody import NO_EVENT
+from ostinato.music.meter import Meter
 from ostinato.training.checkpoints import Checkpoint
 from ostinato.training.data import IGNORED, Batch
 from ostinato.training.hardware import Processes, half_precision
@@ -87,7 +88,7 @@ def no_event_class(encoding: Encoding) -> int:
 
     The repeats stand behind the events of their own, in every encoding.
     """
-    events = encoding.stepper(1, STEPS_PER_BAR).class_events()[0]
+    events = encoding.stepper(1, Meter(4, 4)).class_events()[0]
     return int(np.flatnonzero(events == NO_EVENT)[0])
 
 

@@ -5,7 +5,9 @@
 | feature list `inputs`   | float_list of D, a step  | what the network is fed                   |
 | feature list `labels`   | int64_list of 1, a step  | the class it shall predict                |
 | context `events`        | int64_list of T + 1      | the melody itself; ours, may be missing   |
-| context `steps_per_bar` | int64_list of 1          | its meter; ours, may be missing           |
+| context `steps_per_bar` | int64_list of 1          | length of its bars; ours, may be missing  |
+| context `meter`         | int64_list of 2          | numerator and denominator; likewise       |
+| context `ends`          | int64_list of 1          | 1 if the tune ends with it; likewise      |
 
 Other programs that read these records pass over a context they do not know.
 
@@ -28,7 +30,8 @@ from ostinato.errors import FormatError
 from ostinato.formats.tensorflow.tensorflow_pb2 import Feature, FeatureList, Features, Int64List, SequenceExample
 from ostinato.formats.wire import varint
 
-_INPUTS, _LABELS, _EVENTS, _STEPS_PER_BAR = "inputs", "labels", "events", "steps_per_bar"
+_INPUTS, _LABELS = "inputs", "labels"
+_EVENTS, _STEPS_PER_BAR, _METER, _ENDS = "events", "steps_per_bar", "meter", "ends"
 
 # Field numbers: SequenceExample, the entries of its two maps, FeatureList, Feature, and the lists in it.
 _CONTEXT, _FEATURE_LISTS = 1, 2
@@ -50,14 +53,19 @@ class Example:
     Attributes:
         inputs: float32 [T, D].
         labels: int64 [T].
-        events: int64 [T + 1], the melody that was encoded, or None where it is not told.
+        events: int64 [T + 1], the melody that was encoded, or None where it is not told; [T] where the last label is
+            its end.
         steps_per_bar: length of its bars in steps, or None where it is not told.
+        meter: numerator and denominator, or None where it is not told.
+        ends: whether the tune ends with it.
     """
 
     inputs: NDArray[np.float32]
     labels: NDArray[np.int64]
     events: NDArray[np.int64] | None = None
     steps_per_bar: int | None = None
+    meter: tuple[int, int] | None = None
+    ends: bool = False
 
 
 def serialize_sequence_example(example: Example) -> bytes:
@@ -80,6 +88,10 @@ def _context(example: Example) -> bytes:
         features += _context_feature(_EVENTS, example.events.tolist())
     if example.steps_per_bar is not None:
         features += _context_feature(_STEPS_PER_BAR, [example.steps_per_bar])
+    if example.meter is not None:
+        features += _context_feature(_METER, example.meter)
+    if example.ends:
+        features += _context_feature(_ENDS, [1])
     return _header(_CONTEXT, len(features)) + features if features else b""
 
 
@@ -279,15 +291,19 @@ def _any_labels(labels: FeatureList) -> NDArray[np.int64]:
     return np.array(values, np.int64)
 
 
-def _read_context(context: Features) -> tuple[NDArray[np.int64] | None, int | None]:
-    """Events and steps a bar, each None where the context does not tell it as we do."""
+def _read_context(
+    context: Features,
+) -> tuple[NDArray[np.int64] | None, int | None, tuple[int, int] | None, bool]:
+    """Events, steps a bar and meter, each None where the context does not tell it as we do, and whether it ends."""
 
     def integers(key: str) -> Sequence[int]:
         feature = context.feature[key] if key in context.feature else Feature()
         return feature.int64_list.value
 
-    events, steps_per_bar = integers(_EVENTS), integers(_STEPS_PER_BAR)
+    events, steps_per_bar, meter = integers(_EVENTS), integers(_STEPS_PER_BAR), integers(_METER)
     return (
         np.array(events, np.int64) if events else None,
         steps_per_bar[0] if len(steps_per_bar) == 1 else None,
+        (meter[0], meter[1]) if len(meter) == 2 else None,
+        list(integers(_ENDS)) == [1],
     )

@@ -1,0 +1,222 @@
+"""Ends, and gaps that are filled: by a model whose word is known, and by a small network."""
+
+from collections.abc import Callable
+from typing import Any, Self, cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ostinato.bundle import Bundle
+from ostinato.config import Config, Hparams
+from ostinato.encodings import BarEncoding
+from ostinato.errors import SettingsError
+from ostinato.generation import search
+from ostinato.generation.continuations import NUM_CONTINUATIONS, draw_ending, draw_fill, draw_until_end
+from ostinato.generation.model import Model
+from ostinato.generation.search import Growing
+from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
+
+MakeBundle = Callable[..., Bundle]
+CONFIG = Config("small", BarEncoding(tells_beat=True, foretells_end=True), Hparams(rnn_layer_sizes=(8,)))
+
+
+class Told:
+    """A model at work, which appends the number of each row, and whose word on what follows is told.
+
+    Args:
+        log_odds: from rows [B] and how many events each has to the log-odds [B] of the end.
+        likelihoods: from rows [B] to the log-likelihood of any event that is given.
+    """
+
+    slack = 0.0
+
+    def __init__(
+        self,
+        log_odds: Callable[[NDArray[np.intp], int], NDArray[np.float64]],
+        likelihoods: Callable[[NDArray[np.intp]], NDArray[np.float64]] = np.zeros_like,
+        size: int = 1,
+    ) -> None:
+        self.log_odds, self.likelihoods, self.rows, self.steps = log_odds, likelihoods, np.arange(size), 0
+
+    def select(self, rows: NDArray[np.intp]) -> Self:
+        self.rows = np.arange(len(rows))
+        return self
+
+    def drawing(self, _: Any) -> Self:
+        return self
+
+    def hear(self) -> tuple[NDArray[np.float64], None]:
+        ends = self.log_odds(self.rows, self.steps)
+        return np.stack([np.zeros(len(ends)), ends], axis=1), None
+
+    def extend(self) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        self.steps += 1
+        return self.rows, np.zeros(len(self.rows))
+
+    def append(self, _: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        return self.likelihoods(self.rows), np.ones((len(self.rows), 2), np.bool_)
+
+
+def growing(told: Told) -> Growing:
+    return cast(Growing, told)
+
+
+def generators(count: int, seed: int = 0) -> list[np.random.Generator]:
+    return np.random.default_rng(seed).spawn(count)
+
+
+def test_the_tune_ends_where_the_model_holds_it_likeliest() -> None:
+    def log_odds(rows: NDArray[np.intp], steps: int) -> NDArray[np.float64]:
+        return np.where((rows % NUM_CONTINUATIONS == 5) & (steps == 7), 0.0, -1000.0)
+
+    chosen = draw_ending(growing(Told(log_odds, size=2)), generators(2), 8, 4)
+    assert [its.tolist() for its in chosen.events] == [[5] * 7, [NUM_CONTINUATIONS + 5] * 7]
+    assert chosen.rows.tolist() == [5, NUM_CONTINUATIONS + 5]
+    assert chosen.ends.all()
+
+
+def test_an_end_before_the_last_bar_is_no_end() -> None:
+    # Likeliest after 4 of 8 steps, which is the end of the last bar but one; after 5 more likely than later.
+    def log_odds(rows: NDArray[np.intp], steps: int) -> NDArray[np.float64]:
+        return np.full(len(rows), {4: 50.0, 5: 0.0}.get(steps, -1000.0))
+
+    chosen = draw_ending(growing(Told(log_odds)), generators(1), 8, 4)
+    assert [len(its) for its in chosen.events] == [5]
+
+
+def test_ends_come_as_often_as_they_are_likely() -> None:
+    # Two continuations may end, one with three times the other's probability: 1/2 and 1/6, odds of 1 and of 1/5.
+    def log_odds(rows: NDArray[np.intp], steps: int) -> NDArray[np.float64]:
+        place = rows % NUM_CONTINUATIONS
+        log_odds = np.where(place == 3, 0.0, np.where(place == 9, np.log(1 / 5), -1000.0))
+        return log_odds if steps == 4 else np.full(len(rows), -1000.0)
+
+    chosen = draw_ending(growing(Told(log_odds, size=4000)), generators(4000), 4, 4)
+    likelier = (chosen.rows % NUM_CONTINUATIONS == 3).mean()
+    # Three in four; five standard deviations of 4,000 draws are 0.034.
+    assert abs(likelier - 0.75) < 0.034
+
+
+def test_a_gap_is_filled_by_what_makes_likely_what_follows() -> None:
+    def likelihoods(rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        return np.where(rows % NUM_CONTINUATIONS == 11, -1.0, -50.0)
+
+    told = Told(lambda rows, _: np.zeros(len(rows)), likelihoods, size=2)
+    chosen = draw_fill(growing(told), generators(2), 4, np.array([60, -2]))
+    assert [its.tolist() for its in chosen.events] == [[11] * 4, [NUM_CONTINUATIONS + 11] * 4]
+    assert not chosen.ends.any()
+
+
+def test_until_the_end_there_is_one_event_at_least_and_an_end_is_drawn() -> None:
+    chance = 1 / 4
+    told = Told(lambda rows, _: np.full(len(rows), np.log(chance / (1 - chance))), size=4000)
+    chosen = draw_until_end(growing(told), generators(4000), 1000)
+    lengths = np.array([len(its) for its in chosen.events])
+    assert lengths.min() == 1
+    assert chosen.ends.all()
+    # A geometric distribution of mean 4 and standard deviation sqrt(12): five of 4,000 draws' are 0.28.
+    assert abs(lengths.mean() - 1 / chance) < 0.28
+
+
+def test_a_melody_that_does_not_end_is_cut() -> None:
+    chosen = draw_until_end(growing(Told(lambda rows, _: np.full(len(rows), -1000.0), size=2)), generators(2), 6)
+    assert [len(its) for its in chosen.events] == [6, 6]
+    assert not chosen.ends.any()
+
+
+@pytest.fixture(scope="module")
+def model(random_bundle: MakeBundle) -> Model:
+    return Model(random_bundle(CONFIG))
+
+
+def test_a_length_in_bars_brings_an_end_and_one_in_steps_does_not(model: Model) -> None:
+    (ended,) = model.generate(num_bars=6, meter="6/8", seed=3)
+    (cut,) = model.generate(num_steps=72, meter="6/8", seed=3)
+    (cut_too,) = model.generate(num_bars=6, meter="6/8", seed=3, ending=False)
+    assert ended.ends
+    assert 60 < len(ended) <= 72
+    assert ended.meter == Meter(6, 8)
+    # The first four bars are the same.
+    assert ended[:48] == cut[:48]
+    assert (cut.ends, len(cut)) == (False, 72)
+    assert cut_too == cut
+
+
+def test_until_the_end_the_events_are_those_of_no_end(model: Model) -> None:
+    several = model.generate(num_bars=8, until_end=True, num_outputs=12, seed=1)
+    endless = model.generate(num_steps=128, num_outputs=12, seed=1)
+    for melody, whole in zip(several, endless, strict=True):
+        assert melody.events == whole[: len(melody)]
+        assert melody.ends == (len(melody) < 128)
+    assert len({len(melody) for melody in several}) > 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"num_bars": 4}, {"num_bars": 8, "until_end": True}, {"primer": [60, 62, 64, 65] * 12, "fill": (2, 2)}],
+)
+def test_a_melody_does_not_depend_on_its_neighbors_nor_on_being_traced(model: Model, asked: dict[str, Any]) -> None:
+    four = model.generate(num_outputs=4, seed=9, **asked)
+    assert model.generate(num_outputs=1, seed=9, **asked) == four[:1]
+    traced = model.generate_traced(num_outputs=4, seed=9, **asked)
+    assert [each.melody for each in traced] == four
+    for each in traced:
+        assert [step.event for step in each.steps] == [each.melody[step.step] for step in each.steps]
+
+
+def test_what_rounding_could_decide_is_decided_in_double_precision(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = [
+        {"num_bars": 3},
+        {"num_bars": 8, "until_end": True},
+        {"primer": [60, 62, 64, 65] * 12, "fill": (2, 2)},
+    ]
+    expected = [model.generate(num_outputs=3, seed=2, **each) for each in asked]
+    monkeypatch.setattr(search, "LOG_PROBABILITY_ERROR", 0.1)  # everything is in doubt, and comes out the same
+    assert [model.generate(num_outputs=3, seed=2, **each) for each in asked] == expected
+
+
+def test_a_fill_keeps_what_is_around_it(model: Model) -> None:
+    primer = Melody([62, -2, 66, -2, 69, -2, 66, -2, 62, -2, -1, -2] * 5, 12, meter=Meter(6, 8), ends=True)
+    filled = model.generate(primer=primer, fill=(3, 4), num_outputs=4, seed=5)
+    for melody in filled:
+        assert (melody[:24], melody[48:]) == (primer[:24], primer[48:])
+        assert (melody.meter, melody.ends, melody.start_step, len(melody)) == (primer.meter, True, 12, 60)
+    assert len(set(filled)) == 4
+    # From the first bar on there is nothing before the gap: it begins with a note of the tonic chord.
+    (from_the_first,) = model.generate(primer=primer, fill=(1, 1), seed=5)
+    assert from_the_first[12:] == primer[12:]
+    assert from_the_first[0] >= 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"fill": (1, 1)}, "fill makes bars of a primer anew, but there is none"),
+        ({"fill": (2, 1), "primer": [60] * 64}, r"fill=\(2, 1\) must be the first and the last bar"),
+        ({"fill": (3, 4), "primer": [60] * 64}, "fill=3-4 leaves nothing to follow it: the primer has 4 bars"),
+        ({"fill": (1, 1), "primer": [60] * 64, "num_bars": 4}, "leave out num_bars"),
+        ({"fill": (1, 1), "primer": [60] * 64, "beam_size": 2}, "leave out beam_size"),
+        ({"until_end": True, "ending": False}, "which ending=False forbids"),
+        ({"until_end": True, "branch_factor": 2}, "until_end draws event by event"),
+        ({"num_bars": 2, "num_steps": 40}, "num_steps=40 and num_bars=2 are two lengths"),
+        ({"num_bars": 0}, "num_bars must be a whole number of 1 or more"),
+        ({"meter": "6/8", "steps_per_bar": 16}, "bars of 6/8 are 12 steps long, not 16"),
+        ({"meter": "waltz"}, "the meter 'waltz' is none"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(model: Model, asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        model.generate(**asked)
+
+
+def test_a_model_that_foretells_no_end_is_asked_for_none(random_bundle: MakeBundle) -> None:
+    model = Model(random_bundle(Config("old", BarEncoding(), Hparams(rnn_layer_sizes=(8,)))))
+    (melody,) = model.generate(num_bars=2, seed=0)
+    assert (len(melody), melody.ends) == (32, False)
+    for asked in ({"ending": True}, {"until_end": True}):
+        with pytest.raises(SettingsError, match="old has not learned where tunes end"):
+            model.generate(**asked)  # type: ignore[arg-type]
