@@ -137,12 +137,13 @@ def test_lookback_distances_are_written_as_steps_or_bars() -> None:
 
 def test_the_bar_encodings_lookback_distances_are_bars() -> None:
     ours = preset("ostinato")
-    assert ours.encoding == BarEncoding()
+    encoding = BarEncoding(tells_beat=True, tells_matches=True, foretells_end=True)
+    assert ours.encoding == encoding
     assert ours.with_lookback_distances("1,2,3,4,6,8,12,16 bars") == ours
     one_and_two = ours.with_lookback_distances("bars").encoding
-    assert one_and_two == BarEncoding(lookback_distances="bars")
-    # Six distances fewer: the event ahead (38) and the repeat (1) of each, and the class of its repeat.
-    assert ours.encoding.input_size - one_and_two.input_size == 6 * (38 + 1)
+    assert one_and_two == dataclasses.replace(encoding, lookback_distances="bars")
+    # Six distances fewer: of each the event ahead (38), the repeat (1), its runs (5), its likeness (4), and its class.
+    assert ours.encoding.input_size - one_and_two.input_size == 6 * (38 + 1 + 5 + 4)
     assert ours.encoding.num_classes - one_and_two.num_classes == 6
     with pytest.raises(SettingsError, match="--lookback_distances=16,32: the encoding of ostinato looks back in bars"):
         ours.with_lookback_distances("16,32")

@@ -256,7 +256,7 @@ PRESETS: Mapping[str, Config] = MappingProxyType(
             Config("attention_rnn", KeyEncoding(), Hparams(attn_length=40, clip_norm=3.0)),
             Config(
                 "ostinato",
-                BarEncoding(),
+                BarEncoding(tells_beat=True, tells_matches=True, foretells_end=True),
                 Hparams(
                     batch_size=32,
                     rnn_layer_sizes=(256, 256),

@@ -24,6 +24,7 @@ ENCODINGS: list[Encoding] = [
     LookbackEncoding(60, 72, lookback_distances="bars", counter_bits=7),
     KeyEncoding(60, 72, lookback_distances="1,2,4 bars", counter_bits=6),
     BarEncoding(60, 72, lookback_distances="1,2 bars"),
+    BarEncoding(60, 72, tells_beat=True, tells_matches=True, foretells_end=True),
 ]
 METERS = st.integers(1, 20)
 EVENTS = st.lists(st.sampled_from([-2, -1, 60, 61, 62, 64, 71]), max_size=40)
@@ -49,11 +50,12 @@ def test_labels_decode_to_the_melody(encoding: Encoding, events: list[int], step
     stepper = encoding.stepper(1, plainest_meter(steps_per_bar))
     decoded = []
     along = encoding.class_events(melody)
-    assert along.shape == (len(events), encoding.num_classes)
+    num_event_classes = encoding.num_classes - encoding.foretells_end
+    assert along.shape == (len(events), num_event_classes)
     for event, label, expected in zip(melody, encoding.labels(melody), along, strict=True):
         classes = stepper.class_events()
         np.testing.assert_array_equal(classes[0], expected)
-        assert classes.shape == (1, encoding.num_classes)
+        assert classes.shape == (1, num_event_classes)
         decoded.append(int(classes[0, label]))
         stepper.push(np.array([event]))
     assert decoded == list(melody)

@@ -241,7 +241,7 @@ def _fingerprint(
     for some in melodies:
         digest.update(b"|")
         for melody in some:
-            digest.update(f"{melody.steps_per_bar} {melody.events};".encode())
+            digest.update(f"{melody.meter} {melody.ends} {melody.events};".encode())
     return digest.hexdigest()
 
 
@@ -459,12 +459,7 @@ def _play(bundle: Bundle, meter: Meter, output: Path, args: argparse.Namespace) 
     from ostinato.generation.model import Model
     from ostinato.pages.melodies import melodies_page
 
-    melodies = Model(bundle).generate(
-        _NUM_BARS * meter.steps_per_bar,
-        num_outputs=_NUM_MELODIES,
-        seed=args.seed,
-        steps_per_bar=meter.steps_per_bar,
-    )
+    melodies = Model(bundle).generate(num_bars=_NUM_BARS, num_outputs=_NUM_MELODIES, seed=args.seed, meter=meter)
     folder = output.with_name(f"{output.stem}_melodies")
     folder.mkdir(exist_ok=True)
     for number, melody in enumerate(melodies, start=1):

@@ -5,13 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.encodings.encoding import checked_events
+from ostinato.encodings.encoding import EventGate, checked_events
 from ostinato.encodings.lookback import LookbackEncoding, LookbackStepper
+from ostinato.encodings.matches import MAX_BARS, Matches, Matching
 from ostinato.encodings.notes_so_far import NO_PITCH, NotesSoFar
+from ostinato.encodings.one_hot import event_classes, num_event_classes
+from ostinato.encodings.repeats import bars_of, num_lookbacks
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
 from ostinato.music.meter import Meter
 
 _BEATS = (1, 2, 3, 4, 6, 8, 12)  # lengths of a beat that are told apart, in steps; all others are one more
+# Of repeats, in steps and as shares of a bar: enough to tell a motif from a phrase, and a variation from another tune.
+_RUNS = np.array([4, 8, 16, 32, 64])
+_LIKENESS = np.array([0.5, 0.7, 0.85, 1])
+_LONGEST_RUNS = np.array([4, 8, 16, 24, 32, 48, 64, 96])
 _PLACES = 32  # of a bar that are told apart, enough for two whole notes; all further ones are the last
 
 
@@ -29,7 +36,17 @@ class BarEncoding:
     | 32 values        | the bar's length in steps less 1, one-hot; the last for more | [391, 423) |
     | R + 1 values     | the sounding pitch, one-hot, or at the end that none does  | [423, 460)  |
     | 12 values        | 1 for each major key that most notes so far fit: all that tie | [460, 472) |
-    | 8 values         | if `tells_beat`: a beat's length of 1, 2, 3, 4, 6, 8, 12 or other steps, one-hot | [472, 480) |
+
+    With `tells_beat` there follows
+
+    | 8 values         | a beat's length of 1, 2, 3, 4, 6, 8, 12 or other steps, one-hot | [472, 480) |
+
+    and with `tells_matches`, for L distances,
+
+    | 5 L values       | for each distance: do the last 4, 8, 16, 32, 64 steps repeat it? | [480, 520) |
+    | 4 L values       | for each: do at least 50, 70, 85, 100 % of the last bar's steps? | [520, 552) |
+    | 8 values         | is the longest repeat of 4, 8, 16, 24, 32, 48, 64, 96 steps?     | [552, 560) |
+    | R + 2 values     | the event p + 1 if that one goes on, one-hot                     | [560, 598) |
 
     Labels are lookback encoding's. They name the furthest repeat; where training
     counts events and not classes (hparam loss), any repeat or the event itself is
@@ -42,6 +59,7 @@ class BarEncoding:
         lookback_distances: rising, in bars of the melody's own meter; see `repeats`.
         counter_bits: K, of the place of the next event; 9 bits count 32 bars of up to 16 steps.
         tells_beat: tell meters apart whose bars are as long, by their beats: 4 steps in 3/4, 6 in 6/8.
+        tells_matches: tell for how long the melody has been repeating itself; see `matches`.
         foretells_end: have one class more, the last, which says that the tune is over.
 
     Raises:
@@ -55,6 +73,7 @@ class BarEncoding:
     lookback_distances: str = "1,2,3,4,6,8,12,16 bars"
     counter_bits: int = 9
     tells_beat: bool = False
+    tells_matches: bool = False
     foretells_end: bool = False
 
     def __post_init__(self) -> None:
@@ -64,7 +83,9 @@ class BarEncoding:
     def input_size(self) -> int:
         """D, values a step."""
         size = self._lookback.input_size + 2 * _PLACES + self._num_pitches + 1 + NOTES_PER_OCTAVE
-        return size + self.tells_beat * (len(_BEATS) + 1)
+        lookbacks = num_lookbacks(self.lookback_distances)
+        matches = lookbacks * (len(_RUNS) + len(_LIKENESS)) + len(_LONGEST_RUNS) + num_event_classes(*self._range)
+        return size + self.tells_beat * (len(_BEATS) + 1) + self.tells_matches * matches
 
     @property
     def num_classes(self) -> int:
@@ -78,8 +99,9 @@ class BarEncoding:
     def inputs(self, melody: Melody) -> NDArray[np.float32]:
         """[n, D]: row p is fed after event p."""
         events = checked_events(melody, self.min_pitch, self.max_pitch)
+        matches = Matches.along(events, melody.steps_per_bar) if self.tells_matches else None
         next_steps = np.arange(1, len(events) + 1)
-        return self._rows(self._lookback.inputs(melody), NotesSoFar.along(events), next_steps, melody.meter)
+        return self._rows(self._lookback.inputs(melody), NotesSoFar.along(events), matches, next_steps, melody.meter)
 
     def labels(self, melody: Melody) -> NDArray[np.int64]:
         """[n]: the class of each event given those before it."""
@@ -104,7 +126,10 @@ class BarEncoding:
 
     def stepper(self, batch_size: int, meter: Meter) -> "BarStepper":
         """Begin `batch_size` empty melodies of this meter."""
-        return BarStepper(self, self._lookback.stepper(batch_size, meter), NotesSoFar.nothing(batch_size), 0, meter)
+        lookback, notes = self._lookback.stepper(batch_size, meter), NotesSoFar.nothing(batch_size)
+        matching = Matching(batch_size, meter.steps_per_bar) if self.tells_matches else None
+        gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
+        return BarStepper(self, gate, lookback, notes, matching, 0, meter)
 
     @property
     def _lookback(self) -> LookbackEncoding:
@@ -113,17 +138,27 @@ class BarEncoding:
         )
 
     @property
+    def _range(self) -> tuple[int, int]:
+        return self.min_pitch, self.max_pitch
+
+    @property
     def _num_pitches(self) -> int:
         return self.max_pitch - self.min_pitch
 
     def _rows(
-        self, lookback: NDArray[np.float32], notes: NotesSoFar, next_steps: NDArray[np.int64], meter: Meter
+        self,
+        lookback: NDArray[np.float32],
+        notes: NotesSoFar,
+        matches: Matches | None,
+        next_steps: NDArray[np.int64],
+        meter: Meter,
     ) -> NDArray[np.float32]:
         """The table above, of n steps of one melody or of one step of n melodies.
 
         Args:
             lookback: [n, D'].
             notes: what listening so far tells, n of it.
+            matches: what has been repeated, n of it; None if that is not told.
             next_steps: [n] or [1], p + 1.
             meter: of the melody or melodies.
         """
@@ -140,27 +175,59 @@ class BarEncoding:
         if self.tells_beat:
             beat = meter.steps_per_beat
             rows[:, at + NOTES_PER_OCTAVE + (_BEATS.index(beat) if beat in _BEATS else len(_BEATS))] = 1
+        if matches is not None:
+            self._fill_matches(rows[:, at + NOTES_PER_OCTAVE + self.tells_beat * (len(_BEATS) + 1) :], matches, meter)
         return rows
+
+    def _fill_matches(self, rows: NDArray[np.float32], matches: Matches, meter: Meter) -> None:
+        """Write the last four lines of the table into their columns of n rows, which are zero."""
+        bars = np.array(bars_of(self.lookback_distances))
+        # A repeat further back than the bars that are gone through is not found.
+        columns = np.where(bars <= MAX_BARS, bars - 1, MAX_BARS)
+        nothing = np.zeros((len(rows), 1), np.int64)
+        runs, alike = (np.hstack([each, nothing])[:, columns, np.newaxis] for each in (matches.runs, matches.alike))
+        is_it = (
+            runs >= _RUNS,
+            alike / meter.steps_per_bar >= _LIKENESS,
+            matches.longest[:, np.newaxis] >= _LONGEST_RUNS,
+        )
+        at = 0
+        for block in is_it:
+            size = block[0].size if len(block) else 0
+            rows[:, at : at + size] = block.reshape(len(rows), size)
+            at += size
+        rows[np.arange(len(rows)), at + event_classes(matches.ahead, self.min_pitch)] = 1
 
 
 class BarStepper:
     """Bar encoding of B melodies that grow together."""
 
     def __init__(
-        self, encoding: BarEncoding, lookback: LookbackStepper, notes: NotesSoFar, num_events: int, meter: Meter
+        self,
+        encoding: BarEncoding,
+        gate: EventGate,
+        lookback: LookbackStepper,
+        notes: NotesSoFar,
+        matching: Matching | None,
+        num_events: int,
+        meter: Meter,
     ) -> None:
         self._encoding = encoding
+        self._gate = gate
         self._lookback = lookback
         self._notes = notes
+        self._matching = matching
         self._num_events = num_events
         self._meter = meter
 
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
-        lookback = self._lookback.push(events)
-        self._notes = self._notes.after(np.array(events, np.int64))
+        admitted = self._gate.admit(events)
+        lookback = self._lookback.push(admitted)
+        self._notes = self._notes.after(admitted)
+        matches = self._matching.push(admitted) if self._matching else None
         self._num_events += 1
-        return self._encoding._rows(lookback, self._notes, np.array([self._num_events]), self._meter)
+        return self._encoding._rows(lookback, self._notes, matches, np.array([self._num_events]), self._meter)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""
@@ -169,4 +236,7 @@ class BarStepper:
     def select(self, rows: NDArray[np.integer]) -> "BarStepper":
         """A new stepper of the melodies at `rows`, in that order; rows may repeat."""
         lookback, notes = self._lookback.select(rows), self._notes.select(rows)
-        return BarStepper(self._encoding, lookback, notes, self._num_events, self._meter)
+        matching = self._matching.select(rows) if self._matching else None
+        return BarStepper(
+            self._encoding, self._gate.select(rows), lookback, notes, matching, self._num_events, self._meter
+        )

@@ -111,7 +111,7 @@ def check_lookbacks(distances: LookbackDistances, counter_bits: int) -> None:
         SettingsError: if the distances do not rise from at least 1, or the bits are none a counter can have.
     """
     if isinstance(distances, str):
-        _bars(distances)
+        bars_of(distances)
     else:
         are_steps = isinstance(distances, tuple) and all(type(distance) is int for distance in distances)
         if not are_steps or not _rise(distances, _MAX_DISTANCE):
@@ -125,18 +125,18 @@ def check_lookbacks(distances: LookbackDistances, counter_bits: int) -> None:
 
 def num_lookbacks(distances: LookbackDistances) -> int:
     """L, how many distances a setting names."""
-    return len(_bars(distances) if isinstance(distances, str) else distances)
+    return len(bars_of(distances) if isinstance(distances, str) else distances)
 
 
 def lookbacks_of(distances: LookbackDistances, steps_per_bar: int) -> Lookbacks:
     """What a setting means in a melody whose bars are `steps_per_bar` long."""
     if isinstance(distances, str):
-        return Lookbacks(tuple(steps_per_bar * bars for bars in _bars(distances)), steps_per_bar)
+        return Lookbacks(tuple(steps_per_bar * bars for bars in bars_of(distances)), steps_per_bar)
     return Lookbacks(distances)
 
 
 @functools.lru_cache
-def _bars(text: str) -> tuple[int, ...]:
+def bars_of(text: str) -> tuple[int, ...]:
     """The bars that "1,2,4,8 bars" names; "bars" alone names one and two."""
     listed = re.fullmatch(r"(?:(\d{1,3}(?: ?, ?\d{1,3})*) )?bars", text.strip(), re.ASCII)
     bars = tuple(map(int, (listed[1] or "1,2").split(","))) if listed else ()
