@@ -118,8 +118,10 @@ def test_an_integer_serves_as_a_number() -> None:
 
 def test_our_own_preset_looks_back_in_bars() -> None:
     encoding = preset("ostinato").encoding
-    # 38 events, the same 8 lookbacks ahead, 9 bits, 8 repeats; 32 places, 32 lengths, 36 pitches or none, 12 keys.
-    assert (encoding.input_size, encoding.num_classes) == (38 * 9 + 9 + 8 + 32 + 32 + 37 + 12, 38 + 8)
+    # 38 events, the same 8 lookbacks ahead, 9 bits, 8 repeats; 32 places, 32 lengths, 36 pitches or none, 12 keys; 8
+    # lengths of a beat; runs and likeness of each lookback, 8 longest runs and what comes after it.
+    assert encoding.input_size == 38 * 9 + 9 + 8 + 32 + 32 + 37 + 12 + 8 + 8 * 9 + 8 + 38
+    assert encoding.num_classes == 38 + 8 + 1  # the end
     assert preset("ostinato").hparams.loss == "events"
 
 

@@ -24,6 +24,7 @@ from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequ
 from ostinato.formats.tensorflow.tfrecord import RecordWriter, record_writer
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, Melody
+from ostinato.music.meter import plainest_meter
 from ostinato.music.transpose import transpose
 from ostinato.parallel import Failure, map_jobs
 
@@ -273,8 +274,11 @@ def _transposed(melody: Melody, semitones: int, encoding: Encoding) -> Melody | 
 def example_of(melody: Melody, encoding: Encoding) -> Example:
     """The training pairs of a squashed melody, with the melody itself."""
     inputs, labels = encoding.encode(melody)
-    meter = melody.meter
-    return Example(inputs, labels, np.array(melody.events), meter.steps_per_bar, meter.time_signature, ends=melody.ends)
+    steps_per_bar = melody.steps_per_bar
+    # The length of the bars tells the plainest meter, as it always has.
+    meter = None if melody.meter == plainest_meter(steps_per_bar) else melody.meter.time_signature
+    ends = melody.ends and encoding.foretells_end
+    return Example(inputs, labels, np.array(melody.events), steps_per_bar, meter, ends)
 
 
 def build_dataset(

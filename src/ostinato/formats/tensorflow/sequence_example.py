@@ -7,7 +7,7 @@
 | context `events`        | int64_list of T + 1      | the melody itself; ours, may be missing   |
 | context `steps_per_bar` | int64_list of 1          | length of its bars; ours, may be missing  |
 | context `meter`         | int64_list of 2          | numerator and denominator; likewise       |
-| context `ends`          | int64_list of 1          | 1 if the tune ends with it; likewise      |
+| context `ends`          | int64_list of 1          | 1 if the last label is the tune's end     |
 
 Other programs that read these records pass over a context they do not know.
 
@@ -56,8 +56,8 @@ class Example:
         events: int64 [T + 1], the melody that was encoded, or None where it is not told; [T] where the last label is
             its end.
         steps_per_bar: length of its bars in steps, or None where it is not told.
-        meter: numerator and denominator, or None where it is not told.
-        ends: whether the tune ends with it.
+        meter: numerator and denominator, or None where it is the plainest of its bar, or not told.
+        ends: whether the last label is the end of the tune.
     """
 
     inputs: NDArray[np.float32]
