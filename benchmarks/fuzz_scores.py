@@ -21,7 +21,7 @@ from fuzzing import run, timed
 
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
+from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.musicxml import musicxml_records
 
 Mutation = Callable[[bytearray, random.Random], None]
@@ -118,8 +118,9 @@ def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[list[st
     if isinstance(records, FormatError):
         outcome = re.sub(r"\d+", "N", re.sub(r"^.* in the archive: ", "", str(records)))[:60]
     else:
-        (record,) = records
+        record, *remarks = records
         assert isinstance(record, bytes)
+        assert all(isinstance(remark, Remark) for remark in remarks)
         sequence = NoteSequence.FromString(record)
         assert all(0 <= note.start_time <= note.end_time <= sequence.total_time for note in sequence.notes)
         assert all(0 <= note.pitch < 128 for note in sequence.notes)

@@ -2,6 +2,7 @@
 
 import http.client
 import logging
+import re
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from ostinato.dataset.convert import SOURCE_FORMATS
 from ostinato.errors import SettingsError
 from ostinato.studio import api, server
 from ostinato.studio.server import STATIC, create_app, listen, make_server, url_of
@@ -36,6 +38,12 @@ def test_the_page_and_its_files_are_there(client: TestClient) -> None:
         assert response.status_code == 200
         assert "javascript" in response.headers["content-type"]
     assert client.head("/").status_code == 200
+
+
+def test_the_page_offers_files_of_every_ending_that_is_read(client: TestClient) -> None:
+    found = re.search(r'accept="([^"]*)"', client.get("/").text)
+    assert found
+    assert set(SOURCE_FORMATS) <= set(found[1].split(","))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
+from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.abc import abc_records
 
 Heard = list[tuple[int, float, float]]  # pitch, start and length in eighths
@@ -45,8 +45,15 @@ def sequences(text: str | bytes, identity: Identity = NO_NAME) -> list[NoteSeque
     for record in records:
         if isinstance(record, FormatError):
             raise record
-        found.append(NoteSequence.FromString(record))
+        if isinstance(record, bytes):
+            found.append(NoteSequence.FromString(record))
     return found
+
+
+def remarks(text: str) -> list[tuple[str, str]]:
+    (records,) = abc_records([text.encode()], [NO_NAME])
+    assert not isinstance(records, FormatError)
+    return [(record.name, record.text) for record in records if isinstance(record, Remark)]
 
 
 def heard(music: str, key: str = "C", meter: str = "none") -> Heard:
@@ -325,6 +332,13 @@ def test_a_bad_tune_is_named_with_its_line_and_the_others_are_read(tune: str, li
     assert reason in str(second)
 
 
+def test_fields_that_say_nothing_known_are_remarked_on() -> None:
+    assert remarks("X:1\nM:2\nQ:fast\nL:\nK:C\nA\n\nX:7\nK:?\nV:1\nA\nV:2\nA\n\nX:8\nK:C\nA\n") == [
+        ("unknown fields", "tune X:1: 2 fields say nothing known, and count for nothing: M:2, ..."),
+        ("unknown fields", "tune X:7: a field says nothing known, and counts for nothing: K:?"),
+    ]
+
+
 @pytest.mark.parametrize("data", [b"", b"no tune\n", bytes(1000), b"\xff\xfe\x00", b"|:A:|"])
 def test_files_without_tunes(data: bytes) -> None:
     (records,) = abc_records([data], [Identity()])
@@ -368,7 +382,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     for head in ("", "X:1\nK:C\n"):
         (records,) = abc_records([(head + text).encode()], [Identity()])
         for record in [records] if isinstance(records, FormatError) else records:
-            assert isinstance(record, FormatError) or NoteSequence.FromString(record).notes
+            assert not isinstance(record, bytes) or NoteSequence.FromString(record).notes
 
 
 PIECES = ["{", '"', "[A:", "[", "(", "!a", "+a", ":", "|", "y", "A:", "=", "%", "K:C\n", "V:1\n", "1+", 'name="', "A"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
+from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.musicxml import MAX_XML_BYTES, musicxml_records
 
 CASES = Path(__file__).parents[2] / "cases"
@@ -56,7 +56,7 @@ def sequence(data: str | bytes) -> NoteSequence:
     (records,) = musicxml_records([data if isinstance(data, bytes) else (HEAD + data).encode()], [Identity()])
     if isinstance(records, FormatError):
         raise records
-    (record,) = records
+    record = records[0]
     assert isinstance(record, bytes)
     return NoteSequence.FromString(record)
 
@@ -269,6 +269,16 @@ def bar(*elements: str, divisions: int = 2) -> str:
 
 
 PITCH = "<pitch><step>C</step><octave>4</octave></pitch>"
+
+
+def test_notes_that_midi_does_not_have_are_remarked_on() -> None:
+    kept, left_out = note("C4", 2), note("C4", 2).replace(">4<", ">10<")  # 12 * (10 + 1)
+    (records,) = musicxml_records([(HEAD + bar(kept, left_out, left_out)).encode()], [Identity()])
+    assert not isinstance(records, FormatError)
+    _, remark = records
+    assert isinstance(remark, Remark)
+    assert remark.name == "notes outside MIDI"
+    assert remark.text == "2 notes are left out, for MIDI has pitches of 0 to 127 only, not 132 as in bar 1 of Flute"
 
 
 @pytest.mark.parametrize(

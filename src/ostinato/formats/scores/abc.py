@@ -7,7 +7,7 @@ books as far as they agree with it.
 
 | in the tune                                 | here                                                       |
 |---------------------------------------------|------------------------------------------------------------|
-| a field that says nothing known (M:2, K:?)  | as if the field were not there                             |
+| a field that says nothing known (M:2, K:?)  | as if the field were not there, with a remark              |
 | no L:                                       | 1/16 in meters under 3/4, else 1/8                         |
 | M:none, or no M:                            | no time signature, and no rest before a pickup             |
 | Q:120                                       | as many unit notes a minute                                |
@@ -36,7 +36,7 @@ from itertools import accumulate
 
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
+from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.abc_book import FIELD, Field, Tune, tunes
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 
@@ -46,6 +46,7 @@ _SOURCE_INFO = NoteSequence.SourceInfo(
 )
 _MAX_VOICES = 64
 _MAX_LAYERS = 16
+_LONGEST_FIELD = 40  # in a remark
 _MAX_EVENTS = 100_000  # notes, chords and rests of a voice: more would be no tune
 
 # What is heard of a line of music, and what is not though it has letters of notes. Everything else is passed over.
@@ -142,14 +143,14 @@ def abc_records(files: Sequence[bytes], identities: Sequence[Identity]) -> list[
         identities: what each is called; a tune's id is made of the file's name and its own number, as Magenta's is.
 
     Returns:
-        For each file its tunes in order, each as a record, or the reason why it cannot be read with its number and
-        line; or why the file has none.
+        For each file its tunes in order, each as a record, followed by a remark if fields of it are passed over, or
+        the reason why it cannot be read with its number and line; or why the file has none.
     """
     return [_file_records(data, identity) for data, identity in zip(files, identities, strict=True)]
 
 
 def _file_records(data: bytes, identity: Identity) -> Records:
-    records: list[bytes | FormatError] = []
+    records: list[bytes | FormatError | Remark] = []
     seen: dict[int, int] = {}
     for tune in tunes(data):
         number = tune.number
@@ -159,8 +160,9 @@ def _file_records(data: bytes, identity: Identity) -> Records:
         names = Identity(f"/id/abc/{identity.collection_name}/{digest}", identity.filename, identity.collection_name)
         reader = _Reader(tune)
         try:
-            sequence = note_sequence(reader.score(), names, _SOURCE_INFO, _VELOCITY, number)
-            records.append(sequence.SerializeToString())
+            score = reader.score()
+            sequence = note_sequence(score, names, _SOURCE_INFO, _VELOCITY, number)
+            records += [sequence.SerializeToString(), *score.remarks]
         except FormatError as error:
             records.append(FormatError(f"tune X:{number}: line {reader.line}: {error}"))
     return records or FormatError("no tune in it: no line begins with X: or K:")
@@ -199,6 +201,14 @@ class _Reader:
         score = Score()
         for voice in self._voices.values():
             voice.read_into(score)
+        # The header's fields are each voice's.
+        unknown = list(dict.fromkeys(field for voice in self._voices.values() for field in voice.unknown))
+        if unknown:
+            first = unknown[0][:_LONGEST_FIELD]
+            says = f"a field says nothing known, and counts for nothing: {first}"
+            if len(unknown) > 1:
+                says = f"{len(unknown)} fields say nothing known, and count for nothing: {first}, ..."
+            score.remarks.append(Remark("unknown fields", f"tune X:{self._tune.number}: {says}"))
         return score
 
     def _field(self, letter: str, value: str) -> None:
@@ -317,6 +327,7 @@ class _Voice:
         meter: numerator and denominator, or None if there is none.
         shift: how many semitones higher the voice sounds than it is written.
         key_accidentals: by letter, the sign of the key.
+        unknown: fields that say nothing known, as they are written.
     """
 
     def __init__(self, header: Sequence[Field], opening: Sequence[Field], said: str) -> None:
@@ -324,6 +335,7 @@ class _Voice:
         self._name = name[1] if name else ""
         self._voice_shift = self.shift = _shift(said)
         self.key_accidentals: Mapping[str, str] = {}
+        self.unknown: list[str] = []
         self.layer = _Layer(self)
         self._layers = [self.layer]  # the first goes on, the others come after & and end at a bar line
         self._bars = [0]  # before which event of the first layer; one for each place
@@ -365,7 +377,8 @@ class _Voice:
                     if key is not None:
                         self._keys.append((now, key))
         except _UnknownError:
-            pass
+            if value:  # an empty field, as forms have them, leaves nothing out
+                self.unknown.append(f"{letter}:{value}")
 
     def length(self, written: str) -> Fraction:
         """A note's length in quarters."""

@@ -12,7 +12,8 @@ word is passed over.
 | quarter tones                               | go to the nearest semitone                                     |
 | no <divisions>                              | one to a quarter                                               |
 | no <duration>                               | as long as <type>, <dot> and <time-modification> say           |
-| grace and cue notes, notes outside of MIDI  | not heard                                                      |
+| grace and cue notes                         | not heard                                                      |
+| notes outside of MIDI                       | left out, with a remark                                        |
 | parts whose bars differ in length           | the bar is as long as in the longest                           |
 | a whole-bar rest beside an upbeat           | is as short as the upbeat                                      |
 | a bar with nothing in it                    | is as long as the meter says                                   |
@@ -43,7 +44,7 @@ from xml.parsers import expat
 
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
+from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 
 MAX_XML_BYTES = 64 << 20  # some 200,000 notes
@@ -70,6 +71,7 @@ _TICKS = 80_640  # of a quarter, or a multiple: 256 · 315, so that 1024th notes
 _MAX_TICKS = 1 << 62
 _DRUM_CHANNEL = 10  # counted from 1
 _PITCHES = range(128)
+_LONGEST_NAME = 40  # of a part, in a remark
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _FIFTH = 7  # semitones
 _QUARTERS = {"maxima": Fraction(32), "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4)}
@@ -93,13 +95,14 @@ def musicxml_records(files: Sequence[bytes], identities: Sequence[Identity]) -> 
         identities: what each is called.
 
     Returns:
-        For each file its one record, or why it cannot be read.
+        For each file its one record and remarks, if any; or why it cannot be read.
     """
     records: list[Records] = []
     for data, identity in zip(files, identities, strict=True):
         try:
-            sequence = note_sequence(_score(_root(data)), identity, _SOURCE_INFO, _VELOCITY)
-            records.append([sequence.SerializeToString()])
+            score = _score(_root(data))
+            sequence = note_sequence(score, identity, _SOURCE_INFO, _VELOCITY)
+            records.append([sequence.SerializeToString(), *score.remarks])
         except FormatError as error:
             records.append(error)
     return records
@@ -245,6 +248,7 @@ class _Bar:
         length: up to where there are notes and rests, but for whole-bar rests.
         rest: up to where there are whole-bar rests.
         notes: in the order of the score.
+        outside: the pitches of notes that MIDI does not have.
         meters: by time; likewise the others.
     """
 
@@ -253,6 +257,7 @@ class _Bar:
     length: int = 0
     rest: int = 0
     notes: list[_Note] = field(default_factory=list)
+    outside: list[int] = field(default_factory=list)
     meters: list[tuple[int, tuple[int, int]]] = field(default_factory=list)
     keys: list[tuple[int, tuple[int, str]]] = field(default_factory=list)
     tempos: list[tuple[int, float]] = field(default_factory=list)
@@ -300,7 +305,25 @@ def _score(root: ET.Element) -> Score:
                 for start, note in notes
             )
             score.parts.append(Part(reader.name, reader.instrument.program, join_ties(score_notes)))
+    score.remarks += _outside(readers)
     return score
+
+
+def _outside(readers: "Sequence[_PartReader]") -> list[Remark]:
+    """A remark on the notes that are left out because MIDI does not have them, if there are any."""
+    outside = [
+        (pitch, number + 1, reader.name)
+        for reader in readers
+        for number, bar in reader.bars.items()
+        for pitch in bar.outside
+    ]
+    if not outside:
+        return []
+    found = f"{len(outside)} notes are" if len(outside) > 1 else "a note is"
+    pitch, number, part = outside[0]
+    where = f"bar {number}" + (f" of {part[:_LONGEST_NAME]}" if part else "")
+    text = f"{found} left out, for MIDI has pitches of 0 to {_PITCHES[-1]} only, not {pitch} as in {where}"
+    return [Remark("notes outside MIDI", text)]
 
 
 def _ticks_per_quarter(root: ET.Element) -> int:
@@ -426,7 +449,9 @@ class _PartReader:
             pitch = instrument.drum
             if pitch is None:
                 pitch = _pitch(shown[0] or "B", "", shown[1] or "4", 0.0)  # the middle line of a staff
-        if pitch is not None:
+        if pitch is not None and pitch not in _PITCHES:
+            bar.outside.append(pitch)
+        elif pitch is not None:
             is_tied = "tie" in parts and any(tie.get("type") in _TIES_ON for tie in element.iterfind("tie"))
             is_drum = instrument.is_drum or "unpitched" in parts
             bar.notes.append(_Note(self._onset, length, pitch, is_drum, is_tied, staff_number))
@@ -557,9 +582,8 @@ def _lasting(duration: str, divisions: str, ticks_per_quarter: int) -> int | Non
 
 @functools.lru_cache(4096)
 def _pitch(step: str, alter: str, octave: str, transposition: float) -> int | None:
-    """The sounding MIDI pitch of a written one; None if it is none, or none that MIDI has."""
+    """The sounding pitch of a written one, counted as MIDI does but without its bounds; None if it is none."""
     height, semitones = _number(octave), _SEMITONES.get(step.upper())
     if height is None or semitones is None:
         return None
-    pitch = round(12 * (height + 1) + semitones + (_number(alter) or 0) + Fraction(transposition))
-    return pitch if pitch in _PITCHES else None
+    return round(12 * (height + 1) + semitones + (_number(alter) or 0) + Fraction(transposition))

@@ -20,11 +20,12 @@ from typing import TypeVar
 
 from ostinato.errors import FormatError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
+from ostinato.formats.record import Identity, Remark
 
 T = TypeVar("T")
 
-Records = list[bytes | FormatError] | FormatError  # of one file: its pieces or why each is none; or why there are none
+# Of one file: its pieces or why each is none, and remarks; or why there are none.
+Records = list[bytes | FormatError | Remark] | FormatError
 
 # By the name of the mode: how many semitones the tonic lies above that of the major key with the same signature.
 MODES: Mapping[str, tuple[int, NoteSequence.KeySignature.Mode]] = {
@@ -78,6 +79,7 @@ class Score:
         meters: numerator and denominator by time.
         keys: number of sharps (negative for flats) and name of the mode by time.
         tempos: quarters a minute by time.
+        remarks: what was left out of it.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -85,6 +87,7 @@ class Score:
     meters: dict[Fraction, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Fraction, tuple[int, str]] = field(default_factory=dict)
     tempos: dict[Fraction, float] = field(default_factory=dict)
+    remarks: list[Remark] = field(default_factory=list)
 
 
 def join_ties(notes: Iterable[tuple[ScoreNote, bool]]) -> list[ScoreNote]:
