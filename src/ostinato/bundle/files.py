@@ -123,7 +123,7 @@ def _read_file(path: Path, config: str | None, hparams: Mapping[str, Any]) -> Bu
 
 
 def _is_table(data: bytes) -> bool:
-    from ostinato.formats.tensorflow.sstable import is_table  # which bundles of ours do not need
+    from ostinato.formats.tensorflow.checkpoint import is_table  # which bundles of ours do not need
 
     return is_table(data)
 
