@@ -90,7 +90,7 @@ def test_a_file_without_melody_is_refused(data: bytes, kind: type[Exception], er
 GOOD = _file({"Flute": [(72, 0, 2), (74, 4, 6)], "Lute": [(60, 4, 8), (64, 4, 8)]})
 
 
-@pytest.mark.filterwarnings("ignore::ostinato.formats.record.Remark")
+@pytest.mark.filterwarnings("ignore::ostinato.formats.Remark")
 @given(st.lists(st.tuples(st.integers(0, len(GOOD) - 1), st.integers(0, 255)), max_size=8), st.integers(0, len(GOOD)))
 def test_a_damaged_file_is_read_or_refused(changes: list[tuple[int, int]], end: int) -> None:
     damaged = bytearray(GOOD)

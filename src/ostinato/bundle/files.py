@@ -31,7 +31,7 @@ import ostinato
 from ostinato.bundle.bundle import FORMAT_VERSION, Bundle, checkpoints, decode_bundle, encode_bundle
 from ostinato.config import preset
 from ostinato.errors import DataError, FormatError, SettingsError, printable
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 
 if TYPE_CHECKING:
     from ostinato.bundle.magenta import Network

@@ -117,7 +117,7 @@ def _read(path: str, settings: ExtractionSettings) -> "Melodies":
 
 def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Melodies"]) -> None:
     from ostinato.evaluation.comparison import as_json
-    from ostinato.files import atomic_writer
+    from ostinato.formats import atomic_writer
 
     if args.json is not None:
         found = {"sources": {name: each.to_json() for name, each in sources.items()}, **as_json(comparison)}

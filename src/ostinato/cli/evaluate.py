@@ -154,7 +154,7 @@ def _tell(report: "Report") -> None:
 
 def _write(args: argparse.Namespace, report: "Report") -> None:
     from ostinato.evaluation.report import to_json
-    from ostinato.files import atomic_writer
+    from ostinato.formats import atomic_writer
 
     if args.json is not None:
         with atomic_writer(args.json) as file:

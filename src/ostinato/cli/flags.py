@@ -96,7 +96,7 @@ def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
         return
     import json
 
-    from ostinato.files import atomic_writer
+    from ostinato.formats import atomic_writer
 
     with atomic_writer(path) as file:
         # A file's name may be no text.

@@ -356,7 +356,7 @@ def _write_sound(path: Path, samples: "NDArray[np.float32]") -> None:
 def _write_page(
     path: str, melodies: "Sequence[Melody]", title: str, command: str, qpm: float, captions: Sequence[str]
 ) -> None:
-    from ostinato.files import atomic_writer
+    from ostinato.formats import atomic_writer
     from ostinato.pages.melodies import melodies_page
 
     page = melodies_page(melodies, title=title, command=command, qpm=qpm, captions=captions)

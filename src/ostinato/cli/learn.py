@@ -28,7 +28,7 @@ from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
 from ostinato.dataset.report import counted, off_grid_words
 from ostinato.dataset.split import eval_ratio_for, is_for_eval
 from ostinato.errors import DataError, OstinatoError, SettingsError, printable
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import Meter
 from ostinato.music.quantize import total_off_grid

@@ -14,9 +14,9 @@ from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_any, convert_files
 from ostinato.dataset.melodies import Melodies, Piece, SourceMelody, add_read, found_in
 from ostinato.dataset.report import LeftOut, not_extracted
 from ostinato.errors import DataError, FormatError
+from ostinato.formats import Converted, Remark
 from ostinato.formats.note_columns import NoteColumns, note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Converted, Remark
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics
 from ostinato.music.meter import in_meter
 from ostinato.music.programs import instrument_name

@@ -50,7 +50,7 @@ from ostinato.bundle import (
 from ostinato.bundle.files import training_summary
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError, printable
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 from ostinato.training.data import Position
 
 _MEAN = f"{TRAINING_PREFIX}mean."
