@@ -15,8 +15,8 @@ from ostinato.dataset.melodies import Melodies, Piece, SourceMelody, add_read, f
 from ostinato.dataset.report import LeftOut, not_extracted
 from ostinato.errors import DataError, FormatError
 from ostinato.formats import Converted, Remark
-from ostinato.formats.note_columns import NoteColumns, note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.wire import NoteColumns, note_columns
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics
 from ostinato.music.meter import in_meter
 from ostinato.music.programs import instrument_name

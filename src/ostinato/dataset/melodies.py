@@ -30,9 +30,9 @@ from ostinato.dataset.report import (
 from ostinato.dataset.split import identity_of
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats import Converted, Remark
-from ostinato.formats.note_columns import NoteColumns, note_columns, parse_note_sequence
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
+from ostinato.formats.wire import NoteColumns, note_columns, parse_note_sequence
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.music.meter import in_meter

@@ -11,8 +11,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError, SettingsError
-from ostinato.formats.note_columns import NoteColumns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.wire import NoteColumns
 from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
 from ostinato.music.meter import in_meter, parse_meter
 from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quantize, split_at_changes

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.formats.note_columns import note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.wire import note_columns
 from ostinato.music.melody import NOTES_PER_OCTAVE, pitch_name
 
 # What a melody plays. One voice, which is sung or could be:

@@ -43,6 +43,7 @@ from numpy.typing import DTypeLike, NDArray
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.tensorflow import tensorflow_pb2 as pb
 from ostinato.formats.tensorflow.tfrecord import masked_crc32c
+from ostinato.formats.wire import MAX_VARINT_BYTES, read_varint
 
 MAGIC = bytes.fromhex("57fb808b247547db")
 
@@ -50,7 +51,6 @@ _FOOTER_BYTES = 48
 _HANDLES_BYTES = 40
 _TRAILER = struct.Struct("<BI")  # compression, checksum
 _UINT32 = struct.Struct("<I")
-_VARINT_BYTES = 10  # the most that 64 bits take
 
 # Far above any model's, and low enough that a hostile table costs little time.
 _MAX_ENTRIES = 1 << 16
@@ -162,14 +162,11 @@ def _handle(data: bytes, at: int, end: int) -> tuple[int, int, int]:
 
 
 def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
-    """An unsigned integer in 7-bit groups, the lowest first, and where it ends."""
-    value = 0
-    for position in range(at, min(at + _VARINT_BYTES, end)):
-        byte = data[position]
-        value |= (byte & 0x7F) << 7 * (position - at)
-        if byte < 0x80:
-            return value, position + 1
-    raise _TableError(f"a number is cut off or longer than {_VARINT_BYTES} bytes")
+    """An unsigned integer, and where it ends."""
+    value, position = read_varint(data, at, end)
+    if value < 0:
+        raise _TableError(f"a number is cut off or longer than {MAX_VARINT_BYTES} bytes")
+    return value, position
 
 
 _logger = logging.getLogger(__name__)
