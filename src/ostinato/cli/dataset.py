@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     if runner is None:
         statistics = _build(args, settings, training_file, eval_file)
     else:
-        from ostinato.dataset.beam.records import build_dataset as build_with_beam
+        from ostinato.dataset.beam import build_dataset as build_with_beam
 
         statistics = build_with_beam(
             args.input,

@@ -17,6 +17,7 @@ from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAV
 from ostinato.music.meter import in_meter, parse_meter
 from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quantize, split_at_changes
 from ostinato.music.tracks import rank_tracks
+from ostinato.parallel import add_counts
 
 LIKELIEST = "likeliest"
 """Asks for the track that is likeliest the melody."""
@@ -131,23 +132,7 @@ class ExtractionStatistics:
 
     def add(self, other: "ExtractionStatistics") -> None:
         """Count what the other has counted too."""
-        self.pieces += other.pieces
-        self.pieces_without_grid += other.pieces_without_grid
-        self.drum_tracks += other.drum_tracks
-        self.other_tracks += other.other_tracks
-        self.polyphonic_tracks += other.polyphonic_tracks
-        self.top_lines += other.top_lines
-        self.too_short += other.too_short
-        self.too_few_pitches += other.too_few_pitches
-        self.off_grid += other.off_grid
-        self.truncated += other.truncated
-        self.mended_meters += other.mended_meters
-        self.melodies += other.melodies
-        self.notes += other.notes
-        self.triplets += other.triplets
-        self.swing += other.swing
-        self.between += other.between
-        self.bars.update(other.bars)
+        add_counts(self, other)
 
     @property
     def rhythm(self) -> OffGrid:
