@@ -117,8 +117,7 @@ def _contenders(
     models: Sequence[tuple[str, Sequence["Bundle"]]], sources: "Melodies", training: "Melodies | None", num_steps: int
 ) -> list["Contender"]:
     from ostinato.bundle import num_parameters
-    from ostinato.evaluation.likelihood import event_scores
-    from ostinato.evaluation.ngram import fit_ngrams, ngram_scores
+    from ostinato.evaluation.likelihood import event_scores, fit_ngrams, ngram_scores
     from ostinato.evaluation.report import Contender
 
     melodies = [found.melody for found in sources.melodies]
