@@ -89,9 +89,8 @@ def run(args: argparse.Namespace) -> int:
         return _list_ports()
 
     from ostinato.generation.model import Model
-    from ostinato.live.metronome import MonotonicClock
     from ostinato.live.ports import open_input, open_output
-    from ostinato.live.session import Session, play
+    from ostinato.live.session import MonotonicClock, Session, play
     from ostinato.live.turns import model_responder
     from ostinato.live.voices import Voice, Voices
     from ostinato.music.melody import Melody
