@@ -1,5 +1,5 @@
 """Bits of events: by hand, against the model asked one melody at a time, and by what probabilities are."""
-# DOC """Witten-Bell models: by hand, and against the formula written out."""
+# Witten-Bell models: by hand, and against the formula written out.
 
 import math
 from collections import Counter, defaultdict

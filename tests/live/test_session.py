@@ -1,4 +1,4 @@
-# DOC """Whole sessions on a simulated clock; times are worked out by hand at 120 quarters a minute: a 16th is 1/8 s."""
+"""Whole sessions on a simulated clock; times are worked out by hand at 120 quarters a minute: a 16th is 1/8 s."""
 
 import dataclasses
 from collections.abc import Iterator

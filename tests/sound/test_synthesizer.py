@@ -76,9 +76,6 @@ def test_every_program_has_a_timbre() -> None:
     assert timbre_of(45) == timbre_of(24)  # a pizzicato is plucked
 
 
-RATE = 44_100
-
-
 def test_every_drum_is_heard_and_ends() -> None:
     for pitch in range(128):
         sound = drum_samples(pitch, RATE)
@@ -100,7 +97,6 @@ def test_a_kick_is_low_and_a_cymbal_high() -> None:
     assert center(36) < 200 < 2_000 < center(38) < center(49)
 
 
-RATE = 44_100
 STEP = RATE // 8  # samples of a 16th at 120 quarters a minute, and half a sample
 
 
@@ -198,9 +194,6 @@ def test_notes_of_no_length_leave_no_click() -> None:
 def test_the_limits_hold() -> None:
     with pytest.raises(DataError, match="at most 1,800 can be rendered"):
         synthesize(NoteSequence(total_time=1e9))
-
-
-RATE = 44_100
 
 
 def _click(length: int, place: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

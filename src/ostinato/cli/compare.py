@@ -125,7 +125,7 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
             file.write(json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
     if args.html is not None:
-        from ostinato.pages.comparison import comparison_page
+        from ostinato.pages.reports import comparison_page
 
         command = shlex.join(["ostinato", *sys.argv[1:]])
         with atomic_writer(args.html) as file:

@@ -160,7 +160,7 @@ def _write(args: argparse.Namespace, report: "Report") -> None:
             file.write(json.dumps(to_json(report), indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
     if args.html is not None:
-        from ostinato.pages.evaluation import report_page
+        from ostinato.pages.reports import report_page
 
         with atomic_writer(args.html) as file:
             file.write(report_page(report, _command()).encode(errors="replace"))
