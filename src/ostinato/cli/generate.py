@@ -357,7 +357,7 @@ def _write_page(
     path: str, melodies: "Sequence[Melody]", title: str, command: str, qpm: float, captions: Sequence[str]
 ) -> None:
     from ostinato.formats import atomic_writer
-    from ostinato.pages.melodies import melodies_page
+    from ostinato.pages.piano_roll import melodies_page
 
     page = melodies_page(melodies, title=title, command=command, qpm=qpm, captions=captions)
     with atomic_writer(path, sync=False) as file:

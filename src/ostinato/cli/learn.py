@@ -457,7 +457,7 @@ def _play(bundle: Bundle, meter: Meter, output: Path, args: argparse.Namespace) 
     """Make melodies in the meter of most tunes, as MIDI files and as a page."""
     from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.model import Model
-    from ostinato.pages.melodies import melodies_page
+    from ostinato.pages.piano_roll import melodies_page
 
     melodies = Model(bundle).generate(
         _NUM_BARS * meter.steps_per_bar,
