@@ -24,9 +24,9 @@ from ostinato.errors import MissingExtraError, SettingsError
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.music.melody import Melody
+    from ostinato.training.evaluation import Summary
     from ostinato.training.job import TrainReport
     from ostinato.training.step import Metrics
-    from ostinato.training.summaries import Summary
 
 _NUM_SAMPLES, _SAMPLE_STEPS = 4, 128  # sample melodies of 8 bars
 
