@@ -30,8 +30,8 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
 from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
+from ostinato.music.keys import transpose
 from ostinato.music.melody import Melody
-from ostinato.music.transpose import transpose
 
 MONO = DatasetSettings(preset("mono_rnn").encoding, eval_ratio=0.0)
 TUNE = (60, 62, 64, 65, 67, 65, 64, 62)  # a bar each

@@ -18,10 +18,10 @@ from ostinato.formats import Converted, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.wire import NoteColumns, note_columns
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics
+from ostinato.music.keys import major_key
 from ostinato.music.meter import in_meter
 from ostinato.music.quantize import OffGrid, off_grid_of, quantize, split_at_changes, total_off_grid
 from ostinato.music.tracks import TrackEvidence, instrument_name, rank_tracks
-from ostinato.music.transpose import major_key
 from ostinato.parallel import Failure, map_batches
 
 # Each major key beside the minor key of the same notes, 0 = C.

@@ -23,8 +23,8 @@ from ostinato.errors import DataError, SettingsError
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import RecordWriter, record_writer
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
+from ostinato.music.keys import transpose
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, Melody
-from ostinato.music.transpose import transpose
 from ostinato.parallel import Failure, map_jobs
 
 NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
