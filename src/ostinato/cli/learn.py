@@ -24,9 +24,8 @@ from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
 from ostinato.cli.tables import terminal_width, text_table
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
-from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
+from ostinato.dataset.records import DatasetSettings, distinct, eval_ratio_for, is_for_eval, split_melodies
 from ostinato.dataset.report import counted, off_grid_words
-from ostinato.dataset.split import eval_ratio_for, is_for_eval
 from ostinato.errors import DataError, OstinatoError, SettingsError, printable
 from ostinato.formats import atomic_writer
 from ostinato.music.extract import ExtractionSettings
