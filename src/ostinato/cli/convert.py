@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean, add_report, add_runner, runner_of, write_report
-from ostinato.cli.progress import progress
+from ostinato.cli.terminal import progress
 from ostinato.dataset.report import counted, endings
 
 if TYPE_CHECKING:

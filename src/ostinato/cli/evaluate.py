@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.model_flags import add_model, chosen_models, listed
-from ostinato.cli.progress import progress
 from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
-from ostinato.cli.tables import text_table
+from ostinato.cli.terminal import progress, text_table
 from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:

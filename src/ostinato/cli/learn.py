@@ -21,7 +21,7 @@ from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
 from ostinato.cli.flags import add_report, write_report
 from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
-from ostinato.cli.tables import terminal_width, text_table
+from ostinato.cli.terminal import terminal_width, text_table
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, eval_ratio_for, is_for_eval, split_melodies

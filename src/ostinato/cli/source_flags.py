@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, get_args
 
 from ostinato.cli.flags import add_boolean
-from ostinato.cli.progress import progress
+from ostinato.cli.terminal import progress
 from ostinato.errors import SettingsError, printable
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, Polyphony
 

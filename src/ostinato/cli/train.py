@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Self
 
 from ostinato.cli.flags import add_boolean
-from ostinato.cli.progress import progress
+from ostinato.cli.terminal import progress
 from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.errors import MissingExtraError, SettingsError
 
