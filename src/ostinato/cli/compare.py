@@ -12,8 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.source_flags import add_reading, melodies_in, reading_of
+from ostinato.cli.flags import add_boolean, add_reading, melodies_in, reading_of
 from ostinato.cli.terminal import text_table
 from ostinato.dataset.report import off_grid_words
 from ostinato.errors import SettingsError

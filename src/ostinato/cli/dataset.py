@@ -9,8 +9,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.cli.flags import add_boolean, add_report, add_runner, runner_of, write_report
-from ostinato.cli.source_flags import add_extraction, extraction_of
+from ostinato.cli.flags import (
+    add_boolean,
+    add_extraction,
+    add_report,
+    add_runner,
+    extraction_of,
+    runner_of,
+    write_report,
+)
 from ostinato.cli.terminal import progress
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.model_flags import add_model, chosen_models, listed
-from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
+from ostinato.cli.flags import add_extraction, add_model, chosen_models, extraction_of, listed, melodies_in
 from ostinato.cli.terminal import progress, text_table
 from ostinato.errors import SettingsError, printable
 

@@ -15,8 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.model_flags import add_model, chosen_model
+from ostinato.cli.flags import add_boolean, add_model, chosen_model
 from ostinato.errors import DataError, SettingsError
 
 if TYPE_CHECKING:

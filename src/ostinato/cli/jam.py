@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.model_flags import add_model, chosen_model
+from ostinato.cli.flags import add_boolean, add_model, chosen_model
 from ostinato.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
-from ostinato.cli.flags import add_report, write_report
-from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
+from ostinato.cli.flags import add_extraction, add_report, extraction_of, melodies_in, write_report
 from ostinato.cli.terminal import terminal_width, text_table
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
