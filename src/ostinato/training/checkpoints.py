@@ -46,8 +46,8 @@ from ostinato.bundle import (
     checkpoints,
     decode_bundle,
     encode_bundle,
+    training_summary,
 )
-from ostinato.bundle.files import training_summary
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError, printable
 from ostinato.formats import atomic_writer
