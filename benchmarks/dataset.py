@@ -21,7 +21,7 @@ from pathlib import Path
 
 from machine import cores, machine
 
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 from ostinato.formats.tensorflow.tfrecord import expand_paths
 
 MEGABYTE = 1_000_000

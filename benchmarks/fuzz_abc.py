@@ -17,8 +17,8 @@ from pathlib import Path
 from fuzzing import run, timed
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
 from ostinato.formats.scores.abc import abc_records
 from ostinato.formats.scores.abc_book import looks_like_abc
 

@@ -36,7 +36,7 @@ from ostinato.bundle import load_bundle, save_bundle  # noqa: E402
 from ostinato.errors import OstinatoError  # noqa: E402
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle  # noqa: E402
 from ostinato.formats.tensorflow import tensorflow_pb2 as pb  # noqa: E402
-from ostinato.formats.tensorflow.sstable import read_table  # noqa: E402
+from ostinato.formats.tensorflow.checkpoint import read_table  # noqa: E402
 from tensorflow_files import block, table, varint, with_index, with_trailer  # noqa: E402
 
 MAX_SECONDS = 2.0

@@ -16,9 +16,9 @@ from pathlib import Path
 from fuzzing import run, timed
 
 from ostinato.errors import FormatError
+from ostinato.formats import Remark
 from ostinato.formats.midi.reader import note_sequence_records
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Remark
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:

@@ -20,8 +20,8 @@ from pathlib import Path
 from fuzzing import run, timed
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.musicxml import musicxml_records
 
 Mutation = Callable[[bytearray, random.Random], None]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ostinato.formats.record import Converted
+from ostinato.formats import Converted
 from ostinato.parallel import Failure, map_jobs
 
 LIMIT_SECONDS = 2.0  # of a processor, for one file

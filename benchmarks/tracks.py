@@ -14,9 +14,9 @@ from pathlib import Path
 
 from ostinato.dataset.convert import find_files
 from ostinato.errors import OstinatoError
+from ostinato.formats import Remark
 from ostinato.formats.midi.reader import read_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Remark
 from ostinato.music.mending import mend_meter
 from ostinato.music.tracks import TrackEvidence, rank_tracks
 

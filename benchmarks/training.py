@@ -31,11 +31,11 @@ from training_step import Step, plain_network, products, seconds_of, training_st
 from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.training import step as training
 from ostinato.training.data import Batch, Examples, Prefetched, load_examples
+from ostinato.training.evaluation import Summary
 from ostinato.training.hardware import Processes, pick_device
 from ostinato.training.job import TrainSettings, train
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Learner, on_device
-from ostinato.training.summaries import Summary
 
 # Kernels are compiled, memory is taken and the first batches are made before the clock starts.
 WARM_UP_STEPS = 2

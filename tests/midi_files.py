@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from ostinato.errors import FormatError
+from ostinato.formats import Remark
 from ostinato.formats.midi.reader import midi_to_note_sequence
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Remark
 
 END = "00 ff 2f 00"
 NOTE = "00 90 3c 40 83 60 80 3c 00"  # middle C for 480 ticks

@@ -12,8 +12,8 @@ SOURCE = Path(__file__).parent.parent / "src" / "ostinato"
 
 # What each part may import of the others; all may import themselves.
 ROAD: dict[str, set[str]] = {"errors": set()}
-ROAD["files"] = ROAD["parallel"] = {"errors"}
-ROAD["formats"] = {"errors", "files", "parallel"}
+ROAD["parallel"] = {"errors"}
+ROAD["formats"] = {"errors", "parallel"}
 ROAD["music"] = {*ROAD["formats"], "formats"}
 ROAD["encodings"] = {*ROAD["music"], "music"}
 ROAD["config"] = {*ROAD["encodings"], "encodings"}
@@ -148,7 +148,7 @@ def test_pytorch_lives_in_one_folder(path: Path) -> None:
         "import ostinato",
         "from ostinato.cli.main import main; main(['--help'])",
         "from ostinato.cli.main import main\ntry: main(['generate', '--help'])\nexcept SystemExit: pass",
-        "import ostinato.generation.model, ostinato.bundle.files, ostinato.music.extract",
+        "import ostinato.generation.model, ostinato.bundle, ostinato.music.extract",
     ],
 )
 def test_the_core_loads_no_training_library(program: str) -> None:
@@ -159,11 +159,11 @@ def test_the_core_loads_no_training_library(program: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "most", "never"),
     [
-        (["--help"], 5, {"numpy", "google", "ostinato.config"}),
-        (["generate", "--num_outputs=1", "--seed=0"], 38, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
-        (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 39, {"ostinato.dataset"}),
-        (["convert", "--input_dir=none", "--output_file=none"], 25, {"google", "ostinato.music"}),
-        (["models"], 28, {"ostinato.generation", "ostinato.dataset"}),
+        (["--help"], 4, {"numpy", "google", "ostinato.config"}),
+        (["generate", "--num_outputs=1", "--seed=0"], 35, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
+        (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 35, {"ostinato.dataset"}),
+        (["convert", "--input_dir=none", "--output_file=none"], 18, {"google", "ostinato.music"}),
+        (["models"], 24, {"ostinato.generation", "ostinato.dataset"}),
     ],
 )
 def test_what_a_command_loads(arguments: list[str], most: int, never: set[str], tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_what_a_command_loads(arguments: list[str], most: int, never: set[str], 
 
 def test_tests_mirror_the_source() -> None:
     # Facts that hold no code of their own, and the packages' front doors.
-    untested = {"errors.py", "cli/progress.py"}
+    untested = {"errors.py"}
     for path in MODULES:
         place = path.relative_to(SOURCE)
         if path.name in {"__init__.py", "__main__.py"} or str(place) in untested:

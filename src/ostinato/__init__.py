@@ -99,7 +99,7 @@ def load(path: "str | os.PathLike[str] | None" = None) -> "Model":
     Raises:
         OstinatoError: if it is none of these, or damaged.
     """
-    from ostinato.bundle.files import load_bundle
+    from ostinato.bundle import load_bundle
     from ostinato.generation.model import Model
     from ostinato.shipped import BEST_MODEL, model_path
 

@@ -21,7 +21,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -328,3 +328,18 @@ def _ending(process: BaseProcess) -> str:
         with contextlib.suppress(ValueError):
             return signal.Signals(-code).name
     return f"exit code {code}"
+
+
+def add_counts(total: Any, counts: Any) -> None:
+    """Add to a dataclass of counts what another one of its kind holds, in place.
+
+    Args:
+        total: a dataclass of numbers, lists, counters and dataclasses of such.
+        counts: one of the same kind.
+    """
+    for each in fields(total):
+        before, more = getattr(total, each.name), getattr(counts, each.name)
+        if is_dataclass(before):
+            add_counts(before, more)
+        else:
+            setattr(total, each.name, before + more)

@@ -1,11 +1,10 @@
 import json
 import struct
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from ostinato.bundle import (
@@ -19,6 +18,9 @@ from ostinato.bundle import (
 )
 from ostinato.config import PRESETS, Config, preset
 from ostinato.errors import FormatError, SettingsError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def random_bundle(config: Config, provenance: dict[str, Any] | None = None) -> Bundle:

@@ -16,10 +16,11 @@ from ostinato.bundle import (
     checkpoint_path,
     decode_bundle,
     encode_bundle,
+    held_out_loss,
     load_bundle,
     save_bundle,
+    training_summary,
 )
-from ostinato.bundle.files import held_out_loss, training_summary
 from ostinato.config import Config, preset
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle

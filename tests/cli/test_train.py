@@ -362,8 +362,8 @@ class _Terminal(io.StringIO):
 
 
 def _summary(step: int) -> Any:
+    from ostinato.training.evaluation import Summary
     from ostinato.training.step import Metrics
-    from ostinato.training.summaries import Summary
 
     return Summary(step, 0.01, Metrics(1.25, 0.5, 0.5, 0.5, 0.5, 100), 1.0, 10.0, 5000.0, 0.0)
 

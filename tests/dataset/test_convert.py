@@ -21,9 +21,9 @@ from ostinato.dataset.convert import (
 )
 from ostinato.dataset.report import Remarked, Skipped, endings
 from ostinato.errors import DataError, FormatError
+from ostinato.formats import Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Remark
 from ostinato.formats.scores.musicxml import MAX_XML_BYTES
 from ostinato.formats.tensorflow.tfrecord import read_records
 

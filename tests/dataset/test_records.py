@@ -12,26 +12,27 @@ import golden_files
 import tiny_examples
 from ostinato.config import preset
 from ostinato.dataset.convert import convert_folder
-from ostinato.dataset.melodies import read_melodies
+from ostinato.dataset.melodies import identity_of, read_melodies
 from ostinato.dataset.records import (
     DatasetSettings,
     DatasetStatistics,
     SeenMelodies,
     build_dataset,
     distinct,
+    eval_ratio_for,
     examples_of,
     fingerprint,
+    is_for_eval,
     split_melodies,
 )
-from ostinato.dataset.split import is_for_eval
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
 from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
+from ostinato.music.keys import transpose
 from ostinato.music.melody import Melody
-from ostinato.music.transpose import transpose
 
 MONO = DatasetSettings(preset("mono_rnn").encoding, eval_ratio=0.0)
 TUNE = (60, 62, 64, 65, 67, 65, 64, 62)  # a bar each
@@ -275,3 +276,39 @@ def test_the_melodies_of_a_split_are_those_of_its_records(tmp_path: Path) -> Non
             example.events.tolist() for example in examples if example.events is not None
         ]
         assert melodies
+
+
+def test_the_split_of_today_is_that_of_tomorrow() -> None:
+    # BLAKE2b of 8 bytes (b2sum -l 64): "0:a" begins bde152ea, 0.7417 of 2**32, "0:b" 6209d0af, 0.3830,
+    # and "1:a" 9524a66f, 0.5826.
+    assert [is_for_eval("a", ratio, 0) for ratio in (0.74, 0.75)] == [False, True]
+    assert [is_for_eval("b", ratio, 0) for ratio in (0.38, 0.39)] == [False, True]
+    assert [is_for_eval("a", ratio, 1) for ratio in (0.58, 0.59)] == [False, True]
+
+
+@given(st.text(), st.integers(), st.floats(0, 1), st.floats(0, 1))
+def test_a_larger_ratio_only_adds(name: str, seed: int, ratio: float, other: float) -> None:
+    assert is_for_eval(name, min(ratio, other), seed) <= is_for_eval(name, max(ratio, other), seed)
+
+
+def test_the_ratio_is_met() -> None:
+    names = [f"/id/midi/books/{number}" for number in range(10_000)]
+    assert not any(is_for_eval(name, 0, 0) for name in names)
+    assert 900 < sum(is_for_eval(name, 0.1, 0) for name in names) < 1100
+    # Another seed is another split: about a tenth of the tenth is in both.
+    assert 50 < sum(is_for_eval(name, 0.1, 0) and is_for_eval(name, 0.1, 1) for name in names) < 150
+
+
+def test_what_a_note_sequence_is_known_by() -> None:
+    assert identity_of(NoteSequence(id="/id/1", filename="a.mid"), b"") == "/id/1"
+    assert identity_of(NoteSequence(filename="a.mid"), b"") == "a.mid"
+    nameless = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # SHA-256 of "abc"
+    assert identity_of(NoteSequence(), b"abc") == nameless
+
+
+@given(st.integers(2, 60), st.data(), st.integers(0, 2**32))
+def test_a_ratio_for_each_number_of_pieces_to_hold_out(num_pieces: int, data: st.DataObject, seed: int) -> None:
+    pieces = [str(number) for number in range(num_pieces)]
+    wanted = data.draw(st.integers(1, num_pieces - 1))
+    ratio = eval_ratio_for(pieces, wanted, seed)
+    assert sum(is_for_eval(piece, ratio, seed) for piece in pieces) == wanted

@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from ostinato.bundle import Bundle
-from ostinato.bundle.files import load_bundle
+from ostinato.bundle import Bundle, load_bundle
 from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import LookbackEncoding, OneHotEncoding
 from ostinato.errors import SettingsError

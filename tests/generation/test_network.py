@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import DTypeLike
 
 import golden_files
-from ostinato.bundle import Bundle, array_shapes
-from ostinato.bundle.files import load_bundle
+from ostinato.bundle import Bundle, array_shapes, load_bundle
 from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import OneHotEncoding
 from ostinato.generation.model import Model

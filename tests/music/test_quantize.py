@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from note_sequences import STEP, sequence
 from ostinato.errors import DataError
-from ostinato.formats.note_columns import note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.wire import note_columns
 from ostinato.music.quantize import OffGrid, first_bars, off_grid_of, quantize, split_at_changes, total_off_grid
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from note_sequences import STEP, add
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.tracks import rank_tracks
+from ostinato.music.tracks import PROGRAM_NAMES, instrument_name, rank_tracks
 
 # Eight bars of each: a tune that moves by step, chords beneath it, a bass and a pad.
 TUNE = [(64 + (0, 1, 3, 1, 0, 0, -2, -4)[place % 8], 2 * place, 2 * place + 2) for place in range(64)]
@@ -139,3 +139,39 @@ def test_whatever_the_notes_each_track_is_ranked_once(notes: list[tuple[int, int
         assert 0 <= evidence.one_at_a_time <= 1
         assert evidence.lowest <= evidence.median <= evidence.highest
         assert sum(note[3] == evidence.track for note in notes) == evidence.num_notes
+
+
+def test_each_program_has_a_name_of_its_own() -> None:
+    assert len(PROGRAM_NAMES) == len(set(PROGRAM_NAMES)) == 128
+
+
+# The first of each family of eight.
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (0, "Acoustic Grand Piano"),
+        (8, "Celesta"),
+        (16, "Drawbar Organ"),
+        (24, "Nylon Guitar"),
+        (32, "Acoustic Bass"),
+        (40, "Violin"),
+        (48, "String Ensemble 1"),
+        (56, "Trumpet"),
+        (64, "Soprano Sax"),
+        (72, "Piccolo"),
+        (80, "Square Lead"),
+        (88, "New Age Pad"),
+        (96, "Rain"),
+        (104, "Sitar"),
+        (112, "Tinkle Bell"),
+        (120, "Guitar Fret Noise"),
+        (127, "Gunshot"),
+        (200, "Program 200"),
+    ],
+)
+def test_a_program_is_called_as_general_midi_calls_it(program: int, name: str) -> None:
+    assert instrument_name(program) == name
+
+
+def test_on_the_drum_channel_every_program_is_drums() -> None:
+    assert instrument_name(40, is_drum=True) == "Drums"

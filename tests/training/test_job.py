@@ -29,12 +29,11 @@ from ostinato.training.checkpoints import (
     train_folder,
 )
 from ostinato.training.data import Examples, Position, load_examples
-from ostinato.training.evaluation import evaluate
+from ostinato.training.evaluation import Summary, evaluate
 from ostinato.training.hardware import Processes
 from ostinato.training.job import Best, EarlyStopping, TrainReport, TrainSettings, train
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Learner, Metrics
-from ostinato.training.summaries import Summary
 
 LOOKBACK = preset("lookback_rnn").with_hparams(
     {"batch_size": 4, "rnn_layer_sizes": (8,), "initial_learning_rate": 0.01}

@@ -31,7 +31,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
-from ostinato.bundle.bundle import Bundle
+from ostinato.bundle import Bundle
 from ostinato.config import PRESETS, AttentionScope, Config, preset
 from ostinato.errors import FormatError
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle

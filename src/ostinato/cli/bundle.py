@@ -6,8 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.model_flags import chosen_model
+from ostinato.cli.flags import add_boolean, chosen_model
 from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:

@@ -12,9 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.source_flags import add_reading, melodies_in, reading_of
-from ostinato.cli.tables import text_table
+from ostinato.cli.flags import add_boolean, add_reading, melodies_in, reading_of
+from ostinato.cli.terminal import text_table
 from ostinato.dataset.report import off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
@@ -117,7 +116,7 @@ def _read(path: str, settings: ExtractionSettings) -> "Melodies":
 
 def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Melodies"]) -> None:
     from ostinato.evaluation.comparison import as_json
-    from ostinato.files import atomic_writer
+    from ostinato.formats import atomic_writer
 
     if args.json is not None:
         found = {"sources": {name: each.to_json() for name, each in sources.items()}, **as_json(comparison)}
@@ -125,7 +124,7 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
             file.write(json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
     if args.html is not None:
-        from ostinato.pages.comparison import comparison_page
+        from ostinato.pages.reports import comparison_page
 
         command = shlex.join(["ostinato", *sys.argv[1:]])
         with atomic_writer(args.html) as file:

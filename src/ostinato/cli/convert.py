@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import add_boolean, add_report, add_runner, runner_of, write_report
-from ostinato.cli.progress import progress
+from ostinato.cli.terminal import progress
 from ostinato.dataset.report import counted, endings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
                 progress=show if sys.stderr.isatty() else None,  # the bar is costly to load
             )
         else:
-            from ostinato.dataset.beam.convert import convert_folder as convert_with_beam
+            from ostinato.dataset.beam import convert_folder as convert_with_beam
 
             report = convert_with_beam(
                 args.input_dir, args.output_file, *runner, recursive=args.recursive, num_shards=args.num_shards

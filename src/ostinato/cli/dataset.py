@@ -9,9 +9,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ostinato.cli.flags import add_boolean, add_report, add_runner, runner_of, write_report
-from ostinato.cli.progress import progress
-from ostinato.cli.source_flags import add_extraction, extraction_of
+from ostinato.cli.flags import (
+    add_boolean,
+    add_extraction,
+    add_report,
+    add_runner,
+    extraction_of,
+    runner_of,
+    write_report,
+)
+from ostinato.cli.terminal import progress
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset
 from ostinato.dataset.report import counted, off_grid_words
@@ -97,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     if runner is None:
         statistics = _build(args, settings, training_file, eval_file)
     else:
-        from ostinato.dataset.beam.records import build_dataset as build_with_beam
+        from ostinato.dataset.beam import build_dataset as build_with_beam
 
         statistics = build_with_beam(
             args.input,

@@ -10,10 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.model_flags import add_model, chosen_models, listed
-from ostinato.cli.progress import progress
-from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
-from ostinato.cli.tables import text_table
+from ostinato.cli.flags import add_extraction, add_model, chosen_models, extraction_of, listed, melodies_in
+from ostinato.cli.terminal import progress, text_table
 from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:
@@ -117,8 +115,7 @@ def _contenders(
     models: Sequence[tuple[str, Sequence["Bundle"]]], sources: "Melodies", training: "Melodies | None", num_steps: int
 ) -> list["Contender"]:
     from ostinato.bundle import num_parameters
-    from ostinato.evaluation.likelihood import event_scores
-    from ostinato.evaluation.ngram import fit_ngrams, ngram_scores
+    from ostinato.evaluation.likelihood import event_scores, fit_ngrams, ngram_scores
     from ostinato.evaluation.report import Contender
 
     melodies = [found.melody for found in sources.melodies]
@@ -154,14 +151,14 @@ def _tell(report: "Report") -> None:
 
 def _write(args: argparse.Namespace, report: "Report") -> None:
     from ostinato.evaluation.report import to_json
-    from ostinato.files import atomic_writer
+    from ostinato.formats import atomic_writer
 
     if args.json is not None:
         with atomic_writer(args.json) as file:
             file.write(json.dumps(to_json(report), indent=1, allow_nan=False).encode() + b"\n")
         print(f"{args.json}: all figures")
     if args.html is not None:
-        from ostinato.pages.evaluation import report_page
+        from ostinato.pages.reports import report_page
 
         with atomic_writer(args.html) as file:
             file.write(report_page(report, _command()).encode(errors="replace"))

@@ -1,11 +1,27 @@
-"""Flags as Magenta's users write them, and those of commands that can also run as an Apache Beam pipeline."""
+"""The flags that several commands share: on and off, reports, runners; what a melody is; which model.
+
+Flags are written as Magenta's users write them. What only some commands need is
+loaded when they ask for it.
+"""
 
 import argparse
 import logging
+import os
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
-from ostinato.errors import SettingsError
+from ostinato.cli.terminal import progress
+from ostinato.errors import SettingsError, printable
+
+if TYPE_CHECKING:
+    from ostinato.bundle import Bundle
+    from ostinato.dataset.melodies import Melodies
+    from ostinato.music.extract import ExtractionSettings
+
 
 _WORDS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
@@ -96,7 +112,7 @@ def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
         return
     import json
 
-    from ostinato.files import atomic_writer
+    from ostinato.formats import atomic_writer
 
     with atomic_writer(path) as file:
         # A file's name may be no text.
@@ -105,3 +121,247 @@ def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
             + b"\n"
         )
     print(f"{path}: the report")
+
+
+_ALL = "all"  # of --tracks
+_NAMED = 10  # files that are skipped or remarked on, the first that are named; all are counted
+
+_logger = logging.getLogger(__name__)
+
+
+def add_extraction(parser: argparse.ArgumentParser, *, as_played: bool = False) -> None:
+    """Add the flags that say what a melody is.
+
+    Args:
+        parser: where to add them.
+        as_played: mend the meter, take the top line of polyphonic tracks, and look in the likeliest track alone,
+            unless the flags say otherwise; if not, do as Magenta does.
+    """
+    from ostinato.music.extract import ExtractionSettings
+
+    defaults = ExtractionSettings()
+    for flag, kind, what in (
+        ("min_bars", int, "leave out melodies of fewer bars"),
+        ("max_steps", int, "cut longer melodies to this many 16th notes"),
+        ("min_unique_pitches", int, "leave out melodies with fewer different pitch classes"),
+        ("gap_bars", float, "a silence of this many bars ends a melody"),
+    ):
+        parser.add_argument(f"--{flag}", type=kind, default=getattr(defaults, flag), metavar="N", help=what)
+    add_reading(parser, as_played=as_played)
+
+
+def add_reading(parser: argparse.ArgumentParser, *, as_played: bool = False) -> None:
+    """Add those of the flags that say how tracks, chords and meters are read; see `add_extraction`."""
+    from ostinato.music.extract import LIKELIEST, Polyphony
+
+    parser.add_argument(
+        "--tracks",
+        default=LIKELIEST if as_played else _ALL,
+        metavar="TRACKS",
+        help=f"where to look for melodies: {_ALL}, {LIKELIEST} (the one track that is likeliest the melody), numbers "
+        "as 0,2, or a regular expression found in the name, as vocal|lead",
+    )
+    parser.add_argument(
+        "--meter",
+        default="auto" if as_played else "file",
+        metavar="METER",
+        help="the meter as the file says (file), mended where the notes contradict it (auto), or one for all, as 3/4",
+    )
+    parser.add_argument(
+        "--polyphony",
+        choices=get_args(Polyphony),
+        help="where several notes sound at once leave the track there, take the top note, or take the top line, in "
+        f"which a held note is not broken by lower ones; {'line' if as_played else 'leave'} if absent",
+    )
+    add_boolean(parser, "--ignore_polyphonic_notes", default=False, help="Magenta's name for --polyphony=top")
+    parser.add_argument(
+        "--max_offgrid",
+        type=float,
+        metavar="SHARE",
+        help="leave out melodies of which a larger share of notes, 0 to 1, is between the 16ths; all stay if absent",
+    )
+    parser.set_defaults(as_played=as_played)
+
+
+def extraction_of(args: argparse.Namespace) -> "ExtractionSettings":
+    """What the flags say.
+
+    Raises:
+        SettingsError: if one of them is out of its range.
+    """
+    from ostinato.music.extract import ExtractionSettings
+
+    return ExtractionSettings(
+        min_bars=args.min_bars,
+        max_steps=args.max_steps,
+        min_unique_pitches=args.min_unique_pitches,
+        gap_bars=args.gap_bars,
+        **reading_of(args),
+    )
+
+
+def reading_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags of `add_reading` say, as fields of the settings.
+
+    Raises:
+        SettingsError: if two of them contradict each other.
+    """
+    if args.ignore_polyphonic_notes and args.polyphony not in (None, "top"):
+        raise SettingsError(
+            f"--ignore_polyphonic_notes is --polyphony=top; leave it or --polyphony={args.polyphony} out"
+        )
+    absent = "top" if args.ignore_polyphonic_notes else "line" if args.as_played else "leave"
+    return {
+        "ignore_polyphonic_notes": args.ignore_polyphonic_notes,
+        "polyphony": args.polyphony or absent,
+        "tracks": _tracks_of(args.tracks),
+        "meter": args.meter,
+        "max_offgrid": args.max_offgrid,
+    }
+
+
+def _tracks_of(text: str) -> tuple[int, ...] | str | None:
+    """The tracks that --tracks names."""
+    if text == _ALL:
+        return None
+    if re.fullmatch(r"\d{1,6}(,\d{1,6})*", text, re.ASCII):
+        return tuple(map(int, text.split(",")))
+    return text
+
+
+def melodies_in(source: str, settings: "ExtractionSettings") -> "Melodies":
+    """All melodies of a folder, a music file or TFRecord files, with progress, naming what could not be read.
+
+    Raises:
+        DataError: if there is none; it says why.
+        FormatError: if a TFRecord file is damaged.
+    """
+    from ostinato.dataset.melodies import read_melodies
+
+    with progress(unit="files", desc=source) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        melodies = read_melodies(source, settings, progress=show)
+    _tell("skipped", [(one.filename, one.reason) for one in melodies.skipped])
+    _tell("remark on", [(one.filename, one.text) for one in melodies.remarks])
+    return melodies
+
+
+def _tell(what: str, files: Sequence[tuple[str, str]]) -> None:
+    for name, text in files[:_NAMED]:
+        _logger.warning("  %s %s: %s", what, printable(name), printable(text))
+    if len(files) > _NAMED:
+        _logger.warning("  and %d more; ostinato inspect names them all", len(files) - _NAMED)
+
+
+# By flag, what it names; in the order in which the models are taken.
+_SOURCES = {
+    "bundle_file": ("FILE", "this bundle, ours or Magenta's"),
+    "checkpoint_file": ("FILE", "this checkpoint"),
+    "run_dir": ("FOLDER", "the newest checkpoint of this training run"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model that the flags name.
+
+    Attributes:
+        name: what to call it.
+        path: where it is.
+        bundle: the model.
+    """
+
+    name: str
+    path: Path
+    bundle: "Bundle"
+
+
+def add_model(parser: argparse.ArgumentParser, purpose: str, *, several: bool = False) -> None:
+    """Add the flags.
+
+    Args:
+        parser: of the command.
+        purpose: what the command does with the model, as "play".
+        several: let each flag name a comma list.
+    """
+    more = ", or several with commas between" if several else ""
+    for flag, (metavar, what) in _SOURCES.items():
+        parser.add_argument(
+            f"--{flag}", default="", metavar=f"{metavar}S" if several else metavar, help=f"{purpose} {what}{more}"
+        )
+    parser.add_argument(
+        "--config",
+        metavar="NAMES" if several else "NAME",
+        help=f"{purpose} this built-in model{more} (ostinato models lists them)"
+        + ("" if several else "; or the kind of a checkpoint of Magenta's"),
+    )
+
+
+def chosen_model(args: argparse.Namespace, *, among: Sequence[str] = tuple(_SOURCES)) -> Chosen:
+    """The one model that the flags name: the best built-in one if they name none.
+
+    Args:
+        args: the command's.
+        among: the flags that name a model here.
+
+    Raises:
+        SettingsError: if they name several, or hparams that the model does not have.
+    """
+    paths = [Path(path) for flag in among if (path := getattr(args, flag))]
+    if len(paths) > 1:
+        flags = [f"--{flag}" for flag in among]
+        raise SettingsError(f"give one of {', '.join(flags[:-1])} and {flags[-1]}; there are {len(paths)}")
+    if paths:
+        return _load(paths[0], args.config, getattr(args, "hparams", ""))
+    from ostinato.shipped import BEST_MODEL, shipped_path
+
+    name = args.config or BEST_MODEL
+    chosen = _load(shipped_path(name), None, getattr(args, "hparams", ""))
+    return Chosen(f"the built-in model {name}", chosen.path, chosen.bundle)
+
+
+def chosen_models(args: argparse.Namespace) -> list[Chosen]:
+    """All models that the flags name, those that come with Ostinato first, each once."""
+    from ostinato.shipped import shipped_path
+
+    shipped, paths = listed(args.config), model_paths(args)
+    # A file's name alone is easier to read, where it tells the models apart.
+    names = Counter([*shipped, *(path.stem for path in paths)])
+    models = [Chosen(name, path, _load(path, None, "").bundle) for name in shipped for path in [shipped_path(name)]]
+    for path in paths:
+        name = path.stem if names[path.stem] == 1 else os.fspath(path)
+        models.append(Chosen(name, path, _load(path, None, "").bundle))
+    return models
+
+
+def model_paths(args: argparse.Namespace) -> list[Path]:
+    """The files and folders that the flags name, each once."""
+    return [Path(path) for path in dict.fromkeys(part for flag in _SOURCES for part in listed(getattr(args, flag)))]
+
+
+def listed(text: str | None) -> list[str]:
+    """The parts of a comma list, each once."""
+    return list(dict.fromkeys(part.strip() for part in (text or "").split(",") if part.strip()))
+
+
+def _load(path: Path, config: str | None, hparams_text: str) -> Chosen:
+    """The model at `path`; hparams that say otherwise than it does are refused."""
+    from ostinato.bundle import load_bundle
+    from ostinato.config import parse_hparams
+
+    hparams = parse_hparams(hparams_text)
+    bundle = load_bundle(path, config=config, hparams=hparams)
+    # Of its training Magenta keeps nothing that could be compared; what shapes the network has been.
+    if bundle.provenance.get("made_by") != "Magenta":
+        stored, asked = bundle.config.hparams, bundle.config.with_hparams(hparams).hparams
+        for name in hparams:
+            if getattr(asked, name) != getattr(stored, name):
+                raise SettingsError(
+                    f"--hparams: {name}={getattr(asked, name)!r}, but {path} was trained with "
+                    f"{getattr(stored, name)!r}; leave it out"
+                )
+    return Chosen(bundle.config.name, path, bundle)

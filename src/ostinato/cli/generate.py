@@ -15,8 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.model_flags import add_model, chosen_model
+from ostinato.cli.flags import add_boolean, add_model, chosen_model
 from ostinato.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -379,8 +378,8 @@ def _write_sound(path: Path, samples: "NDArray[np.float32]") -> None:
 def _write_page(
     path: str, melodies: "Sequence[Melody]", title: str, command: str, qpm: float, captions: Sequence[str]
 ) -> None:
-    from ostinato.files import atomic_writer
-    from ostinato.pages.melodies import melodies_page
+    from ostinato.formats import atomic_writer
+    from ostinato.pages.piano_roll import melodies_page
 
     page = melodies_page(melodies, title=title, command=command, qpm=qpm, captions=captions)
     with atomic_writer(path, sync=False) as file:

@@ -4,10 +4,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_report, write_report
-from ostinato.cli.progress import progress
-from ostinato.cli.source_flags import add_extraction, extraction_of
-from ostinato.cli.tables import terminal_width, text_table, wrapped
+from ostinato.cli.flags import add_extraction, add_report, extraction_of, write_report
+from ostinato.cli.terminal import progress, terminal_width, text_table, wrapped
 from ostinato.errors import printable
 from ostinato.music.extract import LIKELIEST
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.model_flags import add_model, chosen_model
+from ostinato.cli.flags import add_boolean, add_model, chosen_model
 from ostinato.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
@@ -89,9 +88,8 @@ def run(args: argparse.Namespace) -> int:
         return _list_ports()
 
     from ostinato.generation.model import Model
-    from ostinato.live.metronome import MonotonicClock
     from ostinato.live.ports import open_input, open_output
-    from ostinato.live.session import Session, play
+    from ostinato.live.session import MonotonicClock, Session, play
     from ostinato.live.turns import model_responder
     from ostinato.live.voices import Voice, Voices
     from ostinato.music.melody import Melody

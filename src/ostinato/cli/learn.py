@@ -19,16 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
-from ostinato.cli.flags import add_report, write_report
-from ostinato.cli.source_flags import add_extraction, extraction_of, melodies_in
-from ostinato.cli.tables import terminal_width, text_table
+from ostinato.cli.flags import add_extraction, add_report, extraction_of, melodies_in, write_report
+from ostinato.cli.terminal import terminal_width, text_table
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
-from ostinato.dataset.records import DatasetSettings, distinct, split_melodies
+from ostinato.dataset.records import DatasetSettings, distinct, eval_ratio_for, is_for_eval, split_melodies
 from ostinato.dataset.report import counted, off_grid_words
-from ostinato.dataset.split import eval_ratio_for, is_for_eval
 from ostinato.errors import DataError, OstinatoError, SettingsError, printable
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import Meter
 from ostinato.music.quantize import total_off_grid
@@ -457,7 +455,7 @@ def _play(bundle: Bundle, meter: Meter, output: Path, args: argparse.Namespace) 
     """Make melodies in the meter of most tunes, as MIDI files and as a page."""
     from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.model import Model
-    from ostinato.pages.melodies import melodies_page
+    from ostinato.pages.piano_roll import melodies_page
 
     melodies = Model(bundle).generate(num_bars=_NUM_BARS, num_outputs=_NUM_MELODIES, seed=args.seed, meter=meter)
     folder = output.with_name(f"{output.stem}_melodies")

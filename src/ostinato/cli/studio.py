@@ -9,8 +9,7 @@ import sys
 import threading
 import webbrowser
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.model_flags import add_model, model_paths
+from ostinato.cli.flags import add_boolean, add_model, model_paths
 from ostinato.errors import MissingExtraError, SettingsError
 from ostinato.studio import DEFAULT_PORT
 

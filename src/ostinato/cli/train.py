@@ -17,16 +17,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Self
 
 from ostinato.cli.flags import add_boolean
-from ostinato.cli.progress import progress
+from ostinato.cli.terminal import progress
 from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.music.melody import Melody
+    from ostinato.training.evaluation import Summary
     from ostinato.training.job import TrainReport
     from ostinato.training.step import Metrics
-    from ostinato.training.summaries import Summary
 
 _NUM_SAMPLES, _SAMPLE_STEPS = 4, 128  # sample melodies of 8 bars
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.dataset.report import NO_NOTES, Remarked, Skipped, endings, report_json, unread
 from ostinato.errors import DataError, FormatError
+from ostinato.formats import Converted, Identity, Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
-from ostinato.formats.record import Converted, Identity, Remark
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 

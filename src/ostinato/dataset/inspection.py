@@ -14,15 +14,14 @@ from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_any, convert_files
 from ostinato.dataset.melodies import Melodies, Piece, SourceMelody, add_read, found_in
 from ostinato.dataset.report import LeftOut, not_extracted
 from ostinato.errors import DataError, FormatError
-from ostinato.formats.note_columns import NoteColumns, note_columns
+from ostinato.formats import Converted, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Converted, Remark
+from ostinato.formats.wire import NoteColumns, note_columns
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics
+from ostinato.music.keys import major_key
 from ostinato.music.mending import in_meter
-from ostinato.music.programs import instrument_name
 from ostinato.music.quantize import OffGrid, off_grid_of, quantize, split_at_changes, total_off_grid
-from ostinato.music.tracks import TrackEvidence, rank_tracks
-from ostinato.music.transpose import major_key
+from ostinato.music.tracks import TrackEvidence, instrument_name, rank_tracks
 from ostinato.parallel import Failure, map_batches
 
 # Each major key beside the minor key of the same notes, 0 = C.

@@ -7,6 +7,7 @@ builder and its processes do; `read_melodies` takes whatever a user points at;
 """
 
 import functools
+import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -27,12 +28,11 @@ from ostinato.dataset.report import (
     report_json,
     unread,
 )
-from ostinato.dataset.split import identity_of
 from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.formats.note_columns import NoteColumns, note_columns, parse_note_sequence
+from ostinato.formats import Converted, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Converted, Remark
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
+from ostinato.formats.wire import NoteColumns, note_columns, parse_note_sequence
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.music.mending import in_meter
@@ -491,3 +491,8 @@ def _in_bars(track: Sequence[SourceMelody], bars: tuple[int, int], name: str) ->
         f"{name}: track {track[0].track} has no melody that goes through bars {first}-{last}; "
         f"it has one in bars {there}, and changes of tempo or meter end a melody"
     )
+
+
+def identity_of(note_sequence: NoteSequence, note_sequence_bytes: bytes) -> str:
+    """What tells a NoteSequence from the others: its id, or else its file name, or else all of its bytes."""
+    return note_sequence.id or note_sequence.filename or hashlib.sha256(note_sequence_bytes).hexdigest()

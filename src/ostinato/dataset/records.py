@@ -8,7 +8,7 @@ import contextlib
 import functools
 import hashlib
 import pickle
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,20 @@ import numpy as np
 
 from ostinato.dataset.melodies import SourceMelody, melodies_of
 from ostinato.dataset.report import LeftOut, counted, not_extracted, report_json
-from ostinato.dataset.split import is_for_eval
 from ostinato.encodings import Encoding
 from ostinato.errors import DataError, SettingsError
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import RecordWriter, record_writer
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
+from ostinato.music.keys import transpose
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, Melody
 from ostinato.music.meter import plainest_meter
-from ostinato.music.transpose import transpose
 from ostinato.parallel import Failure, map_jobs
 
 NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
 _BAR_WIDTH = 40  # of the longest bar of the histogram, in characters
 _FINGERPRINT_BYTES = 16  # among a billion melodies a chance hit is one in 10^20
+_SPLIT_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,37 @@ class DatasetStatistics:
             dropped = "  too short" if first < min_bars and count else ""
             lines.append(f"{bars}  {count:>7}  {'#' * -(-_BAR_WIDTH * count // most)}{dropped}")
         return lines
+
+
+def is_for_eval(identity: str, eval_ratio: float, seed: int) -> bool:
+    """Whether the NoteSequence of this identity goes to eval.
+
+    Args:
+        identity: what tells it from the others.
+        eval_ratio: share that goes to eval, from 0 to below 1; a larger one only adds to it.
+        seed: another seed is another split.
+    """
+    digest = hashlib.blake2b(f"{seed}:{identity}".encode(), digest_size=_SPLIT_BYTES).digest()
+    share: float = int.from_bytes(digest, "big") / 2 ** (8 * _SPLIT_BYTES)
+    return share < eval_ratio
+
+
+def eval_ratio_for(identities: Collection[str], num_held_out: int, seed: int) -> float:
+    """The eval_ratio that holds out a number of pieces.
+
+    Args:
+        identities: of all pieces, each once.
+        num_held_out: how many to hold out.
+        seed: of the split.
+    """
+    # Ever more pieces go to eval as the ratio rises, one after the other, for no two have one hash.
+    low, high = 0.0, 1.0
+    while True:
+        ratio = (low + high) / 2
+        count = sum(is_for_eval(identity, ratio, seed) for identity in identities)
+        if count == num_held_out:
+            return ratio
+        low, high = (ratio, high) if count < num_held_out else (low, ratio)
 
 
 def fingerprint(melody: Melody) -> bytes:

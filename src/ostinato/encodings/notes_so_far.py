@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.music.keys import MAJOR_KEYS
 from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE
-from ostinato.music.transpose import MAJOR_KEYS
 
 NO_PITCH = -1
 _NUM_RECENT_PITCHES = 3  # as Magenta's key encoding

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings.encoding import EventGate, check_pitch_range, checked_events
+from ostinato.music.keys import squash
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import Meter
-from ostinato.music.transpose import squash
 
 _NUM_SPECIAL_EVENTS = 2  # no event, note-off
 

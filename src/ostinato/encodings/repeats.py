@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from ostinato.encodings.encoding import check_pitch_range, checked_events
 from ostinato.encodings.one_hot import num_event_classes
 from ostinato.errors import SettingsError
+from ostinato.music.keys import squash
 from ostinato.music.melody import NO_EVENT, Melody
 from ostinato.music.meter import Meter
-from ostinato.music.transpose import squash
 
 _MAX_COUNTER_BITS = 62  # an int64 counts the steps
 _MAX_DISTANCE = 2**16  # steps; a melody at work keeps as many

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings import Encoding
+from ostinato.music.keys import major_key, squash
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE, Melody
-from ostinato.music.transpose import major_key, squash
 
 if TYPE_CHECKING:
     from ostinato.music.keys import Key

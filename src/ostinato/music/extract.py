@@ -11,13 +11,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError, SettingsError
-from ostinato.formats.note_columns import NoteColumns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.wire import NoteColumns
 from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
 from ostinato.music.mending import in_meter
 from ostinato.music.meter import Meter, parse_meter
 from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quantize, split_at_changes
 from ostinato.music.tracks import rank_tracks
+from ostinato.parallel import add_counts
 
 LIKELIEST = "likeliest"
 """Asks for the track that is likeliest the melody."""
@@ -132,23 +133,7 @@ class ExtractionStatistics:
 
     def add(self, other: "ExtractionStatistics") -> None:
         """Count what the other has counted too."""
-        self.pieces += other.pieces
-        self.pieces_without_grid += other.pieces_without_grid
-        self.drum_tracks += other.drum_tracks
-        self.other_tracks += other.other_tracks
-        self.polyphonic_tracks += other.polyphonic_tracks
-        self.top_lines += other.top_lines
-        self.too_short += other.too_short
-        self.too_few_pitches += other.too_few_pitches
-        self.off_grid += other.off_grid
-        self.truncated += other.truncated
-        self.mended_meters += other.mended_meters
-        self.melodies += other.melodies
-        self.notes += other.notes
-        self.triplets += other.triplets
-        self.swing += other.swing
-        self.between += other.between
-        self.bars.update(other.bars)
+        add_counts(self, other)
 
     @property
     def rhythm(self) -> OffGrid:

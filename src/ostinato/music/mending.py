@@ -84,7 +84,7 @@ def mend_meter(note_sequence: "NoteSequence") -> tuple["NoteSequence", list[str]
         A new NoteSequence with the meter as it is played and what was changed, a sentence each; or the one that was
         given and no sentence.
     """
-    from ostinato.formats.note_columns import note_columns  # so that reading "6/8" does not load protobuf
+    from ostinato.formats.wire import note_columns  # so that reading "6/8" does not load protobuf
 
     clock = _Clock.of(note_sequence)
     columns = note_columns(note_sequence)

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError, SettingsError
-from ostinato.formats.note_columns import NoteColumns, note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.wire import NoteColumns, note_columns
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH
 from ostinato.music.meter import STEPS_PER_QUARTER, Meter
 

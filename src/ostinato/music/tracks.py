@@ -1,4 +1,4 @@
-"""Which track of a piece is the melody: by what it plays, and by what it is called.
+"""The tracks of a piece: what plays them, and which is the melody, by what it plays and by what it is called.
 
 The weights were fitted to 909 Chinese pop songs whose vocal line, second line
 and piano are known, and to 29 band arrangements, karaoke files and songs with
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.formats.note_columns import note_columns
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.wire import note_columns
 from ostinato.music.melody import NOTES_PER_OCTAVE, pitch_name
 
 # What a melody plays. One voice, which is sung or could be:
@@ -228,3 +228,38 @@ def _reasons(found: Mapping[str, float], program: int, lowest: int, highest: int
         ("wide range", octaves > 1 + _VOICE_RANGE / NOTES_PER_OCTAVE),
     ]
     return [*(words for words, is_so in said if is_so), f"{pitch_name(lowest)} to {pitch_name(highest)}"]
+
+
+PROGRAM_NAMES = (
+    *("Acoustic Grand Piano", "Bright Acoustic Piano", "Electric Grand Piano", "Honky-tonk Piano"),
+    *("Electric Piano 1", "Electric Piano 2", "Harpsichord", "Clavinet"),
+    *("Celesta", "Glockenspiel", "Music Box", "Vibraphone", "Marimba", "Xylophone", "Tubular Bells", "Dulcimer"),
+    *("Drawbar Organ", "Percussive Organ", "Rock Organ", "Church Organ"),
+    *("Reed Organ", "Accordion", "Harmonica", "Tango Accordion"),
+    *("Nylon Guitar", "Steel Guitar", "Jazz Guitar", "Clean Guitar"),
+    *("Muted Guitar", "Overdriven Guitar", "Distortion Guitar", "Guitar Harmonics"),
+    *("Acoustic Bass", "Fingered Bass", "Picked Bass", "Fretless Bass"),
+    *("Slap Bass 1", "Slap Bass 2", "Synth Bass 1", "Synth Bass 2"),
+    *("Violin", "Viola", "Cello", "Contrabass", "Tremolo Strings", "Pizzicato Strings", "Orchestral Harp", "Timpani"),
+    *("String Ensemble 1", "String Ensemble 2", "Synth Strings 1", "Synth Strings 2"),
+    *("Choir Aahs", "Voice Oohs", "Synth Voice", "Orchestra Hit"),
+    *("Trumpet", "Trombone", "Tuba", "Muted Trumpet", "French Horn", "Brass Section", "Synth Brass 1", "Synth Brass 2"),
+    *("Soprano Sax", "Alto Sax", "Tenor Sax", "Baritone Sax", "Oboe", "English Horn", "Bassoon", "Clarinet"),
+    *("Piccolo", "Flute", "Recorder", "Pan Flute", "Blown Bottle", "Shakuhachi", "Whistle", "Ocarina"),
+    *("Square Lead", "Sawtooth Lead", "Calliope Lead", "Chiff Lead"),
+    *("Charang Lead", "Voice Lead", "Fifths Lead", "Bass and Lead"),
+    *("New Age Pad", "Warm Pad", "Polysynth Pad", "Choir Pad", "Bowed Pad", "Metallic Pad", "Halo Pad", "Sweep Pad"),
+    *("Rain", "Soundtrack", "Crystal", "Atmosphere", "Brightness", "Goblins", "Echoes", "Sci-fi"),
+    *("Sitar", "Banjo", "Shamisen", "Koto", "Kalimba", "Bagpipe", "Fiddle", "Shanai"),
+    *("Tinkle Bell", "Agogo", "Steel Drums", "Woodblock", "Taiko Drum", "Melodic Tom", "Synth Drum", "Reverse Cymbal"),
+    *("Guitar Fret Noise", "Breath Noise", "Seashore", "Bird Tweet"),
+    *("Telephone Ring", "Helicopter", "Applause", "Gunshot"),
+)
+"""128 names: that of program 0 first."""
+
+
+def instrument_name(program: int, *, is_drum: bool = False) -> str:
+    """What plays a program, 0..127, of General MIDI: "Violin" is 40; on the channel of the drums it is "Drums"."""
+    if is_drum:
+        return "Drums"
+    return PROGRAM_NAMES[program] if 0 <= program < len(PROGRAM_NAMES) else f"Program {program}"

@@ -48,7 +48,7 @@ def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
 <title>{escape(title)}</title>
 <link rel="icon" href="data:,">
 <style>
-{_house_style()}{style}</style>
+{resource("layout.css")}{style}</style>
 </head>
 <body>
 <main>
@@ -67,5 +67,6 @@ def _source(script: str) -> str:
 
 
 @functools.cache
-def _house_style() -> str:
-    return resources.files("ostinato.pages").joinpath("layout.css").read_text(encoding="utf-8")
+def resource(name: str) -> str:
+    """A style sheet or script that stands beside the pages' modules."""
+    return resources.files("ostinato.pages").joinpath(name).read_text(encoding="utf-8")

@@ -1,8 +1,13 @@
 """A synthesizer in NumPy: the notes of a sequence as stereo sound.
 
-Each note is a tone or a drum (`instruments`), with an attack and a release that
-leave no click. Instruments are spread from left to right, and a small room is
-around them. The same notes are the same samples each time.
+Each note is a tone or a drum, with an attack and a release that leave no click.
+There is a timbre for each family of General MIDI. It is a sum of sines, its
+partials, each of which may die away at a rate of its own. Nothing in it lies
+above half the sample rate, so nothing folds back into what is heard. A drum is
+a short sound of noise and a falling sine.
+
+Instruments are spread from left to right, and a small room is around them. The
+same notes are the same samples each time.
 
 Tempo is what the notes' seconds say. Pitch bends and control changes, the
 sustain pedal among them, are not heard.
@@ -16,8 +21,210 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.sound.instruments import DRUM_SECONDS, MAX_RELEASE, Timbre, drum_samples, timbre_of, tone_samples
 from ostinato.sound.wav import set_peak, sounding_seconds
+
+_PROGRAMS_PER_FAMILY = 8
+_MIDDLE_C = 60
+_HIGHEST_SHARE = 0.47  # of the sample rate: where partials end, a little below half of it, where they would fold back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timbre:
+    """An instrument with K partials.
+
+    Attributes:
+        ratios: frequency of each partial in multiples of the note's.
+        amplitudes: of each partial.
+        decays: of each partial at middle C, in nepers a second; 0 for one that is kept up.
+            Higher notes die away faster.
+        attack: seconds in which a note rises.
+        release: seconds in which it falls when it has ended.
+    """
+
+    ratios: tuple[float, ...]
+    amplitudes: tuple[float, ...]
+    decays: tuple[float, ...]
+    attack: float
+    release: float
+
+    def partials(
+        self, pitch: int, sample_rate: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """What a note of this pitch is made of.
+
+        Returns:
+            Frequencies in radians a sample, amplitudes, and decays in nepers a sample, of the partials that can be
+            said at this sample rate. Every timbre is as strong as the others, low notes as strong as high ones.
+        """
+        hertz = 440.0 * 2.0 ** ((pitch - 69) / 12) * np.array(self.ratios)
+        amplitudes = np.array(self.amplitudes)
+        amplitudes /= np.sqrt((amplitudes**2).sum())
+        decays = np.array(self.decays) * 2.0 ** ((pitch - _MIDDLE_C) / 24)
+        heard = hertz < _HIGHEST_SHARE * sample_rate
+        return 2 * np.pi * hertz[heard] / sample_rate, amplitudes[heard], decays[heard] / sample_rate
+
+
+def _harmonic(
+    amplitudes: list[float], *, decay: float = 0.0, damping: float = 0.0, stiffness: float = 0.0
+) -> dict[str, tuple[float, ...]]:
+    """Partials at the multiples of the note, spread by a string's stiffness; each decays faster than the one below."""
+    numbers = range(1, len(amplitudes) + 1)
+    return {
+        "ratios": tuple([k * (1 + stiffness * (k * k - 1)) ** 0.5 for k in numbers]),
+        "amplitudes": tuple(amplitudes),
+        "decays": tuple([decay + damping * (k - 1) for k in numbers]),
+    }
+
+
+def _chorus(amplitudes: list[float], *, cents: float) -> dict[str, tuple[float, ...]]:
+    """Two players, one a little above the note and one a little below it."""
+    numbers = range(1, len(amplitudes) + 1)
+    shift = 2.0 ** (cents / 1200)
+    return {
+        "ratios": tuple([k * factor for factor in (shift, 1 / shift) for k in numbers]),
+        "amplitudes": tuple(amplitudes * 2),
+        "decays": (0.0,) * (2 * len(amplitudes)),
+    }
+
+
+_PIANO = Timbre(
+    **_harmonic([k**-1.3 for k in range(1, 17)], decay=1.1, damping=0.55, stiffness=2e-4), attack=0.003, release=0.12
+)
+_BELL = Timbre(
+    ratios=(1.0, 2.76, 5.40, 8.93), amplitudes=(1.0, 0.35, 0.16, 0.07), decays=(2.0, 4.5, 9.0, 16.0),
+    attack=0.002, release=0.25,
+)  # fmt: skip
+_ORGAN = Timbre(**_harmonic([1.0, 0.7, 0.35, 0.4, 0.0, 0.12, 0.0, 0.15]), attack=0.012, release=0.06)
+_PLUCKED = Timbre(**_harmonic([k**-1.1 for k in range(1, 15)], decay=1.8, damping=1.1), attack=0.003, release=0.1)
+_BASS = Timbre(**_harmonic([k**-1.6 for k in range(1, 11)], decay=0.8, damping=1.0), attack=0.005, release=0.08)
+_BOWED = Timbre(**_chorus([k**-1.2 for k in range(1, 15)], cents=1.5), attack=0.06, release=0.16)
+_CHOIR = Timbre(**_chorus([k**-1.7 for k in range(1, 11)], cents=2.0), attack=0.09, release=0.22)
+_BRASS = Timbre(**_harmonic([0.8, 1.0, 0.8, 0.6, 0.45, 0.3, 0.2, 0.14, 0.1, 0.06]), attack=0.035, release=0.09)
+_REED = Timbre(**_harmonic([1.0, 0.08, 0.6, 0.06, 0.4, 0.05, 0.22, 0.0, 0.12]), attack=0.025, release=0.08)
+_FLUTE = Timbre(**_harmonic([1.0, 0.28, 0.12, 0.04]), attack=0.045, release=0.1)
+_LEAD = Timbre(**_harmonic([1.0 / k for k in range(1, 19)]), attack=0.008, release=0.08)
+_PAD = Timbre(**_chorus([k**-2.0 for k in range(1, 9)], cents=2.5), attack=0.18, release=0.35)
+
+# Of the programs 0..7, 8..15 and so on.
+_FAMILIES = (
+    _PIANO,
+    _BELL,  # chromatic percussion
+    _ORGAN,
+    _PLUCKED,  # guitar
+    _BASS,
+    _BOWED,  # strings
+    _CHOIR,  # ensemble
+    _BRASS,
+    _REED,
+    _FLUTE,  # pipe
+    _LEAD,
+    _PAD,
+    _BELL,  # synthesizer effects
+    _PLUCKED,  # ethnic
+    _BELL,  # percussive
+    _PAD,  # sound effects
+)
+_EXCEPTIONS = {45: _PLUCKED, 46: _PLUCKED, 47: _BASS}  # pizzicato, harp and timpani stand among the strings
+
+MAX_RELEASE = max(timbre.release for timbre in _FAMILIES)  # seconds
+
+
+def timbre_of(program: int) -> Timbre:
+    """The timbre of a General MIDI program, 0..127."""
+    return _EXCEPTIONS.get(program, _FAMILIES[program // _PROGRAMS_PER_FAMILY])
+
+
+_BLOCK = 512  # samples: the root of the 2^18 that are made at a time, where the two matrices together are smallest
+
+
+def tone_samples(timbre: Timbre, pitch: int, sample_rate: int, start: int, count: int) -> NDArray[np.float32]:
+    """A note as it sounds while it is held, without its attack.
+
+    A decaying sine at sample b·512 + i is a number of its block b times a number
+    of its place i, so a sum of K of them is a product of two matrices.
+
+    Args:
+        timbre: the instrument.
+        pitch: MIDI pitch, 0..127.
+        sample_rate: samples a second.
+        start: the first sample, counted from the note's beginning.
+        count: how many.
+
+    Returns:
+        [count]
+    """
+    frequencies, amplitudes, decays = timbre.partials(pitch, sample_rate)
+    rates = 1j * frequencies - decays
+    blocks = np.arange(start, start + count, _BLOCK)
+    by_block = amplitudes * np.exp(np.multiply.outer(blocks, rates))  # [b, K]
+    by_place = np.exp(np.multiply.outer(rates, np.arange(_BLOCK)))  # [K, 512]
+    left = np.concatenate([by_block.real, by_block.imag], axis=1).astype(np.float32)
+    right = np.concatenate([by_place.imag, by_place.real]).astype(np.float32)
+    return (left @ right).reshape(-1)[:count]
+
+
+DRUM_SECONDS = 1.0
+"""How long every drum sounds: by then a cymbal, which fades by two thirds in 0.3 seconds, is at 4 %."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drum:
+    """A skin that falls from one frequency to another, and noise; each dies away by itself.
+
+    Attributes:
+        hertz: frequency the skin begins with and the one it falls to.
+        skin: how strong it is, and seconds until it has fallen to a third.
+        noise: the same of the noise.
+        sharpness: how often the noise is differentiated; 0 is dull, 2 a cymbal.
+    """
+
+    hertz: tuple[float, float] = (200.0, 200.0)
+    skin: tuple[float, float] = (0.0, 0.1)
+    noise: tuple[float, float] = (0.0, 0.1)
+    sharpness: int = 0
+
+
+_KICK = _Drum(hertz=(150.0, 48.0), skin=(1.2, 0.11), noise=(0.06, 0.008))
+_SNARE = _Drum(hertz=(220.0, 180.0), skin=(0.45, 0.06), noise=(0.55, 0.075), sharpness=1)
+_CLOSED_HAT = _Drum(noise=(0.4, 0.025), sharpness=2)
+_OPEN_HAT = _Drum(noise=(0.35, 0.16), sharpness=2)
+_CYMBAL = _Drum(noise=(0.4, 0.3), sharpness=2)
+_CLICK = _Drum(hertz=(900.0, 800.0), skin=(0.4, 0.02), noise=(0.2, 0.015), sharpness=1)
+
+_DRUMS = {
+    35: _KICK, 36: _KICK, 37: _CLICK, 38: _SNARE, 39: _SNARE, 40: _SNARE, 42: _CLOSED_HAT, 44: _CLOSED_HAT,
+    46: _OPEN_HAT, 49: _CYMBAL, 51: _CYMBAL, 52: _CYMBAL, 53: _CYMBAL, 55: _CYMBAL, 57: _CYMBAL, 59: _CYMBAL,
+}  # fmt: skip
+_TOMS = {41: 80.0, 43: 95.0, 45: 115.0, 47: 135.0, 48: 160.0, 50: 185.0}  # hertz
+
+
+def drum_samples(pitch: int, sample_rate: int) -> NDArray[np.float32]:
+    """The whole sound of a drum, the same each time.
+
+    Args:
+        pitch: of General MIDI's drum map, 0..127; those that have no sound of their own here get a click.
+        sample_rate: samples a second.
+
+    Returns:
+        [DRUM_SECONDS · sample_rate], from and to 0.
+    """
+    drum = _DRUMS.get(pitch, _CLICK)
+    if pitch in _TOMS:
+        drum = _Drum(hertz=(1.6 * _TOMS[pitch], _TOMS[pitch]), skin=(0.9, 0.14), noise=(0.05, 0.01))
+    count = int(DRUM_SECONDS * sample_rate)
+    seconds = np.arange(count) / sample_rate
+    high, low = drum.hertz
+    phase = 2 * np.pi * np.cumsum(low + (high - low) * np.exp(-seconds / 0.03)) / sample_rate
+    noise = np.random.default_rng(pitch).standard_normal(count + drum.sharpness)
+    noise = np.diff(noise, drum.sharpness)
+    noise /= noise.std() * 3
+    sound = drum.skin[0] * np.exp(-seconds / drum.skin[1]) * np.sin(phase)
+    sound += drum.noise[0] * np.exp(-seconds / drum.noise[1]) * noise
+    attack = max(int(0.001 * sample_rate), 1)
+    sound[:attack] *= np.linspace(0, 1, attack)
+    sound *= 0.5 + 0.5 * np.cos(np.pi * seconds / DRUM_SECONDS)
+    return sound.astype(np.float32)
+
 
 ROOM_SECONDS = 0.7
 """How long the room goes on sounding: that of a small one."""

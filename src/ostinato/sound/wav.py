@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError, SettingsError
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000

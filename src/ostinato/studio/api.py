@@ -1,13 +1,15 @@
-"""The endpoints of the JSON API: from a request to an answer."""
+"""The JSON API: the primers that a file holds, the API's description (OpenAPI 3.1), and its endpoints."""
 
 import asyncio
+import functools
 import io
 import re
 import secrets
 import time
 import zipfile
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -18,15 +20,21 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import ostinato
+from ostinato.dataset.convert import music_of
+from ostinato.dataset.melodies import tracks_of
+from ostinato.errors import DataError
 from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
-from ostinato.studio.candidates import Candidate, candidates
+from ostinato.music.melody import Melody
+from ostinato.music.tracks import rank_tracks
 from ostinato.studio.models import Models
-from ostinato.studio.openapi import document
 from ostinato.studio.schema import (
     MAX_BARS,
+    MAX_PRIMER_STEPS,
     MAX_STEPS,
+    MAX_STEPS_PER_BAR,
+    MAX_TRACKS,
     MAX_VARIATIONS,
     Error,
     Generated,
@@ -40,9 +48,222 @@ from ostinato.studio.schema import (
     Variation,
     WavRequest,
     read_request,
+    schemas,
     shown,
 )
-from ostinato.studio.security import MAX_UPLOAD_BYTES, BusyError, Workers, json_response, read_json, read_midi
+from ostinato.studio.security import (
+    MAX_JSON_BYTES,
+    MAX_UPLOAD_BYTES,
+    MIDI_TYPES,
+    BusyError,
+    Workers,
+    json_response,
+    read_json,
+    read_midi,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A melody that may be a primer.
+
+    Attributes:
+        track: number of its track among those with notes, of all tunes of the file.
+        name: of the track, "" where it has none; of several tunes the tune's.
+        melody: its first whole bars, up to 512 steps; or to its end.
+        length: of all of it, in steps.
+        qpm: quarter notes a minute.
+    """
+
+    track: int
+    name: str
+    melody: Melody
+    length: int
+    qpm: float
+
+
+def candidates(data: bytes, name: str) -> list[Candidate]:
+    """The longest melody of each track, the likeliest one of each tune first.
+
+    A change of tempo or meter ends a melody, drums hold none, and of a
+    polyphonic track it is the top line.
+
+    Args:
+        data: the bytes of the file.
+        name: what to call it in errors.
+
+    Raises:
+        FormatError: if it is no music, or a damaged file; it says where.
+        DataError: if there is no melody in it, or more tracks than anyone could choose from.
+    """
+    tunes = music_of(data, name)
+    found: list[Candidate] = []
+    refused = DataError(f"{name}: there is no tune in it; choose another file")
+    num_tracks = 0
+    for tune in tunes:
+        try:
+            tracks = tracks_of(tune)
+        except DataError as error:
+            refused = error
+            continue
+        title = f"Tune {tune.reference_number}" if len(tunes) > 1 else ""
+        likeliest = [evidence.track for evidence in rank_tracks(tune) if evidence.track in tracks]
+        found += [
+            Candidate(
+                num_tracks + track,
+                ", ".join(filter(None, (title, tracks[track].track_name))),
+                _cut(tracks[track].melody),
+                len(tracks[track].melody),
+                tracks[track].qpm,
+            )
+            for track in likeliest
+        ]
+        num_tracks += max(tracks) + 1
+    if not found:
+        raise refused
+    short = [candidate for candidate in found if candidate.melody.steps_per_bar <= MAX_STEPS_PER_BAR]
+    if not short:
+        raise DataError(f"{name}: its bars are longer than {MAX_STEPS_PER_BAR} 16th notes; choose another file")
+    if len(short) > MAX_TRACKS:
+        raise DataError(f"{name}: it has {len(short)} tracks, and at most {MAX_TRACKS} can be shown")
+    return short
+
+
+def _cut(melody: Melody) -> Melody:
+    """Its first bars, as long as a primer may be."""
+    if len(melody) <= MAX_PRIMER_STEPS:
+        return Melody(melody.events, meter=melody.meter, ends=melody.ends)
+    whole_bars = MAX_PRIMER_STEPS - MAX_PRIMER_STEPS % melody.steps_per_bar
+    return Melody(melody.events[:whole_bars], meter=melody.meter)
+
+
+Json = dict[str, Any]
+
+
+@functools.cache
+def document() -> Json:
+    """The document; not to be changed."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Ostinato studio",
+            "version": ostinato.__version__,
+            "summary": "Continue and invent melodies.",
+            "description": (
+                "Melodies are lists of events, one for each step of a 16th note: 0 to 127 starts a note of this MIDI "
+                "pitch and ends the one before, -1 ends the note that sounds, -2 changes nothing."
+            ),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": _paths(),
+        "components": {"schemas": schemas(), "responses": _responses()},
+    }
+
+
+def _paths() -> Json:
+    return {
+        "/api/models": {
+            "get": _operation("listModels", "The models, and how much may be asked for.", _json("ModelList")),
+        },
+        "/api/generate": {
+            "post": _operation(
+                "generate",
+                "Make melodies: new ones, or from a primer on. To make everything new from a step on, send the events "
+                "before it as the primer; to go on, send a whole melody and ask for more steps.",
+                _json("Generated"),
+                body=_json("GenerateRequest"),
+            ),
+        },
+        "/api/primer": {
+            "post": _operation(
+                "readPrimer",
+                "The melody of each track of a MIDI, MusicXML or ABC file, to be a primer; the likeliest first.",
+                _json("Tracks"),
+                body={
+                    media_type: {"schema": {"type": "string", "contentMediaType": "audio/midi"}}
+                    for media_type in MIDI_TYPES
+                },
+                parameters=[
+                    {
+                        "name": "filename",
+                        "in": place,
+                        "required": False,
+                        "description": "What errors call the file.",
+                        "schema": {"type": "string"},
+                    }
+                    for place in ("query", "header")
+                ],
+                too_large="UploadTooLarge",
+            ),
+        },
+        "/api/midi": {
+            "post": _operation(
+                "writeMidi",
+                "Melodies as MIDI: one as a file, several as a zip archive of files.",
+                {
+                    "audio/midi": {"schema": {"type": "string", "contentMediaType": "audio/midi"}},
+                    "application/zip": {"schema": {"type": "string", "contentMediaType": "application/zip"}},
+                },
+                body=_json("MidiRequest"),
+            ),
+        },
+        "/api/wav": {
+            "post": _operation(
+                "writeWav",
+                "A melody as sound.",
+                {"audio/wav": {"schema": {"type": "string", "contentMediaType": "audio/wav"}}},
+                body=_json("WavRequest"),
+            ),
+        },
+        "/api/openapi.json": {
+            "get": _operation("describe", "This document.", {"application/json": {"schema": {"type": "object"}}}),
+        },
+    }
+
+
+def _operation(
+    name: str,
+    summary: str,
+    content: Json,
+    *,
+    body: Json | None = None,
+    parameters: list[Json] | None = None,
+    too_large: str = "BodyTooLarge",
+) -> Json:
+    operation: Json = {"operationId": name, "summary": summary}
+    if parameters:
+        operation["parameters"] = parameters
+    refused = {"403": "Forbidden"}
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": body}
+        refused |= {"400": "BadRequest", "408": "TooSlow", "413": too_large, "415": "WrongType", "503": "Busy"}
+    responses = {status: {"$ref": f"#/components/responses/{refused[status]}"} for status in sorted(refused)}
+    operation["responses"] = {"200": {"description": "Done.", "content": content}, **responses}
+    return operation
+
+
+def _json(schema: str) -> Json:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _responses() -> Json:
+    descriptions = {
+        "BadRequest": "What was asked for cannot be; the error says why.",
+        "Forbidden": "The request is another page's, or for another host.",
+        "TooSlow": "The body did not come in time.",
+        "BodyTooLarge": f"The body has more than {MAX_JSON_BYTES} bytes.",
+        "UploadTooLarge": f"The file has more than {MAX_UPLOAD_BYTES} bytes.",
+        "WrongType": "The Content-Type is not the one that is needed.",
+        "Busy": "Too much is being done at once, or this took too long; the header Retry-After says when to ask again.",
+    }
+    responses: dict[str, Json] = {
+        name: {"description": description, "content": _json("Error")} for name, description in descriptions.items()
+    }
+    responses["Busy"]["headers"] = {
+        "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}
+    }
+    return responses
+
 
 T = TypeVar("T")
 

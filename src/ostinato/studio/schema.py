@@ -1,4 +1,4 @@
-"""What goes over the API, as types: requests are checked by them, answers written from them, `openapi` describes them.
+"""What goes over the API, as types: requests are checked by them, answers written from them, `api` describes them.
 
 A request is read in two steps. `parse_json` reads JSON as its standard has it
 and no more, for Python's reader takes much that others refuse; `read_request`

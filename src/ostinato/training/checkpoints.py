@@ -46,11 +46,11 @@ from ostinato.bundle import (
     checkpoints,
     decode_bundle,
     encode_bundle,
+    training_summary,
 )
-from ostinato.bundle.files import training_summary
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError, printable
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 from ostinato.training.data import Position
 
 _MEAN = f"{TRAINING_PREFIX}mean."

@@ -43,11 +43,10 @@ from ostinato.training.checkpoints import (
     write_settings,
 )
 from ostinato.training.data import Examples, Position, Prefetched, training_batches
-from ostinato.training.evaluation import evaluate
+from ostinato.training.evaluation import Stretch, Summary, evaluate, write_melodies, write_scalars
 from ostinato.training.hardware import Processes, out_of_memory_explained, pick_device
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Learner, Metrics, no_event_class
-from ostinato.training.summaries import Stretch, Summary, write_melodies, write_scalars
 
 _logger = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 import golden_files
 from midi_files import END, NOTE, check_sound, midi, notes, record_of
 from ostinato.errors import DataError, FormatError
+from ostinato.formats import Identity
 from ostinato.formats.midi.reader import midi_to_note_sequence, note_sequence_records, read_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
 from ostinato.formats.tensorflow.tfrecord import read_records
 
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from midi_files import END, NOTE, check_sound, midi, spans
 from ostinato.errors import FormatError
+from ostinato.formats import Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import midi_to_note_sequence, note_sequence_records
 from ostinato.formats.midi.repair import repair
-from ostinato.formats.record import Remark
 
 D = "00 90 3e 40 83 60 80 3e 00"  # D, as long as the C that is NOTE
 TWO = [(60, 0.0, 0.5), (62, 0.5, 1.0)]

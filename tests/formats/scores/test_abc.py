@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.abc import abc_records
 
 Heard = list[tuple[int, float, float]]  # pitch, start and length in eighths

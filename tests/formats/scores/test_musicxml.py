@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.musicxml import MAX_XML_BYTES, musicxml_records
 
 CASES = Path(__file__).parents[2] / "cases"

@@ -3,8 +3,8 @@ from fractions import Fraction
 import pytest
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity
 from ostinato.formats.scores.score import Part, Score, ScoreNote, join_ties, note_sequence
 
 SOURCE = NoteSequence.SourceInfo(source_type=NoteSequence.SourceInfo.SCORE_BASED)

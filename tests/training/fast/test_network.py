@@ -9,8 +9,7 @@ from ostinato.config import Config, preset
 from ostinato.training.fast import network as fast_network
 from ostinato.training.fast.network import NO_STATE_GRADIENT, LSTMStage
 from ostinato.training.hardware import threads_for
-from ostinato.training.layers import Dropout
-from ostinato.training.network import MelodyNetwork
+from ostinato.training.network import Dropout, MelodyNetwork
 
 ATTENTION = preset("attention_rnn")
 LOOKBACK = preset("lookback_rnn")

@@ -47,9 +47,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.errors import DataError, FormatError
-from ostinato.formats import wire
+from ostinato.formats import Identity, Remark, wire
 from ostinato.formats.midi.events import MAX_FILE_BYTES, Clock, Meta, MidiEvents, read_events, read_meta
-from ostinato.formats.record import Identity, Remark
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence

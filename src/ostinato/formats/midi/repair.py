@@ -26,9 +26,9 @@ import zlib
 from typing import NamedTuple
 
 from ostinato.errors import FormatError
+from ostinato.formats import Remark
 from ostinato.formats.midi import META, SET_TEMPO, variable_length
 from ostinato.formats.midi.events import EVENT_BYTES, MAX_DELTA_BYTES, MAX_FILE_BYTES, MAX_TICK
-from ostinato.formats.record import Remark
 
 _END_OF_TRACK = 0x2F
 _NOTE_ON = 0x90

@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterable
 
 from ostinato.errors import DataError
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 from ostinato.formats.midi import (
     DEFAULT_QPM,
     KEY_SIGNATURE,

@@ -35,8 +35,8 @@ from fractions import Fraction
 from itertools import accumulate
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.abc_book import FIELD, Field, Tune, tunes
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 

@@ -43,8 +43,8 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity, Remark
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 
 MAX_XML_BYTES = 64 << 20  # some 200,000 notes

@@ -19,8 +19,8 @@ from fractions import Fraction
 from typing import TypeVar
 
 from ostinato.errors import FormatError
+from ostinato.formats import Identity, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.formats.record import Identity, Remark
 
 T = TypeVar("T")
 

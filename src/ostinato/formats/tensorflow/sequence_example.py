@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ostinato.errors import FormatError
 from ostinato.formats.tensorflow.tensorflow_pb2 import Feature, FeatureList, Features, Int64List, SequenceExample
-from ostinato.formats.wire import varint
+from ostinato.formats.wire import read_varint, varint
 
 _INPUTS, _LABELS = "inputs", "labels"
 _EVENTS, _STEPS_PER_BAR, _METER, _ENDS = "events", "steps_per_bar", "meter", "ends"
@@ -41,8 +41,6 @@ _FLOAT_LIST, _INT64_LIST = 2, 3
 _LIST_VALUE = 1
 
 _LENGTH_DELIMITED = 2  # the wire type of strings, messages and packed numbers
-_VARINT_BITS = 7
-_MAX_VARINT_BYTES = 10
 _MORE = 0x80  # set in each byte of a varint but the last
 
 
@@ -239,23 +237,13 @@ def _fields(data: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]
     """Number, start and end of each length-delimited field; a last number of -1 where there is anything else."""
     while start < end:
         tag = data[start]
-        size, size_end = _read_varint(data, start + 1, end)
+        size, size_end = read_varint(data, start + 1, end)
         # Our field numbers are below 16 and so fit in one byte with the wire type.
         if tag & 7 != _LENGTH_DELIMITED or tag >= _MORE or size < 0 or size > end - size_end:
             yield -1, start, end
             return
         start = size_end + size
         yield tag >> 3, size_end, start
-
-
-def _read_varint(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """A varint and where it ends; -1 where it is cut off or absurdly long."""
-    value = 0
-    for place, byte in enumerate(data[start : min(end, start + _MAX_VARINT_BYTES)]):
-        value |= byte % _MORE << _VARINT_BITS * place
-        if byte < _MORE:
-            return value, start + place + 1
-    return -1, end
 
 
 def _read_any(data: bytes) -> Example:

@@ -27,7 +27,7 @@ from typing import BinaryIO
 import google_crc32c
 
 from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.files import atomic_writer
+from ostinato.formats import atomic_writer
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")  # length, checksum of the length

@@ -36,7 +36,7 @@ from torch import Tensor
 from ostinato.training.fast import kernels
 from ostinato.training.fast.kernels import Floats, Mask
 from ostinato.training.hardware import in_parts, threads_for
-from ostinato.training.layers import Dropout
+from ostinato.training.network import Dropout
 
 Step = Callable[[int], None]
 

@@ -1,8 +1,20 @@
+"""What readers hand over, and whole-or-nothing writes."""
+
+import pickle
 from pathlib import Path
 
 import pytest
 
-from ostinato.files import atomic_writer
+from ostinato.formats import Remark, atomic_writer
+
+
+def test_a_remark_travels_between_processes() -> None:
+    remark = pickle.loads(pickle.dumps(Remark("cut off", "the file ends inside track 3")))
+    assert (remark.name, remark.text, str(remark)) == (
+        "cut off",
+        "the file ends inside track 3",
+        "the file ends inside track 3",
+    )
 
 
 def test_a_finished_file_stands_alone(tmp_path: Path) -> None:

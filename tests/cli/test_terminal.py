@@ -1,4 +1,4 @@
-from ostinato.cli.tables import text_table, wrapped
+from ostinato.cli.terminal import text_table, wrapped
 
 
 def test_columns_stand_under_each_other() -> None:
