@@ -79,7 +79,7 @@ def _pictures(comparison: Comparison) -> str:
         parts.append(column_chart(name.capitalize(), labels, series, x_label=x_label, y_label="mean share"))
     parts += [
         column_chart(
-            f"Where in the bar notes start in {onsets.meter}",
+            f"Where in the bar notes start in {onsets.meter}, with 95 % intervals of the human shares",
             [str(step) for step in range(1, onsets.meter.steps_per_bar + 1)],
             [("generated", onsets.generated.tolist()), ("human", onsets.human.tolist())],
             x_label="16th of the bar",
