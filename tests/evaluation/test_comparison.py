@@ -1,13 +1,14 @@
-import json
 import math
 
 import numpy as np
 import pytest
 
 from ostinato.errors import DataError
-from ostinato.evaluation.comparison import Comparison, NamedMelody, as_json, compare, number, tables
+from ostinato.evaluation.comparison import Comparison, NamedMelody, compare
+from ostinato.evaluation.form import RETURNS
 from ostinato.evaluation.statistics import FEATURES
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 
 
 def melody(*pitches: int, start: int = 0) -> Melody:
@@ -84,7 +85,7 @@ def test_copied_runs(comparison: Comparison) -> None:
 
 
 def test_features(comparison: Comparison) -> None:
-    assert [feature.name for feature in comparison.features] == list(FEATURES)
+    assert [feature.name for feature in comparison.features] == [*FEATURES, *RETURNS.values()]
     histogram = comparison.features[0]
     assert histogram.generated_mean[[0, 2, 4, 7]].tolist() == pytest.approx([0.5, 0.25, 0.125, 0.125])
     assert histogram.human_mean[[0, 2, 4, 5]].tolist() == pytest.approx([0.25] * 4)
@@ -94,7 +95,7 @@ def test_features(comparison: Comparison) -> None:
 
 
 def test_targets(comparison: Comparison) -> None:
-    assert [(target.generated, target.human, target.met) for target in comparison.targets] == [
+    assert [(target.generated, target.human, target.met) for target in comparison.targets[:4]] == [
         (50, 0, False),
         (pytest.approx(math.nan, nan_ok=True), pytest.approx(math.nan, nan_ok=True), False),
         (pytest.approx(2.85), 1, False),
@@ -106,8 +107,8 @@ def test_targets_reached() -> None:
     made = [("a.mid", melody(*[60, 61, 63, 66] * 3)), ("b.mid", melody(*[60, 63, 61, 66] * 3))]
     # Up 1 and up 2 of the training melody is in a, and none of its steps in b; the 95th percentile of 0 and 2 is 1.9.
     comparison = compare(made, made * 2, [("t.mid", melody(70, 71, 73))])
-    assert [target.met for target in comparison.targets] == [True] * 4
-    assert [target.generated for target in comparison.targets] == [0, 100, pytest.approx(1.9), 2]
+    assert [target.met for target in comparison.targets[:4]] == [True] * 4
+    assert [target.generated for target in comparison.targets[:4]] == [0, 100, pytest.approx(1.9), 2]
 
 
 def test_uncut() -> None:
@@ -145,6 +146,71 @@ def test_the_seed_splits_the_human_melodies() -> None:
     assert halves(1) == halves(1) != halves(2)
 
 
+def tune(*bars: int, last: int = 0, ends: bool = True) -> Melody:
+    """Bars of 2/4: a quarter and two eighths of each pitch; the last bar is a half, or some steps shorter."""
+    events = [event for pitch in bars for event in (pitch, -2, -2, -2, pitch, -2, pitch, -2)]
+    return Melody([*events[:-8], bars[-1], *[-2] * (7 - last)], meter=Meter(2, 4), ends=ends)
+
+
+# C major twice, but for the last bar; and once through sixteen notes of it.
+FORMED = tune(60, 62, 64, 65, 67, 69, 71, 72, 60, 62, 64, 65, 67, 69, 71, 60)
+WILD = tune(48, 50, 52, 53, 55, 57, 59, 60, 62, 64, 65, 67, 69, 71, 72, 60, last=5)
+
+
+def form_targets(generated: list[Melody], human: list[Melody]) -> dict[str, tuple[float, float, bool]]:
+    made, people = ([(str(number), melody) for number, melody in enumerate(each)] for each in (generated, human))
+    targets = compare(made, people, TRAINING).targets[4:]
+    return {target.name.split(":")[0]: (target.generated, target.human, target.met) for target in targets}
+
+
+def test_targets_of_form_met() -> None:
+    # Of the bars from the ninth on seven of eight come back, after four none; a half is long.
+    assert form_targets([FORMED] * 10, [FORMED] * 10) == {
+        "melodies that end on a long note": (100, 100, True),
+        "melodies that end on a final": (100, 100, True),
+        "melodies that end on a long final": (100, 100, True),
+        "bars that come back after 4": (0, 0, True),
+        "bars that come back after 8": (87.5, 87.5, True),
+        "melodies that wander": (0, 0, True),
+        "onsets in 2/4": (0, 0, True),
+    }
+
+
+def test_targets_of_form_missed() -> None:
+    # One of ten ends short and comes back nowhere: the others are 9/10 of all melodies, and 63 of 80 bars come back.
+    found = form_targets([FORMED] * 9 + [WILD], [FORMED] * 10)
+    names = "melodies that end on a long note", "bars that come back after 8", "melodies that wander"
+    assert [found[name] for name in names] == [(90, 100, False), (78.75, 87.5, False), (10, 0, False)]
+
+
+def test_no_repeats_are_as_wrong_as_too_many() -> None:
+    found = [form_targets([made] * 4, [human] * 4) for made, human in ((WILD, FORMED), (FORMED, WILD))]
+    assert [each["bars that come back after 8"] for each in found] == [(0, 87.5, False), (87.5, 0, False)]
+
+
+def test_only_human_melodies_that_end_are_asked_how() -> None:
+    cut_off = tune(*range(60, 76), last=7, ends=False)
+    found = compare(
+        [(str(number), tune(*range(60, 76), ends=False)) for number in range(4)],
+        [(str(number), each) for number, each in enumerate([FORMED] * 4 + [cut_off] * 6)],
+        TRAINING,
+    )
+    long, *_ = found.form
+    assert (long.generated, long.human, long.generated_melodies, long.human_melodies) == (100, 100, 4, 4)
+
+
+def test_what_comes_back_is_looked_for_in_as_many_bars() -> None:
+    # The human tune goes through 16 bars twice; the generated ones have 16.
+    human = [("h.mid", tune(*range(60, 76), *range(60, 76)))] * 4
+    made = [("g.mid", WILD)] * 2
+    cut, uncut = (compare(made, human, TRAINING, cut=cut) for cut in (True, False))
+    assert (cut.cut_bars, uncut.cut_bars) == (16, None)
+    after_16 = [{figure.name: figure for figure in each.form}["bars that come back after 16"] for each in (cut, uncut)]
+    # But for the last bar, which is one half.
+    assert [figure.human for figure in after_16] == [pytest.approx(math.nan, nan_ok=True), 100 * 15 / 16]
+    assert math.isnan(cut.features[-1].generated.overlap)
+
+
 @pytest.mark.parametrize(
     ("generated", "human", "message"),
     [
@@ -155,83 +221,3 @@ def test_the_seed_splits_the_human_melodies() -> None:
 def test_too_few(generated: list[NamedMelody], human: list[NamedMelody], message: str) -> None:
     with pytest.raises(DataError, match=message):
         compare(generated, human, TRAINING)
-
-
-def small_comparison(*, cut: bool = True, human_notes: int = 12) -> Comparison:
-    made = [("a.mid", Melody([60, 62, 64, 62] * 2, steps_per_bar=4)), ("b.mid", Melody([60, 60, 60, 60] * 2))]
-    human = [(f"{start}.mid", Melody(range(start, start + human_notes), steps_per_bar=4)) for start in range(60, 64)]
-    return compare(made, human, [("t.mid", Melody([60, 62, 64]))], cut=cut)
-
-
-def test_tables() -> None:
-    sets, figures, features, targets = tables(small_comparison())
-    assert sets.rows[1] == ("human, cut to 8 steps", "4", "0", "32", "8", "4 in 100%")
-    assert [row[0] for row in sets.rows] == ["generated", "human, cut to 8 steps", "human, whole", "training"]
-    assert sets.rows[0][-1] == "4 in 50%, 16 in 50%"
-    rows = {row[0]: row[1:] for row in figures.rows}
-    assert figures.header == ("", "generated", "human, cut to 8 steps", "difference", "human, whole")
-    assert rows["notes"] == ("8.00", "8.00", "+0.00", "12.00")
-    # a goes up 4 and b nowhere, the cut scales 7.
-    assert rows["pitch range [semitones]"] == ("2.00", "7.00", "-5.00", "11.00")
-    assert rows["bars equal to the bar two before [%]"] == ("-", "-", "-", "0.00")
-    assert len(features.rows) == 10
-    assert targets.rows[0] == (
-        "bars equal to the bar before: within 5 points of the human share [%]",
-        "100.0",
-        "0.00",
-        "not met",
-    )
-    for table in (sets, figures, features, targets):
-        assert {len(row) for row in table.rows} == {len(table.header)}
-
-
-def test_uncut_human_melodies_are_shown_once() -> None:
-    sets, figures, *_ = tables(small_comparison(cut=False))
-    assert [row[0] for row in sets.rows] == ["generated", "human", "training"]
-    assert figures.header == ("", "generated", "human", "difference")
-
-
-def test_longer_generated_melodies_are_remarked_on() -> None:
-    note = "(medians of 6 and 8 steps)"
-    assert note in tables(small_comparison(human_notes=6))[0].note
-    assert note not in tables(small_comparison())[0].note
-
-
-def test_json() -> None:
-    found = json.loads(json.dumps(as_json(small_comparison()), allow_nan=False))
-    assert found["cut_steps"] == 8
-    assert found["sets"]["generated"] == {
-        "melodies": 2,
-        "too_few_notes": 0,
-        "notes": 16,
-        "median_steps": 8,
-        "bar_lengths": {"4": 1, "16": 1},
-    }
-    assert found["figures"]["bars equal to the bar before"] == {
-        "unit": "%",
-        "generated": 100,
-        "human": 0,
-        "difference": 100,
-        "human_whole": 0,
-    }
-    assert found["figures"]["bars equal to the bar two before"]["generated"] is None
-    features = found["features"]
-    assert features["notes"]["human_mean"] == 8
-    assert len(features["pitch-class histogram"]["generated_mean"]) == 12
-    assert np.array(features["pitch-class transitions"]["generated_mean"]).shape == (12, 12)
-    assert np.array(features["note-length transitions"]["human_mean"]).shape == (16, 16)
-    assert set(features["notes"]["generated"]) == {"overlap", "divergence"}
-    # Of a, 60 62 64 is in the training melody; its 64 sounds for one step, as in a.
-    assert found["longest_copied_runs"]["generated"] == [
-        {"melody": "a.mid", "pairs": 2},
-        {"melody": "b.mid", "pairs": 0},
-    ]
-    assert len(found["longest_copied_runs"]["human"]) == 4
-    assert [target["met"] for target in found["targets"]][:2] == [False, False]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0.125, "0.12"), (12, "12.00"), (1234.56, "1,234.6"), (-3, "-3.00"), (math.nan, "-")]
-)
-def test_numbers(value: float, text: str) -> None:
-    assert number(value) == text

@@ -171,6 +171,14 @@ def test_two_melodies_by_hand() -> None:
     assert percentile_interval(ratios) == Interval(1, 3)
 
 
+def test_each_total_may_have_sizes_of_its_own() -> None:
+    totals, sizes = [[1, 9], [1, 0]], [[1, 3], [2, 0]]
+    ratios = resampled_ratios(totals, sizes, 200, seed=0)
+    np.testing.assert_array_equal(ratios[:, 0], resampled_ratios([totals[0]], sizes[0], 200, seed=0)[:, 0])
+    # Where the second melody is drawn twice there is nothing to divide by.
+    assert np.unique(ratios[:, 1], equal_nan=True).tolist() == pytest.approx([0.5, math.nan], nan_ok=True)
+
+
 def test_models_are_compared_on_the_same_melodies() -> None:
     totals = np.random.default_rng(0).random(20)
     ratios = resampled_ratios([totals, totals + 0.5], np.ones(20), 100, seed=0)

@@ -45,6 +45,19 @@ def test_lines_go_through_their_points() -> None:
     assert figure.count("■") == 2
 
 
+def test_columns_have_their_intervals() -> None:
+    columns = [("human", [1, 2]), ("made", [2, 2])]
+    figure = column_chart("Steps", ["1", "2"], columns, x_label="", y_label="", intervals={"human": [(0, 1), (2, 4)]})
+    (floor, first_top), (second_bottom, second_top) = (
+        (float(low), float(high)) for low, high in re.findall(r'<path d="M[\d.]+ ([\d.]+)V([\d.]+)"', figure)
+    )
+    first, second, *_ = (float(y) for y in re.findall(r'<rect [^>]*y="([\d.]+)"', figure))
+    assert (first_top, second_bottom) == (first, second)
+    # Four is twice as high as two, and in the plot.
+    assert floor - second_top == pytest.approx(2 * (floor - second), abs=0.2)
+    assert second_top > 0
+
+
 def test_columns_stand_on_the_floor() -> None:
     figure = column_chart(
         "Pitches", ["C", "D"], [("human", [3, 1]), ("made", [0, 4])], x_label="pitch", y_label="share"

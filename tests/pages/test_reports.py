@@ -40,7 +40,7 @@ def test_page() -> None:
     checker = Checker()
     checker.feed(written)
     assert checker.open == []
-    assert checker.seen.count("table") == 5
+    assert checker.seen.count("table") == 7
     assert checker.seen.count("svg") == 7
     assert "&lt;b&gt;a &amp; b.mid" in written
     assert name not in written

@@ -51,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="cut the human melodies to the generated ones' median length: like with like",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the halves that the human melodies are split into"
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the halves that the human melodies are split into, and of the intervals",
     )
 
 
@@ -75,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def as_text(comparison: "Comparison") -> str:
     """The tables of a comparison, for a terminal."""
-    from ostinato.evaluation.comparison import tables
+    from ostinato.evaluation.comparison_report import tables
 
     return "\n\n".join(
         "\n".join(
@@ -115,7 +119,7 @@ def _read(path: str, settings: ExtractionSettings) -> "Melodies":
 
 
 def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[str, "Melodies"]) -> None:
-    from ostinato.evaluation.comparison import as_json
+    from ostinato.evaluation.comparison_report import as_json
     from ostinato.formats import atomic_writer
 
     if args.json is not None:

@@ -183,7 +183,7 @@ def resampled_ratios(totals: ArrayLike, sizes: ArrayLike, num_resamples: int, se
 
     Args:
         totals: [K, M], what is summed up, such as bits.
-        sizes: [M], such as steps; not negative.
+        sizes: [M] or [K, M], such as steps; not negative.
         num_resamples: R.
         seed: decides which melodies are drawn.
 
@@ -198,6 +198,7 @@ def resampled_ratios(totals: ArrayLike, sizes: ArrayLike, num_resamples: int, se
     if seed < 0:
         raise SettingsError(f"seed must be at least 0, not {seed}")
     columns = np.vstack([np.asarray(totals, np.float64), np.asarray(sizes, np.float64)]).T
+    num_totals = len(np.atleast_2d(totals))
     generator = np.random.default_rng(seed)
     num_melodies = len(columns)
     sums = np.empty((num_resamples, columns.shape[1]))
@@ -205,7 +206,7 @@ def resampled_ratios(totals: ArrayLike, sizes: ArrayLike, num_resamples: int, se
         drawn = generator.integers(num_melodies, size=num_melodies)
         sums[resample] = np.bincount(drawn, minlength=num_melodies) @ columns
     with np.errstate(invalid="ignore"):
-        ratios: NDArray[np.float64] = sums[:, :-1] / sums[:, -1:]
+        ratios: NDArray[np.float64] = sums[:, :num_totals] / sums[:, num_totals:]
     return ratios
 
 

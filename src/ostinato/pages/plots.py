@@ -8,8 +8,9 @@ when pointed at.
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,7 +119,13 @@ def line_chart(title: str, lines: Sequence[Line], *, x_label: str, y_label: str,
 
 
 def column_chart(
-    title: str, categories: Sequence[str], series: Sequence[tuple[str, Sequence[float]]], *, x_label: str, y_label: str
+    title: str,
+    categories: Sequence[str],
+    series: Sequence[tuple[str, Sequence[float]]],
+    *,
+    x_label: str,
+    y_label: str,
+    intervals: Mapping[str, Sequence[tuple[float, float]]] = MappingProxyType({}),
 ) -> str:
     """Upright columns from 0, those of a category side by side: histograms, and histograms compared.
 
@@ -128,8 +135,10 @@ def column_chart(
         series: the label of each, and its value in each category, not negative.
         x_label: what the categories are.
         y_label: what the vertical axis measures.
+        intervals: by the label of a series, the lower and upper end of each value's interval, shown as a whisker.
     """
-    axes = _Axes(0, len(categories), 0, max((value for _, values in series for value in values), default=0))
+    tops = [*(values for _, values in series), *([high for _, high in ends] for ends in intervals.values())]
+    axes = _Axes(0, len(categories), 0, max((value for values in tops for value in values), default=0))
     width = 0.84 / max(1, len(series))  # of a column, where a category is 1 wide
     marks = [axes.grid(), axes.names(x_label, y_label)]
     every = math.ceil(len(categories) * _CHARACTER * (1 + max(map(len, categories))) / axes.width)
@@ -145,6 +154,9 @@ def column_chart(
                 f'<rect x="{x:.1f}" y="{y:.1f}" width="{axes.x(width) - axes.x(0):.1f}" '
                 f'height="{axes.floor - y:.1f}" fill="{_COLORS[index % len(_COLORS)]}"><title>{tip}</title></rect>'
             )
+        for place, (low, high) in enumerate(intervals.get(label, ())):
+            x = axes.x(place + 0.08 + (index + 0.5) * width)
+            marks.append(f'<path d="M{x:.1f} {axes.y(low):.1f}V{axes.y(high):.1f}" stroke="currentColor"/>')
     return _figure(title, axes.height, "".join(marks), _legend([label for label, _ in series]))
 
 

@@ -6,7 +6,8 @@ from html import escape
 
 import numpy as np
 
-from ostinato.evaluation.comparison import Comparison, Table, tables
+from ostinato.evaluation.comparison import Comparison
+from ostinato.evaluation.comparison_report import Table, tables
 from ostinato.evaluation.report import NUM_BARS, Report, summary, table_rows
 from ostinato.evaluation.statistics import LENGTH_CLASSES
 from ostinato.music.melody import NOTES_PER_OCTAVE, pitch_name
@@ -35,12 +36,12 @@ def comparison_page(comparison: Comparison, command: str = "") -> str:
         comparison: what to show.
         command: the line for the shell that made it, if it shall be shown.
     """
-    sets, figures, features, targets = tables(comparison)
+    sets, figures, form, onsets, features, targets = tables(comparison)
     made, people = comparison.sets["generated"].melodies, comparison.sets["human"].melodies
     lead = f"{made:,} generated melodies beside {people:,} human ones that the model was not trained on."
     sections = [
         f'<header><h1>{_TITLE}</h1><p class="lead">{lead}</p></header>',
-        *(_section(table) for table in (targets, sets, figures, features)),
+        *(_section(table) for table in (targets, sets, figures, form, onsets, features)),
         _pictures(comparison),
         _most_copied(comparison),
         _made_by(command),
@@ -83,6 +84,17 @@ def _pictures(comparison: Comparison) -> str:
             ("human", features[name].human_mean.tolist()),
         ]
         parts.append(column_chart(name.capitalize(), labels, series, x_label=x_label, y_label="mean share"))
+    parts += [
+        column_chart(
+            f"Where in the bar notes start in {onsets.meter}, with 95 % intervals of the human shares",
+            [str(step) for step in range(1, onsets.meter.steps_per_bar + 1)],
+            [("generated", onsets.generated.tolist()), ("human", onsets.human.tolist())],
+            x_label="16th of the bar",
+            y_label="share of onsets",
+            intervals={"human": list(zip(onsets.low.tolist(), onsets.high.tolist(), strict=True))},
+        )
+        for onsets in comparison.onsets
+    ]
     runs = {"generated": [run for _, run in comparison.generated_runs], "human": list(comparison.human_runs)}
     top = max(max(longest) for longest in runs.values()) + 1
     counted = [
