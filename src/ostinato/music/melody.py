@@ -119,12 +119,13 @@ class Melody:
         *,
         velocity: int = 100,
         program: int = 0,
+        time_signature: tuple[int, int] | None = None,
     ) -> "NoteSequence":
         """The melody as notes in seconds, from time 0; see `ostinato.music.notes.to_note_sequence`."""
         # Generation and training handle melodies without ever loading protobuf.
         from ostinato.music.notes import to_note_sequence
 
-        return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program)
+        return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
 
     def _repr_html_(self) -> str:
         """A piano roll with a play button, which is how a notebook shows the melody."""

@@ -23,6 +23,7 @@ def to_note_sequence(
     qpm: float = 120.0,
     velocity: int = 100,
     program: int = 0,
+    time_signature: tuple[int, int] | None = None,
 ) -> NoteSequence:
     """The melody as notes in seconds, from time 0.
 
@@ -31,6 +32,7 @@ def to_note_sequence(
         qpm: quarter notes a minute, above 0.
         velocity: of every note, 1..127.
         program: General MIDI instrument, 0..127.
+        time_signature: numerator and denominator to write instead of the melody's meter.
 
     Raises:
         SettingsError: if one of these is out of its range.
@@ -44,7 +46,8 @@ def to_note_sequence(
     seconds_per_step = 60.0 / qpm / STEPS_PER_QUARTER
     sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER, total_time=len(melody) * seconds_per_step)
     sequence.tempos.add(qpm=qpm)
-    sequence.time_signatures.add(numerator=melody.meter.numerator, denominator=melody.meter.denominator)
+    numerator, denominator = time_signature or melody.meter.time_signature
+    sequence.time_signatures.add(numerator=numerator, denominator=denominator)
     for pitch, start, end in note_spans(melody):
         sequence.notes.add(
             pitch=pitch,
