@@ -39,7 +39,8 @@ def _paths() -> Json:
             "post": _operation(
                 "generate",
                 "Make melodies: new ones, or from a primer on. To make everything new from a step on, send the events "
-                "before it as the primer; to go on, send a whole melody and ask for more steps.",
+                "before it as the primer; to go on, send a whole melody and ask for more steps; to make bars within it "
+                "anew, send it with fill.",
                 _json("Generated"),
                 body=_json("GenerateRequest"),
             ),
