@@ -515,7 +515,7 @@ def test_meters_reach_the_model(wide: StudioPage) -> None:
         answer = wide.generate(New_bars="1", Variations="1")
         assert wide.asked_for()["primer"]["meter"] == meter
         assert (answer["meter"], answer["steps_per_bar"]) == (meter, steps)
-        assert wide.asked_for()["num_steps"] == -(-EXAMPLE_STEPS // steps) * steps + steps
+        assert wide.asked_for()["num_bars"] == -(-EXAMPLE_STEPS // steps) + 1
 
 
 def test_a_server_that_is_gone_is_told_of(wide: StudioPage) -> None:
