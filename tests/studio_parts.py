@@ -6,7 +6,8 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from ostinato.bundle import Bundle, array_shapes, save_bundle
-from ostinato.config import preset
+from ostinato.config import Config, Hparams, preset
+from ostinato.encodings import BarEncoding
 from ostinato.studio.models import Models
 from ostinato.studio.security import Workers
 from ostinato.studio.server import create_app
@@ -17,12 +18,13 @@ ATTENTION_LENGTH = 6
 
 
 def small_bundles(folder: Path) -> dict[str, Path]:
-    """Two untrained models: "plain" repeats and knows its loss, "watchful" has attention."""
+    """Untrained models: "plain" repeats and knows its loss, "watchful" has attention, "finite" foretells the end."""
     plain = preset("lookback_rnn").with_hparams({"rnn_layer_sizes": (8,)})
     watchful = preset("attention_rnn").with_hparams({"rnn_layer_sizes": (8,), "attn_length": ATTENTION_LENGTH})
+    finite = Config("finite", BarEncoding(tells_beat=True, foretells_end=True), Hparams(rnn_layer_sizes=(8,)))
     random = np.random.default_rng(0)
     paths = {}
-    for name, config in {"plain": plain, "watchful": watchful}.items():
+    for name, config in {"plain": plain, "watchful": watchful, "finite": finite}.items():
         shapes = array_shapes(config)
         arrays = {part: random.normal(0, 0.5, shape).astype(np.float32) for part, shape in shapes.items()}
         card = {"held_out": {"validation": {"bits_per_step": 1.44269}}}
@@ -33,7 +35,7 @@ def small_bundles(folder: Path) -> dict[str, Path]:
 
 
 def small_models(folder: Path) -> Models:
-    """Both, of which "plain" is the default."""
+    """All of them, of which "plain" is the default."""
     return Models(small_bundles(folder), "plain")
 
 

@@ -36,7 +36,7 @@ def _studio(*flags: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
 
 
 def test_it_serves_the_models_that_it_is_given_until_ctrl_c(tmp_path: Path) -> None:
-    plain, watchful = small_bundles(tmp_path).values()
+    plain, watchful, _ = small_bundles(tmp_path).values()
     with _studio(f"--bundle_file={plain},{watchful}") as (process, url):
         with urllib.request.urlopen(f"{url}api/models", timeout=10) as response:
             models = [model["name"] for model in json.load(response)["models"]]

@@ -190,6 +190,8 @@ def test_a_fill_keeps_what_is_around_it(model: Model) -> None:
     (from_the_first,) = model.generate(primer=primer, fill=(1, 1), seed=5)
     assert from_the_first[12:] == primer[12:]
     assert from_the_first[0] >= 0
+    (traced,) = model.generate_traced(primer=primer, fill=(1, 1), seed=5)
+    assert (traced.primer_steps, traced.steps[0].step, traced.steps[-1].step) == (0, 1, 11)
 
 
 @pytest.mark.parametrize(

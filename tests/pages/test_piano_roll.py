@@ -7,6 +7,7 @@ import pytest
 from ostinato.errors import SettingsError
 from ostinato.formats.midi.reader import midi_to_note_sequence
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 from ostinato.pages.piano_roll import (
     melodies_page,
     notebook_html,
@@ -48,6 +49,13 @@ def test_bars_are_numbered_and_cs_named() -> None:
     assert bars.attrib["d"].count("M") == 3
     (beats,) = root.findall("{*}path[@class='beats']")
     assert beats.attrib["d"].count("M") == 5  # 4, 8, 16, 20, 28
+
+
+def test_beats_are_those_of_the_meter() -> None:
+    # Bars of 6/8 have two beats of six steps: of 24 steps, 6 and 18 are within a bar.
+    root = ET.fromstring(piano_roll_svg(Melody([60] * 24, meter=Meter(6, 8)), width=240, labels=False))
+    (beats,) = root.findall("{*}path[@class='beats']")
+    assert [line.split()[0] for line in beats.attrib["d"].split("M")[1:]] == ["60", "180"]
 
 
 @pytest.mark.parametrize(("steps", "width"), [(1, "240"), (128, "768"), (1024, "1200")])

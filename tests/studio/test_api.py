@@ -89,10 +89,15 @@ def test_all_that_there_is_is_described_and_the_other_way_round(models: Models) 
 
 def test_the_models_and_the_limits(client: TestClient) -> None:
     answer = _described(client.get("/api/models"))
-    assert [(model["name"], model["default"]) for model in answer["models"]] == [("plain", True), ("watchful", False)]
+    assert [(model["name"], model["default"]) for model in answer["models"]] == [
+        ("plain", True),
+        ("watchful", False),
+        ("finite", False),
+    ]
     assert answer["limits"] == {
         "max_steps": 1024,
         "max_bars": 32,
+        "max_fill_bars": 16,
         "max_variations": 8,
         "max_upload_bytes": MAX_UPLOAD_BYTES,
     }
@@ -124,12 +129,33 @@ def test_melodies(client: TestClient, model: str | None, primer: Any, explain: b
 @pytest.mark.parametrize(
     ("asked", "error"),
     [
-        ({"num_steps": 8, "model": "other"}, "no model is called 'other'; there are plain, watchful"),
+        ({"num_steps": 8, "model": "other"}, "no model is called 'other'; there are plain, watchful, finite"),
         ({"num_steps": 8, "key": "H sharp"}, ""),
         ({"num_steps": 8, "min_note": 70, "max_note": 60}, ""),
         ({"num_steps": 8, "variations": 9}, "variations must be an integer of 1 to 8, not 9"),
         ({"num_steps": 1025}, "num_steps must be an integer of 1 to 1024, not 1025"),
         ({"num_steps": 8, "primer": {"events": [-2, -1]}}, "the primer [-2, -2] holds no note; give it a pitch"),
+        (
+            {"num_bars": 1, "until_end": True},
+            "lookback_rnn has not learned where tunes end; take another model, or leave out until_end",
+        ),
+        (
+            {"num_bars": 1, "ending": True},
+            "lookback_rnn has not learned where tunes end; take another model, or leave out ending",
+        ),
+        ({"fill": [1, 1]}, "fill makes bars of a primer anew, but there is none; give it a melody"),
+        (
+            {"fill": [2, 1], "primer": {"events": [60] * 40}},
+            "fill=(2, 1) must be the first and the last bar, counted from 1, such as (5, 8)",
+        ),
+        (
+            {"fill": [2, 3], "primer": {"events": [60] * 40}},
+            "fill=2-3 leaves nothing to follow it: the primer has 2.5 bars; go on from its beginning instead",
+        ),
+        (
+            {"fill": [1, 1], "num_bars": 2, "primer": {"events": [60] * 40}},
+            "fill keeps the primer's length and end; leave out num_bars, ending and until_end",
+        ),
         (
             {"num_steps": 2, "primer": {"events": [60, -2]}},
             "the primer is 2 steps long but 2 steps were asked for in all; ask for more, or shorten the primer",
@@ -147,7 +173,15 @@ def test_what_cannot_be_made_is_refused_in_a_sentence(client: TestClient, asked:
 
 def test_a_primer_of_each_track(client: TestClient) -> None:
     data = midi(f"00 ff 03 05 46 6c 75 74 65 {NOTE} {END}", f"{NOTE} {END}")
-    expected = {"events": [60, -2, -2, -2], "steps_per_bar": 16, "qpm": 120.0, "num_notes": 1, "length": 4}
+    expected = {
+        "events": [60, -2, -2, -2],
+        "steps_per_bar": 16,
+        "meter": "4/4",
+        "ends": True,
+        "qpm": 120.0,
+        "num_notes": 1,
+        "length": 4,
+    }
     for said in ("audio/midi", "application/octet-stream"):
         answer = _described(client.post("/api/primer?filename=a.mid", content=data, headers={"Content-Type": said}))
         assert answer == {"tracks": [{"track": 0, "name": "Flute", **expected}, {"track": 1, "name": "", **expected}]}
@@ -261,11 +295,19 @@ ODD: st.SearchStrategy[Any] = st.sampled_from(
     ]
 )
 EVENTS = st.lists(st.integers(-2, 127), min_size=1, max_size=8)
-MELODY_SENT = st.fixed_dictionaries({"events": EVENTS}, optional={"steps_per_bar": st.integers(1, 64)})
+METERS_SENT = st.sampled_from(["4/4", "6/8", "2/16", "1/64", "9/7", "la"])
+MELODY_SENT = st.fixed_dictionaries(
+    {"events": EVENTS}, optional={"steps_per_bar": st.integers(1, 64), "meter": METERS_SENT, "ends": st.booleans()}
+)
 MAKE = st.fixed_dictionaries(
     {"num_steps": st.integers(1, 12)},
     optional={
-        "model": st.sampled_from(["plain", "watchful", None]),
+        "num_bars": st.integers(1, 2),
+        "ending": st.booleans(),
+        "until_end": st.booleans(),
+        "fill": st.tuples(st.integers(1, 2), st.integers(1, 2)),
+        "meter": METERS_SENT,
+        "model": st.sampled_from(["plain", "watchful", "finite", None]),
         "primer": MELODY_SENT | st.none(),
         "steps_per_bar": st.integers(1, 64),
         "variations": st.integers(1, 3),
@@ -395,6 +437,63 @@ def test_without_explaining_the_same_melodies_come(models: Models) -> None:
     assert [each["events"] for each in plain] == [each["events"] for each in explained]
     assert [each["log_likelihood"] for each in plain] == [each["log_likelihood"] for each in explained]
     assert [(each["steps"], each["attention"]) for each in plain] == [([], None)] * 4
+
+
+def test_a_meter_goes_all_the_way(client: TestClient) -> None:
+    asked = {"num_bars": 2, "meter": "6/8", "variations": 1}
+    answer = _described(client.post("/api/generate", json=asked))
+    assert (answer["meter"], answer["steps_per_bar"]) == ("6/8", 12)
+    (made,) = answer["variations"]
+    assert len(made["events"]) == 24
+    melody = {"events": made["events"], "meter": answer["meter"]}
+    data = _described(client.post("/api/midi", json={"melodies": [melody]}))
+    score: Any = symusic.Score.from_midi(data)
+    assert [(each.numerator, each.denominator) for each in score.time_signatures] == [(6, 8)]
+    book = b"X:1\nM:6/8\nL:1/8\nK:C\nCDE FGA|Bcd e3|\n"
+    (track,) = _described(client.post("/api/primer", content=book, headers={"Content-Type": "audio/midi"}))["tracks"]
+    assert (track["meter"], track["steps_per_bar"], track["ends"]) == ("6/8", 12, True)
+
+
+@pytest.mark.parametrize("primer", [None, {"events": [60, -2, 62, -2]}])
+def test_melodies_end_in_their_last_bar(client: TestClient, primer: Any) -> None:
+    asked = {"num_bars": 3, "meter": "6/8", "model": "finite", "variations": 8, "seed": 3, "primer": primer}
+    answer = _described(client.post("/api/generate", json=asked))
+    for made in answer["variations"]:
+        assert made["ends"]
+        assert 24 < len(made["events"]) <= 36
+        first = made["primer_steps"] or 1
+        assert [step["step"] for step in made["steps"]] == list(range(first, len(made["events"])))
+        assert [step["event"] for step in made["steps"]] == made["events"][first:]
+    assert len({len(made["events"]) for made in answer["variations"]}) > 1
+    cut = _described(client.post("/api/generate", json={**asked, "ending": False}))["variations"]
+    assert [(len(made["events"]), made["ends"]) for made in cut] == [(36, False)] * 8
+
+
+def test_melodies_end_by_themselves(client: TestClient) -> None:
+    asked = {"num_bars": 32, "until_end": True, "model": "finite", "variations": 8, "seed": 3}
+    made = _described(client.post("/api/generate", json=asked))["variations"]
+    assert any(each["ends"] for each in made)
+    assert all(each["ends"] or len(each["events"]) == 512 for each in made)
+
+
+@pytest.mark.parametrize("model", ["plain", "watchful", "finite"])
+@pytest.mark.parametrize(("bars", "first_drawn"), [((2, 3), 12), ((1, 3), 1)])
+def test_bars_are_filled_between_what_stays(
+    client: TestClient, model: str, bars: tuple[int, int], first_drawn: int
+) -> None:
+    events = [60, -2, 62, -2, 64, -2] * 2 + [67, -2, -2, -1, -2, -2] * 4 + [65, -2, 64, -2, 60, -2, -2]
+    primer = {"events": events, "meter": "6/8", "ends": True}
+    asked = {"fill": bars, "primer": primer, "model": model, "variations": 3, "seed": 1}
+    answer = _described(client.post("/api/generate", json=asked))
+    assert answer["meter"] == "6/8"
+    begin = 12 * (bars[0] - 1)
+    for made in answer["variations"]:
+        assert made["events"][:begin] + made["events"][36:] == events[:begin] + events[36:]
+        assert (made["primer_steps"], made["kept_steps"], made["ends"]) == (begin, 7, True)
+        assert [step["step"] for step in made["steps"]] == list(range(first_drawn, 36))
+        assert [step["event"] for step in made["steps"]] == made["events"][first_drawn:36]
+        assert made["attention"] is None or len(made["attention"]) == len(made["steps"])
+    assert len({tuple(made["events"]) for made in answer["variations"]}) > 1
 
 
 def test_key_and_range_hold(models: Models) -> None:
@@ -566,17 +665,17 @@ def test_every_operation_has_a_name_of_its_own_and_words() -> None:
 
 def test_it_names_every_member_of_a_request_and_its_default() -> None:
     melody = {"events": [60]}
-    smallest: list[tuple[str, Any, dict[str, Any]]] = [
-        ("GenerateRequest", GenerateRequest, {"num_steps": 8}),
-        ("MidiRequest", MidiRequest, {"melodies": [melody]}),
-        ("WavRequest", WavRequest, melody),
+    smallest: list[tuple[str, Any, dict[str, Any], list[str]]] = [
+        ("GenerateRequest", GenerateRequest, {"num_steps": 8}, []),  # or num_bars, or fill
+        ("MidiRequest", MidiRequest, {"melodies": [melody]}, ["melodies"]),
+        ("WavRequest", WavRequest, melody, ["events"]),
     ]
-    for name, kind, members in smallest:
+    for name, kind, members, required in smallest:
         schema = document()["components"]["schemas"][name]
-        assert sorted(schema["required"]) == sorted(members)
+        assert schema["required"] == required
         defaults = {member: each["default"] for member, each in schema["properties"].items() if "default" in each}
         # To say the defaults is to say nothing.
-        plain, full = (read_request(json.dumps(body).encode(), kind) for body in (members, {**members, **defaults}))
+        plain, full = (read_request(json.dumps(body).encode(), kind) for body in (members, {**defaults, **members}))
         assert plain == full
 
 

@@ -22,6 +22,7 @@ def test_the_cards_tell_what_there_is(tmp_path: Path) -> None:
             "bits_per_step": 1.4427,
             "description": "a plain model",
             "attention": False,
+            "foretells_end": False,
             "min_pitch": 48,
             "max_pitch": 83,
             "default": True,
@@ -31,6 +32,17 @@ def test_the_cards_tell_what_there_is(tmp_path: Path) -> None:
             "bits_per_step": None,
             "description": "a watchful model",
             "attention": True,
+            "foretells_end": False,
+            "min_pitch": 48,
+            "max_pitch": 83,
+            "default": False,
+        },
+        {
+            "name": "finite",
+            "bits_per_step": None,
+            "description": "a finite model",
+            "attention": False,
+            "foretells_end": True,
             "min_pitch": 48,
             "max_pitch": 83,
             "default": False,
@@ -61,7 +73,7 @@ def test_a_wrong_one_is_known_at_once(tmp_path: Path) -> None:
 def test_none_other_can_be_had(tmp_path: Path) -> None:
     models = small_models(tmp_path)
     assert models.model() is models.model("plain")
-    with pytest.raises(SettingsError, match="no model is called 'other'; there are plain, watchful"):
+    with pytest.raises(SettingsError, match="no model is called 'other'; there are plain, watchful, finite"):
         models.model("other")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ostinato.errors import FormatError, SettingsError
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 from ostinato.studio.schema import (
     GenerateRequest,
     MidiRequest,
@@ -40,9 +41,14 @@ def read(kind: type[T], members: Any) -> T:
 def test_what_is_left_out_of_a_generate_request_has_defaults() -> None:
     assert read(GenerateRequest, {"num_steps": 64}) == GenerateRequest(
         num_steps=64,
+        num_bars=None,
+        ending=None,
+        until_end=False,
+        fill=None,
         model=None,
         primer=None,
-        steps_per_bar=16,
+        steps_per_bar=None,
+        meter=None,
         variations=4,
         temperature=1.0,
         top_k=0,
@@ -62,7 +68,10 @@ def test_everything_may_be_said() -> None:
             "num_steps": 100,
             "model": "attention_rnn",
             "primer": {"events": [60, -2, -1], "steps_per_bar": 12},
-            "steps_per_bar": 16,
+            "steps_per_bar": 12,
+            "meter": "6/8",
+            "ending": False,
+            "until_end": False,
             "variations": 8,
             "temperature": 2,
             "top_k": 5,
@@ -75,8 +84,8 @@ def test_everything_may_be_said() -> None:
         },
     )
     assert request.primer is not None
-    assert request.primer.melody() == Melody([60, -2, -1], steps_per_bar=12)
-    assert request.bar == 12  # a primer has its own meter
+    assert request.primer.melody() == Melody([60, -2, -1], meter=Meter(3, 4))  # by itself
+    assert request.options(1).opening == Melody([60, -2, -1], meter=Meter(6, 8))
     assert request.temperature == 2.0
     assert request.seed == 2**53 - 1
 
@@ -91,7 +100,32 @@ def test_everything_may_be_said() -> None:
         ({"num_steps": True}, "num_steps must be an integer of 1 to 1024, not true"),
         ({"num_steps": 8.0}, "num_steps must be an integer of 1 to 1024, not 8.0"),
         ({"num_steps": 10**400}, "num_steps must be an integer of 1 to 1024, not 1000"),
-        ({"num_steps": None}, "num_steps must be an integer of 1 to 1024, not null"),
+        ({"num_steps": None}, "num_steps is missing; give it, or num_bars"),
+        ({"num_steps": 8, "num_bars": 2}, "num_steps=8 and num_bars=2 are two lengths; give one"),
+        ({"num_bars": 0}, "num_bars must be an integer of 1 to 1024, not 0"),
+        ({"num_bars": 33}, "528 new steps are more than 32 bars of 16; take fewer"),
+        ({"num_bars": 65}, "num_bars=65 are 1040 steps, and at most 1024 are made"),
+        ({"num_steps": 8, "until_end": True}, "until_end takes num_bars, the most that a melody may have, instead of"),
+        ({"num_bars": 2, "ending": "yes"}, 'ending must be true or false, not "yes"'),
+        ({"num_steps": 8, "meter": "waltz"}, 'meter must be a meter such as "3/4" or "6/8", not "waltz"'),
+        ({"num_steps": 8, "meter": "5/7"}, "the meter 5/7 cannot be: it takes beats of a 1, 2, 4, 8, 16, 32 or 64th"),
+        ({"num_steps": 8, "meter": "17/4"}, "a bar of meter=17/4 has 68 steps, and at most 64 are taken"),
+        (
+            {"num_steps": 8, "meter": "6/8", "steps_per_bar": 16},
+            "a bar of 6/8 has 12 steps, not steps_per_bar=16; give one",
+        ),
+        (
+            {"num_steps": 8, "meter": "6/8", "primer": {"events": [60], "meter": "3/4"}},
+            "meter=6/8 is not the primer's, 3/4; leave it out",
+        ),
+        (
+            {"num_steps": 8, "steps_per_bar": 12, "primer": {"events": [60], "steps_per_bar": 16}},
+            "a bar of 4/4 has 16 steps, not steps_per_bar=12; give one",
+        ),
+        ({"fill": [1, 2, 3]}, "fill must be an array of 2 items, not 3 of them"),
+        ({"fill": [0, 2]}, "fill[0] must be an integer of 1 to 1024, not 0"),
+        ({"fill": [1, 17]}, "fill=[1, 17] is 17 bars, and at most 16 are filled at once"),
+        ({"fill": [1, 2], "num_steps": 64}, "fill keeps the primer's length; leave out num_steps=64"),
         ({"num_steps": 513}, "513 new steps are more than 32 bars of 16; take fewer"),
         ({"num_steps": 385, "steps_per_bar": 12}, "385 new steps are more than 32 bars of 12; take fewer"),
         ({"num_steps": 8, "steps_per_bar": 65}, "steps_per_bar must be an integer of 1 to 64, not 65"),

@@ -223,7 +223,8 @@ class Model:
             )
             for opening, events, it_ends in zip(begun.openings, made, ends, strict=True)
         ]
-        primer_steps = given if options.primer is not None and given else 0
+        # Without anything given, the first note is a random one.
+        primer_steps = options.fill_steps[0] if options.fill else given if options.primer is not None else 0
         return _Found(melodies_heard, primer_steps, given, made, last.rows if last else rows, begun.recorder)
 
     def _choice_of_last(self, options: GenerationOptions) -> "_LastSteps | None":

@@ -13,7 +13,6 @@ from ostinato.dataset.report import counted
 from ostinato.errors import SettingsError
 from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody, pitch_name
-from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.notes import note_spans, text_roll
 from ostinato.pages.layout import page, resource
 
@@ -148,13 +147,13 @@ def _labels(melody: Melody, rows: range, width: float, row_height: int) -> str:
 def _roll(melody: Melody, spans: Sequence[tuple[int, int, int]], rows: range, width: float, row_height: int) -> str:
     """The inside of a piano roll, its top left corner at 0, 0."""
     height = len(rows) * row_height
-    step_width = width / max(len(melody), 1)
+    step_width, steps_per_beat = width / max(len(melody), 1), melody.meter.steps_per_beat
     top = {pitch: row * row_height for row, pitch in enumerate(rows)}
     bars = range(0, len(melody) + 1, melody.steps_per_bar)
     beats = [
         bar + beat
         for bar in bars
-        for beat in range(STEPS_PER_QUARTER, melody.steps_per_bar, STEPS_PER_QUARTER)
+        for beat in range(steps_per_beat, melody.steps_per_bar, steps_per_beat)
         if bar + beat < len(melody)
     ]
     black_keys = "".join(

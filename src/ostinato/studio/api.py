@@ -31,6 +31,7 @@ from ostinato.music.tracks import rank_tracks
 from ostinato.studio.models import Models
 from ostinato.studio.schema import (
     MAX_BARS,
+    MAX_FILL_BARS,
     MAX_PRIMER_STEPS,
     MAX_STEPS,
     MAX_STEPS_PER_BAR,
@@ -169,7 +170,8 @@ def _paths() -> Json:
             "post": _operation(
                 "generate",
                 "Make melodies: new ones, or from a primer on. To make everything new from a step on, send the events "
-                "before it as the primer; to go on, send a whole melody and ask for more steps.",
+                "before it as the primer; to go on, send a whole melody and ask for more steps; to make bars within it "
+                "anew, send it with fill.",
                 _json("Generated"),
                 body=_json("GenerateRequest"),
             ),
@@ -302,7 +304,11 @@ class Api:
     async def models(self, _request: Request) -> Response:
         """What can be played, and how much may be asked for."""
         limits = Limits(
-            max_steps=MAX_STEPS, max_bars=MAX_BARS, max_variations=MAX_VARIATIONS, max_upload_bytes=MAX_UPLOAD_BYTES
+            max_steps=MAX_STEPS,
+            max_bars=MAX_BARS,
+            max_fill_bars=MAX_FILL_BARS,
+            max_variations=MAX_VARIATIONS,
+            max_upload_bytes=MAX_UPLOAD_BYTES,
         )
         # Not the workers' work: the page must open even when they have much to do.
         cards = await asyncio.to_thread(self._models.cards)
@@ -383,9 +389,10 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     return Generated(
         model=name,
         seed=seed,
-        steps_per_bar=request.bar,
+        steps_per_bar=request.one_meter.steps_per_bar,
+        meter=str(request.one_meter),
         milliseconds=round(1000 * (time.perf_counter() - began), 1),
-        variations=[_variation(each, request.explain) for each in made],
+        variations=[_variation(each, request) for each in made],
     )
 
 
@@ -444,6 +451,8 @@ def _track(candidate: Candidate) -> Track:
         name=candidate.name,
         events=candidate.melody.events,
         steps_per_bar=candidate.melody.steps_per_bar,
+        meter=str(candidate.melody.meter),
+        ends=candidate.melody.ends,
         # MIDI counts a quarter in whole microseconds: of 90 quarters a minute it makes 89.99996.
         qpm=round(candidate.qpm, 3),
         num_notes=len(candidate.melody.pitches),
@@ -451,10 +460,13 @@ def _track(candidate: Candidate) -> Track:
     )
 
 
-def _variation(traced: Traced, explain: bool) -> Variation:
+def _variation(traced: Traced, request: GenerateRequest) -> Variation:
+    explain, bar = request.explain, traced.melody.steps_per_bar
     return Variation(
         events=traced.melody.events,
         primer_steps=traced.primer_steps,
+        kept_steps=len(traced.melody) - request.fill[1] * bar if request.fill else 0,
+        ends=traced.melody.ends,
         log_likelihood=round(traced.log_likelihood, _DECIMALS),
         steps=[_step(step) for step in traced.steps] if explain else [],
         attention=_rows(traced.attention) if explain and traced.attention is not None else None,

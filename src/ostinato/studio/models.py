@@ -116,6 +116,7 @@ def _card(name: str, bundle: Bundle, is_default: bool) -> ModelCard:
         description=printable(str(bundle.provenance.get("description", ""))),
         default=is_default,
         attention=config.hparams.attn_length > 0,
+        foretells_end=config.encoding.foretells_end,
         min_pitch=config.encoding.min_pitch,
         max_pitch=config.encoding.max_pitch - 1,
         bits_per_step=_bits_per_step(bundle.provenance.get("card")),

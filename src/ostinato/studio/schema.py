@@ -16,14 +16,16 @@ import msgspec
 from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
-from ostinato.generation.options import GenerationOptions
+from ostinato.generation.options import DEFAULT_STEPS, GenerationOptions
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
-from ostinato.music.meter import STEPS_PER_BAR, STEPS_PER_QUARTER
+from ostinato.music.meter import STEPS_PER_QUARTER, Meter, parse_meter, plainest_meter
 
 MAX_STEPS = 1024
 """Length of a melody, its primer included: 64 bars of 4/4."""
 MAX_BARS = 32
 """What is made in one request: with 8 variations, a few seconds of work."""
+MAX_FILL_BARS = 16
+"""What is filled in one request: it takes many times the work, for each variation is chosen among 32."""
 MAX_STEPS_PER_BAR = 64  # four whole notes
 MAX_VARIATIONS, DEFAULT_VARIATIONS = 8, 4  # what can be compared by ear, and what fits a screen
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0  # beyond lies one melody over and over, or noise
@@ -55,10 +57,26 @@ Events = Annotated[
     tuple[Event, ...],
     Meta(min_length=1, max_length=MAX_STEPS, description="A melody, an event for each step of a 16th note."),
 ]
+MeterName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[1-9][0-9]{0,2}/[1-9][0-9]?$",
+        description=f"Such as 3/4 or 6/8, with bars of at most {MAX_STEPS_PER_BAR} 16th notes.",
+    ),
+]
 StepsPerBar = Annotated[
     int,
-    Meta(ge=1, le=MAX_STEPS_PER_BAR, description="Length of a bar in 16th notes: 16 is 4/4, 12 is 3/4 or 6/8."),
+    Meta(ge=1, le=MAX_STEPS_PER_BAR, description="Length of a bar in 16th notes: 16 in 4/4, 12 in 3/4 and 6/8."),
 ]
+GivenStepsPerBar = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=MAX_STEPS_PER_BAR,
+        description="Instead of the meter, for the plainest one with bars of this many 16th notes: 12 is 3/4.",
+    ),
+]
+Bar = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Qpm = Annotated[float, Meta(ge=MIN_QPM, le=MAX_QPM, description="Quarter notes a minute.")]
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED, description="Gives the same melodies again.")]
 Text = Annotated[str, Meta(min_length=1, max_length=_MAX_TEXT)]
@@ -75,32 +93,57 @@ class MelodyJson(_Message, frozen=True):
     """A melody."""
 
     events: Events
-    steps_per_bar: StepsPerBar = STEPS_PER_BAR
+    steps_per_bar: GivenStepsPerBar | None = None
+    meter: Annotated[MeterName | None, Meta(description="4/4 without either.")] = None
+    ends: Annotated[bool, Meta(description="Whether the tune ends with it, which it keeps when bars are filled.")] = (
+        False
+    )
 
-    def melody(self) -> Melody:
-        """The melody itself."""
-        return Melody(self.events, steps_per_bar=self.steps_per_bar)
+    def __post_init__(self) -> None:
+        _one_meter(self)
+
+    def melody(self, meter: Meter | None = None) -> Melody:
+        """The melody itself, in a meter that is known to be its own."""
+        return Melody(self.events, meter=meter or _one_meter(self), ends=self.ends)
 
 
 class GenerateRequest(_Message, frozen=True, kw_only=True):
     """Melodies to make."""
 
     num_steps: Annotated[
-        int,
+        Annotated[int, Meta(ge=1, le=MAX_STEPS)] | None,
         Meta(
-            ge=1,
-            le=MAX_STEPS,
             description="Length of each melody, the primer included; "
             f"at least 1 step and at most {MAX_BARS} bars are new.",
         ),
-    ]
+    ] = None
+    num_bars: Annotated[
+        Bar | None,
+        Meta(
+            description="The same in bars. A model that foretells the end brings each melody to an end in the last of "
+            "them, maybe before its bar line, unless ending is false."
+        ),
+    ] = None
+    ending: Annotated[
+        bool | None,
+        Meta(description="Whether each melody ends in its last bar; null does with num_bars, if the model can."),
+    ] = None
+    until_end: Annotated[
+        bool, Meta(description="Let each melody end where the model ends it; num_bars are the most it may have.")
+    ] = False
+    fill: Annotated[
+        Annotated[tuple[Bar, ...], Meta(min_length=2, max_length=2)] | None,
+        Meta(
+            description="Make these bars of the primer anew, the first and the last, counted from 1, so that what "
+            f"follows fits: {MAX_FILL_BARS} at most. The length is the primer's."
+        ),
+    ] = None
     model: Annotated[Text | None, Meta(description="A name of /api/models; null is the default.")] = None
     primer: Annotated[
         MelodyJson | None, Meta(description="What each melody begins with; null begins with a random note.")
     ] = None
-    steps_per_bar: Annotated[
-        StepsPerBar, Meta(description="The meter where there is no primer, which has its own.")
-    ] = STEPS_PER_BAR
+    steps_per_bar: GivenStepsPerBar | None = None
+    meter: Annotated[MeterName | None, Meta(description="The primer's if it tells one; 4/4 without any.")] = None
     variations: Annotated[int, Meta(ge=1, le=MAX_VARIATIONS, description="How many melodies.")] = DEFAULT_VARIATIONS
     temperature: Annotated[
         float,
@@ -129,14 +172,19 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         _require_printable(model=self.model, key=self.key)
-        new = self.num_steps - (len(self.primer.events) if self.primer else 0)
-        if new > MAX_BARS * self.bar:
-            raise SettingsError(f"{new} new steps are more than {MAX_BARS} bars of {self.bar}; take fewer")
+        if self.fill is None:
+            _require_length(self)
+        else:
+            _require_few_bars(self, self.fill)
 
     @property
-    def bar(self) -> int:
-        """Steps of a bar: the primer's where there is one."""
-        return self.primer.steps_per_bar if self.primer else self.steps_per_bar
+    def one_meter(self) -> Meter:
+        """Of the melodies and their primer, whichever of them tells it.
+
+        Raises:
+            SettingsError: if they contradict each other.
+        """
+        return _one_meter(self.primer, self) if self.primer else _one_meter(self)
 
     def options(self, seed: int) -> GenerationOptions:
         """What the library is asked for.
@@ -145,12 +193,16 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
             SettingsError: if it cannot be.
         """
         return GenerationOptions(
-            num_steps=self.num_steps,
-            primer=self.primer.melody() if self.primer else None,
+            num_steps=self.num_steps or DEFAULT_STEPS,
+            primer=self.primer.melody(self.one_meter) if self.primer else None,
             temperature=self.temperature,
             num_outputs=self.variations,
             seed=seed,
-            steps_per_bar=self.bar,
+            meter=self.one_meter,
+            num_bars=self.num_bars,
+            ending=self.ending,
+            until_end=self.until_end,
+            fill=(self.fill[0], self.fill[1]) if self.fill else None,
             top_k=self.top_k,
             top_p=self.top_p,
             key=self.key,
@@ -183,6 +235,7 @@ class WavRequest(MelodyJson, frozen=True):
     qpm: Qpm = DEFAULT_QPM
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         seconds = len(self.events) * 60 / self.qpm / STEPS_PER_QUARTER
         if seconds > MAX_SOUND_SECONDS:
             raise SettingsError(
@@ -202,6 +255,7 @@ class Limits(_Message, frozen=True, kw_only=True):
 
     max_steps: Annotated[int, Meta(ge=1, description="Steps of a melody, its primer included.")]
     max_bars: Annotated[int, Meta(ge=1, description="Bars that are made at once.")]
+    max_fill_bars: Annotated[int, Meta(ge=1, description="Bars that are filled at once.")]
     max_variations: Annotated[int, Meta(ge=1, description="Melodies that are made at once.")]
     max_upload_bytes: Annotated[int, Meta(ge=1, description="Size of a MIDI file.")]
 
@@ -213,6 +267,7 @@ class ModelCard(_Message, frozen=True, kw_only=True):
     description: str
     default: Annotated[bool, Meta(description="Whether it plays if you name no model.")]
     attention: Annotated[bool, Meta(description="Whether it can tell which steps it looked at.")]
+    foretells_end: Annotated[bool, Meta(description="Whether it has learned where tunes end.")]
     min_pitch: Annotated[Pitch, Meta(description="Lowest pitch that it makes in its own key.")]
     max_pitch: Annotated[Pitch, Meta(description="Highest one, included.")]
     bits_per_step: Annotated[
@@ -249,7 +304,11 @@ class Variation(_Message, frozen=True, kw_only=True):
     """A melody that was made."""
 
     events: Events
-    primer_steps: Annotated[Count, Meta(description="How many of the events are the primer's.")]
+    primer_steps: Annotated[Count, Meta(description="How many of the first events are the primer's.")]
+    kept_steps: Annotated[
+        Count, Meta(description="How many of the last events are the primer's: those after the bars that were filled.")
+    ]
+    ends: Annotated[bool, Meta(description="Whether the tune ends with it.")]
     log_likelihood: Annotated[
         float,
         Meta(le=0, description="Natural logarithm of how likely the model by itself holds the new events."),
@@ -257,8 +316,8 @@ class Variation(_Message, frozen=True, kw_only=True):
     steps: Annotated[
         list[Step],
         Meta(
-            description="Of each drawn event, in order; empty if nothing was to be explained. Without a primer the "
-            "first event is a random note, which has none."
+            description="Of each drawn event, in order; empty if nothing was to be explained. Where the first event is "
+            "not the primer's it is a random note, which has none."
         ),
     ]
     attention: Annotated[
@@ -276,6 +335,7 @@ class Generated(_Message, frozen=True, kw_only=True):
     model: str
     seed: Seed
     steps_per_bar: StepsPerBar
+    meter: MeterName
     milliseconds: Annotated[float, Meta(ge=0, description="What making them took.")]
     variations: Annotated[list[Variation], Meta(min_length=1, max_length=MAX_VARIATIONS)]
 
@@ -289,6 +349,8 @@ class Track(_Message, frozen=True, kw_only=True):
         Events, Meta(description=f"Its longest melody, or its first whole bars: {MAX_PRIMER_STEPS} steps at most.")
     ]
     steps_per_bar: StepsPerBar
+    meter: MeterName
+    ends: Annotated[bool, Meta(description="Whether the tune ends with the events.")]
     qpm: Annotated[float, Meta(gt=0, description="Its tempo, quarter notes a minute.")]
     num_notes: Annotated[int, Meta(ge=1, description="Notes in the events.")]
     length: Annotated[int, Meta(ge=1, description="Steps before it was cut.")]
@@ -371,6 +433,54 @@ def _refuse_constant(name: str) -> Any:
     raise FormatError(f"the body holds {name}, which is not JSON")
 
 
+def _one_meter(*given: MelodyJson | GenerateRequest) -> Meter:
+    """The meter that objects tell, by its name or by the length of its bar; 4/4 if they do not."""
+    meters = [parse_meter(each.meter) for each in given if each.meter is not None]
+    lengths = [each.steps_per_bar for each in given if each.steps_per_bar is not None]
+    meter = meters[0] if meters else plainest_meter(lengths[0]) if lengths else Meter(4, 4)
+    for other in meters:
+        if other != meter:
+            raise SettingsError(f"meter={other} is not the primer's, {meter}; leave it out")
+    for length in lengths:
+        if length != meter.steps_per_bar:
+            raise SettingsError(
+                f"a bar of {meter} has {meter.steps_per_bar} steps, not steps_per_bar={length}; give one"
+            )
+    if meter.steps_per_bar > MAX_STEPS_PER_BAR:
+        raise SettingsError(
+            f"a bar of meter={meter} has {meter.steps_per_bar} steps, and at most {MAX_STEPS_PER_BAR} are taken"
+        )
+    return meter
+
+
+def _require_length(request: GenerateRequest) -> None:
+    """Refuse what gives no length, two, or too long a one."""
+    steps, bars, bar = request.num_steps, request.num_bars, request.one_meter.steps_per_bar
+    if steps is None and bars is None:
+        raise SettingsError("num_steps is missing; give it, or num_bars")
+    if steps is not None and bars is not None:
+        raise SettingsError(f"num_steps={steps} and num_bars={bars} are two lengths; give one")
+    if request.until_end and bars is None:
+        raise SettingsError("until_end takes num_bars, the most that a melody may have, instead of num_steps")
+    length = steps or (bars or 0) * bar
+    if length > MAX_STEPS:
+        raise SettingsError(f"num_bars={bars} are {length} steps, and at most {MAX_STEPS} are made; take fewer")
+    new = length - (len(request.primer.events) if request.primer else 0)
+    if new > MAX_BARS * bar:
+        raise SettingsError(f"{new} new steps are more than {MAX_BARS} bars of {bar}; take fewer")
+
+
+def _require_few_bars(request: GenerateRequest, fill: tuple[int, ...]) -> None:
+    """Refuse to fill more bars than may be; what else is wrong with them the library says."""
+    first, last = fill
+    if request.num_steps is not None:
+        raise SettingsError(f"fill keeps the primer's length; leave out num_steps={request.num_steps}")
+    if last - first >= MAX_FILL_BARS:
+        raise SettingsError(
+            f"fill=[{first}, {last}] is {last - first + 1} bars, and at most {MAX_FILL_BARS} are filled at once"
+        )
+
+
 def _require_printable(**texts: str | None) -> None:
     # JSON may hold halves of characters, which nothing else can.
     for name, text in texts.items():
@@ -412,8 +522,12 @@ def _allowed(schema: dict[str, Any]) -> str:
             return f"a number above {schema['exclusiveMinimum']:g}, at most {schema['maximum']:g}"
         case "number":
             return f"a number of {schema['minimum']:g} to {schema['maximum']:g}"
+        case "string" if "pattern" in schema:
+            return 'a meter such as "3/4" or "6/8"'
         case "string":
             return f"a text of {schema['minLength']} to {schema['maxLength']} characters"
+        case "array" if schema.get("minItems") == schema["maxItems"]:
+            return f"an array of {schema['maxItems']} items"
         case "array":
             return f"an array of {schema.get('minItems', 0)} to {schema['maxItems']} items"
         case "boolean":

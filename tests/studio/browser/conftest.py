@@ -13,14 +13,25 @@ pytest.importorskip("playwright", reason="make test installs it")
 from playwright.sync_api import Browser, sync_playwright
 
 from studio_page import CHROMIUM, NARROW, WIDE, StudioPage, visit
+from studio_parts import small_bundles
 
 
 # Not longer than a module: the browser's event loop must not run while other tests start their own.
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """Where a studio is served."""
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a studio is served, with a model beside the built-in ones that foretells the end of tunes: "finite"."""
+    finite = small_bundles(tmp_path_factory.mktemp("models"))["finite"]
     with subprocess.Popen(
-        [sys.executable, "-m", "ostinato", "studio", "--port=0", "--noopen"],
+        [
+            sys.executable,
+            "-m",
+            "ostinato",
+            "studio",
+            "--port=0",
+            "--noopen",
+            f"--bundle_file={finite}",
+            "--config=ostinato",
+        ],
         stdout=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         text=True,

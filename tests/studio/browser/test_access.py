@@ -20,6 +20,7 @@ def test_axe_finds_nothing_serious(browser: Browser, url: str, width: int, schem
         studio.generate(New_bars="2")
         studio.page.get_by_role("button", name="Keep Variation 1 as a favorite").click()
         studio.page.get_by_text("More choices").click()
+        studio.page.get_by_role("button", name="Mark bars").click()
         roll = studio.page.get_by_role("slider", name="Variation 2, step by step")
         roll.focus()
         roll.press("End")
@@ -39,6 +40,8 @@ def test_everything_to_press_is_large_enough_for_a_finger(browser: Browser, url:
     context, studio = visit(browser, url, NARROW)
     try:
         studio.generate(New_bars="2")
+        studio.page.get_by_text("More choices").click()
+        studio.page.get_by_role("button", name="Mark bars").click()
         small = studio.page.locator("button:visible, select:visible, input:visible, summary:visible").evaluate_all(
             """controls => controls
                 .map((control) => [control.id || control.textContent, control.getBoundingClientRect()])
@@ -53,6 +56,7 @@ def test_everything_to_press_is_large_enough_for_a_finger(browser: Browser, url:
 def test_the_keyboard_alone_reaches_everything(wide: StudioPage) -> None:
     page = wide.page
     wide.generate(New_bars="1", Variations="2")
+    page.get_by_role("button", name="Mark bars").click()
     page.evaluate("document.activeElement.blur(); document.querySelectorAll('details').forEach((d) => (d.open = true))")
     wanted = set(
         page.evaluate(

@@ -45,12 +45,27 @@ def test_a_note_that_is_added_is_heard_whole(modules: StudioPage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("steps_per_bar", "name", "steps_per_beat"), [(16, "4/4", 4), (12, "3/4", 4), (20, "5/4", 4), (14, "7/8", 2)]
+    ("name", "steps_per_bar", "steps_per_beat"),
+    [
+        ("4/4", 16, 4),
+        ("2/2", 16, 8),
+        ("3/4", 12, 4),
+        ("6/8", 12, 6),
+        ("12/8", 24, 6),
+        ("7/8", 14, 2),
+        ("9/16", 9, 3),
+        ("4/32", 2, 1),
+    ],
 )
-def test_meters(modules: StudioPage, steps_per_bar: int, name: str, steps_per_beat: int) -> None:
-    found = run(modules, "melody", f"const n = m.meterOf({steps_per_bar}); return [n, m.METERS[n].stepsPerBeat]")
-    assert found == [name, steps_per_beat]
-    assert run(modules, "melody", "return m.meterOf(12, '6/8')") == "6/8"
+def test_meters(modules: StudioPage, name: str, steps_per_bar: int, steps_per_beat: int) -> None:
+    found = run(modules, "melody", f"return m.meterOf('{name}')")
+    assert found == {"stepsPerBar": steps_per_bar, "stepsPerBeat": steps_per_beat}
+    assert run(modules, "melody", f"return m.isMeter('{name}')") is True
+
+
+@pytest.mark.parametrize("name", ["'la'", "'6/7'", "'1/32'", "'0/4'", "undefined", "16"])
+def test_what_is_no_meter(modules: StudioPage, name: str) -> None:
+    assert run(modules, "melody", f"return m.isMeter({name})") is False
 
 
 def test_places_and_pitches_in_words(modules: StudioPage) -> None:
@@ -69,7 +84,7 @@ def test_places_and_pitches_in_words(modules: StudioPage) -> None:
 )
 def test_repeats_in_words(modules: StudioPage, repeat_steps: int | str, words: str | None) -> None:
     drawn = f"{{ event: 60, probability: 0.5, repeatSteps: {repeat_steps}, candidates: [] }}"
-    variation = f"{{ events: [60], stepsPerBar: 12, meter: '6/8', primerSteps: 0, explained: [{drawn}] }}"
+    variation = f"{{ events: [60], stepsPerBar: 12, meter: '6/8', given: [], explained: [{drawn}] }}"
     told = "bar 1, beat 1: C4, 50\u00a0% likely" + (f", repeated from {words}" if words else "")
     assert run(modules, "why", f"return m.explain({variation}, 0)") == told
 

@@ -71,8 +71,8 @@ def test_a_drawn_melody_becomes_four_that_can_be_had_again(studio: StudioPage) -
     assert studio.primer() == drawn
 
     first = studio.generate(New_bars="4", Seed="7")
-    assert studio.asked_for()["primer"] == {"events": drawn, "steps_per_bar": 16}
-    assert studio.asked_for()["num_steps"] == 16 + 4 * 16
+    assert studio.asked_for()["primer"] == {"events": drawn, "meter": "4/4"}
+    assert studio.asked_for()["num_bars"] == 1 + 4
     assert studio.rolls() == 4
     assert len({tuple(each["events"]) for each in first["variations"]}) > 1
     assert all(each["events"][:12] == drawn for each in first["variations"])
@@ -188,7 +188,7 @@ def test_shift_click_changes_at_once_and_continue_adds(wide: StudioPage) -> None
     wide.answer_to(lambda: roll.click(position={"x": box["width"] * 48.5 / 64, "y": 50}, modifiers=["Shift"]))
     assert wide.asked_for()["primer"]["events"] == before[:48]
     more = wide.answer_to(wide.page.get_by_role("button", name="Continue: Variation 1").click)
-    assert wide.asked_for()["num_steps"] == 64 + 32
+    assert wide.asked_for()["num_bars"] == 4 + 2
     assert len(more["variations"][0]["events"]) == 96
     expect(wide.page.get_by_role("article", name="Variation 1").get_by_text("6 bars")).to_be_visible()
 
@@ -229,8 +229,8 @@ def test_repeats_wear_the_colors_of_the_legend(wide: StudioPage) -> None:
         {"step": s, "event": events[s], "probability": 0.5, "repeat_steps": distances.get(s), "candidates": [[C4, 0.5]]}
         for s in range(32, 48)
     ]
-    made = {"events": events, "primer_steps": 32, "log_likelihood": -1.0, "steps": steps, "attention": None}
-    answer = {"model": "m", "seed": 1, "steps_per_bar": 16, "milliseconds": 1, "variations": [made]}
+    made = {"events": events, "primer_steps": 32, "kept_steps": 0, "ends": False, "steps": steps, "attention": None}
+    answer = {"model": "m", "seed": 1, "steps_per_bar": 16, "meter": "4/4", "variations": [made]}
     page.route("**/api/generate", lambda route: route.fulfill(json=answer))
     page.get_by_role("button", name="Generate", exact=True).click()
     expect(page.locator("#cards .small-roll")).to_have_count(1)
@@ -245,6 +245,87 @@ def test_repeats_wear_the_colors_of_the_legend(wide: StudioPage) -> None:
     ]
     fills = page.locator("#cards rect.note").evaluate_all("notes => notes.map((note) => note.getAttribute('fill'))")
     assert len(Counter(fills)) == 5
+
+
+def test_melodies_end_as_they_are_asked_to(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_label("Meter", exact=True).select_option("6/8")
+    page.get_by_text("More choices").click()
+    ending = page.get_by_label("Ending", exact=True)
+    page.get_by_label("Model").select_option("basic_rnn")
+    expect(ending).to_be_disabled()
+    expect(ending).to_have_accessible_description("This model has not learned where tunes end.")
+    wide.generate(New_bars="2")
+    assert {name: wide.asked_for().get(name) for name in ("num_bars", "ending")} == {"num_bars": 3 + 2, "ending": False}
+
+    page.get_by_label("Model").select_option("finite")
+    expect(ending).to_have_value("last")
+    answer = wide.generate()
+    assert (wide.asked_for()["ending"], answer["meter"]) == (True, "6/8")
+    assert all(48 < len(each["events"]) <= 60 for each in answer["variations"])
+    first = page.get_by_role("article", name="Variation 1")
+    expect(first).to_contain_text("Ends in bar 5")
+    expect(first.locator(".small-end")).to_have_count(2)
+    page.get_by_role("button", name="Play Variation 1").click()
+    expect(first.locator(".playhead")).to_be_visible()
+    page.keyboard.press("Escape")
+
+    ending.select_option("Let it end by itself")
+    wide.generate()
+    assert (wide.asked_for()["until_end"], "ending" in wide.asked_for()) == (True, False)
+    ending.select_option("No ending")
+    answer = wide.generate()
+    assert [(len(each["events"]), each["ends"]) for each in answer["variations"]] == [(60, False)] * 4
+    expect(first).to_contain_text("5 bars")
+
+
+def test_marked_bars_are_made_anew(studio: StudioPage) -> None:
+    page = studio.page
+    events = [C4, -2, -2, -2, E4, -2, G4, -2] * 8  # four bars
+    drop_file(studio, "tune.mid", midi_of(events))
+    expect(page.locator("#message-text")).to_be_visible()
+    page.get_by_role("button", name="Mark bars").click()
+    first, last = page.get_by_label("First marked bar"), page.get_by_label("Last marked bar")
+    expect(first).to_be_focused()
+    last.fill("4")
+    last.press("Tab")
+    fill = page.get_by_role("button", name="Fill these bars anew")
+    expect(fill).to_be_disabled()
+    expect(fill).to_have_accessible_description("Nothing follows bar 4. Generate goes on from the end of your melody.")
+    last.fill("3")
+    last.press("Tab")
+    answer = studio.answer_to(fill.click)
+    assert studio.asked_for()["fill"] == [2, 3]
+    assert len(answer["variations"]) == 4
+    for each in answer["variations"]:
+        assert each["events"][:16] + each["events"][48:] == events[:16] + events[48:]
+    card = page.get_by_role("article", name="Variation 1")
+    kinds = card.locator("rect.note").evaluate_all("notes => notes.map((note) => note.classList.contains('is-given'))")
+    assert (kinds[:6], kinds[-6:], kinds.count(True)) == ([True] * 6, [True] * 6, 12)
+    roll = page.get_by_role("slider", name="Variation 1, step by step")
+    roll.focus()
+    roll.press("End")
+    expect(card.locator(".why-sentence")).to_have_text("Bar 4, beat 4, 16th 4: held, from your melody")
+    for _ in range(20):
+        roll.press("ArrowLeft")
+    expect(card.locator(".why-sentence")).to_contain_text("likely")
+    page.get_by_role("button", name="Unmark the bars").click()
+    expect(page.locator("#marked")).to_be_hidden()
+
+
+def test_bars_are_marked_over_the_grid(wide: StudioPage) -> None:
+    page = wide.page
+    box = page.locator(".roll-ruler").bounding_box()
+    assert box is not None
+    bar = 16 * float(page.locator(".roll-board").get_attribute("data-step-width") or "nan")
+    page.mouse.move(box["x"] + 0.5 * bar, box["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 1.5 * bar, box["y"] + 10)
+    page.mouse.up()
+    assert [page.locator(f"#{which}-bar").input_value() for which in ("first", "last")] == ["1", "2"]
+    expect(page.get_by_role("status")).to_have_text("Bars 1 to 2 are marked.")
+    page.get_by_label("Meter", exact=True).select_option("3/4")  # its bars are others
+    expect(page.locator("#marked")).to_be_hidden()
 
 
 def test_a_bad_file_is_refused_in_words(studio: StudioPage) -> None:
@@ -429,11 +510,12 @@ def test_wishes_that_cannot_be_are_explained(wide: StudioPage) -> None:
 
 
 def test_meters_reach_the_model(wide: StudioPage) -> None:
-    for meter, steps in (("3/4", 12), ("6/8", 12), ("9/8", 18), ("2/4", 8)):
+    for meter, steps in (("3/4", 12), ("6/8", 12), ("12/8", 24), ("2/2", 16)):
         wide.page.get_by_label("Meter").select_option(meter)
-        wide.generate(New_bars="1", Variations="1")
-        assert wide.asked_for()["primer"]["steps_per_bar"] == steps
-        assert wide.asked_for()["num_steps"] == -(-EXAMPLE_STEPS // steps) * steps + steps
+        answer = wide.generate(New_bars="1", Variations="1")
+        assert wide.asked_for()["primer"]["meter"] == meter
+        assert (answer["meter"], answer["steps_per_bar"]) == (meter, steps)
+        assert wide.asked_for()["num_bars"] == -(-EXAMPLE_STEPS // steps) + 1
 
 
 def test_a_server_that_is_gone_is_told_of(wide: StudioPage) -> None:

@@ -49,6 +49,6 @@ export async function wavOf(melody, qpm) {
   return (await post("/api/wav", { ...forServer(melody), qpm })).blob();
 }
 
-function forServer({ events, stepsPerBar }) {
-  return { events, steps_per_bar: stepsPerBar };
+function forServer({ events, meter }) {
+  return { events, meter };
 }

@@ -1,7 +1,7 @@
 /** One melody that was made: its roll, why it is so, and what can be done with it. */
 
 import { button, html, icon, press } from "./elements.js";
-import { METERS, notesOf } from "./melody.js";
+import { barsOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
 import { WhyPanel, explainAloud } from "./why.js";
 
@@ -47,10 +47,10 @@ export class Card {
     if (this.why) this.element.append(this.why.element);
     this.element.append(this.#tools());
     this.#makeDraggable(head);
-    const steps = variation.events.length;
+    const { stepsPerBar } = meterOf(variation.meter);
     this.track = {
       notes: notesOf(variation.events),
-      steps,
+      steps: barsOf(variation.events.length, stepsPerBar) * stepsPerBar, // a loop begins again on a bar line
       meter: variation.meter,
       onstep: (step) => this.roll.showPlayhead(step),
       onstop: () => this.showPlaying(false),
@@ -116,18 +116,19 @@ export class Card {
       link?.then((found) => (this.address = found));
     });
     head.addEventListener("dragstart", (event) => {
-      const { events, stepsPerBar, meter } = variation;
+      const { events, meter, ends } = variation;
       event.dataTransfer.effectAllowed = "copy";
-      event.dataTransfer.setData(DRAGGED, JSON.stringify({ events, stepsPerBar, meter }));
+      event.dataTransfer.setData(DRAGGED, JSON.stringify({ events, meter, ends }));
       if (this.address)
         event.dataTransfer.setData("DownloadURL", `audio/midi:${this.address.name}:${this.address.url}`);
     });
   }
 }
 
-/** "10 bars". */
+/** "10 bars"; of a melody that comes to an end, in which bar it does. */
 export function lengthOf(variation) {
-  const bars = variation.events.length / METERS[variation.meter].stepsPerBar;
+  const bars = variation.events.length / meterOf(variation.meter).stepsPerBar;
+  if (variation.ends) return `Ends in bar ${Math.ceil(bars)}`;
   const whole = Math.round(10 * bars) / 10;
   return whole === 1 ? "1 bar" : `${whole} bars`;
 }

@@ -1,7 +1,7 @@
 /** Melodies that were starred; they stay in this browser. */
 
 import { Card, lengthOf } from "./card.js";
-import { meterOf } from "./melody.js";
+import { isMeter } from "./melody.js";
 import { commonRange } from "./small-roll.js";
 import { recall, remember } from "./storage.js";
 
@@ -15,7 +15,6 @@ export class Favorites {
     this.place = document.getElementById("favorites");
     const kept = recall(KEY, []);
     this.melodies = Array.isArray(kept) ? kept.filter(isMelody) : [];
-    for (const melody of this.melodies) melody.meter = meterOf(melody.stepsPerBar, melody.meter);
     this.onchange = () => {};
   }
 
@@ -29,10 +28,10 @@ export class Favorites {
 
   /** Whether the browser will still have it tomorrow. */
   add(variation, { model, seed, qpm }) {
-    const { events, stepsPerBar, meter, primerSteps } = variation;
+    const { events, stepsPerBar, meter, ends, given } = variation;
     const numbers = this.melodies.map((melody) => Number(melody.name.split(" ").at(-1)) || 0);
     const name = `Favorite ${1 + Math.max(0, ...numbers)}`;
-    this.melodies = [...this.melodies, { name, model, seed, qpm, events, stepsPerBar, meter, primerSteps }];
+    this.melodies = [...this.melodies, { name, model, seed, qpm, events, stepsPerBar, meter, ends, given }];
     return this.#changed();
   }
 
@@ -46,7 +45,7 @@ export class Favorites {
     for (const card of this.#cards) card.roll.remove();
     this.#cards = this.melodies.map((melody) => {
       const details = `${lengthOf(melody)} · ${melody.model} · seed ${melody.seed}`;
-      const variation = { ...melody, explained: [] };
+      const variation = { ...melody, given: givenIn(melody), explained: [] };
       return new Card(variation, { name: melody.name, range: commonRange([melody]), details, actions: this.actions });
     });
     this.place.replaceChildren(...this.#cards.map((card) => card.element));
@@ -60,10 +59,15 @@ export class Favorites {
     return remember(KEY, this.melodies);
   }
 
-  #indexOf({ events, stepsPerBar }) {
+  #indexOf({ events, meter }) {
     const wanted = String(events);
-    return this.melodies.findIndex((melody) => melody.stepsPerBar === stepsPerBar && String(melody.events) === wanted);
+    return this.melodies.findIndex((melody) => melody.meter === meter && String(melody.events) === wanted);
   }
+}
+
+/** What of a kept melody was not made; it was once kept as how many of the first steps. */
+function givenIn({ given, primerSteps = 0 }) {
+  return Array.isArray(given) ? given : [[0, primerSteps]];
 }
 
 /** Another page, or an older one, may have left something else under the same key. */
@@ -74,6 +78,7 @@ function isMelody(value) {
     value.events.every((event) => Number.isInteger(event) && event >= -2 && event <= 127) &&
     Number.isInteger(value.stepsPerBar) &&
     value.stepsPerBar > 0 &&
+    isMeter(value.meter) &&
     typeof value.name === "string"
   );
 }

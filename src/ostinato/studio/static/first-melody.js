@@ -1,6 +1,6 @@
 /** What is on the roll when the page opens: what was there last, or an example to start from. */
 
-import { METERS } from "./melody.js";
+import { isMeter } from "./melody.js";
 import { recall, remember } from "./storage.js";
 
 const KEY = "ostinato.melody.1";
@@ -37,5 +37,5 @@ export function firstMelody() {
 /** Another page, or an older one, may have left something else under the same key. */
 function isMelody(kept) {
   const isNote = (note) => [note?.pitch, note?.start, note?.length].every(Number.isInteger) && note.length > 0;
-  return METERS[kept?.meter] !== undefined && Array.isArray(kept.notes) && kept.notes.every(isNote);
+  return isMeter(kept?.meter) && Array.isArray(kept.notes) && kept.notes.every(isNote);
 }

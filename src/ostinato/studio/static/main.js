@@ -9,6 +9,7 @@ import { Favorites } from "./favorites.js";
 import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
 import { History } from "./history.js";
 import { isTyping } from "./keyboard.js";
+import { MarkedBars } from "./marked-bars.js";
 import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
 import { Player } from "./player.js";
@@ -20,16 +21,17 @@ import { VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
 const part = (id) => document.getElementById(id);
-const limits = { max_steps: 1024, max_bars: 32, max_variations: 8 };
+const limits = { max_steps: 1024, max_bars: 32, max_fill_bars: 16, max_variations: 8 };
 const player = new Player();
 const asking = new Asking(part("generate"));
 
 // ---- what is shown, and its past
 
-const history = new History({ notes: [], meter: "4/4", results: null }, show);
+const history = new History({ notes: [], meter: "4/4", ends: false, results: null }, show);
 
 function show({ notes, meter, results }) {
   roll.show(notes, meter);
+  marked.show(notes, meter);
   showMeter(meter);
   resultList.show(results);
   hide(); // what was said of an earlier state
@@ -64,15 +66,17 @@ const roll = new PianoRoll(part("roll"), {
   say,
   onhear: (pitch) => player.hint(pitch),
   onkey: (pitch, isDown) => (isDown ? recording.press(pitch) : recording.release(pitch)),
-  onedit: (notes, what) => history.commit({ notes }, what),
+  onedit: (notes, what) => history.commit({ notes, ends: false }, what),
 });
+
+const marked = new MarkedBars(roll.picture, { onfill: fill, say });
 
 const recording = new Recording(player, {
   settings: () => ({ meter: history.present.meter, longest: limits.max_steps / 2 }),
   onnotes: (notes) => roll.show(notes, history.present.meter),
   onend: (notes) => {
     if (notes.length) {
-      history.commit({ notes }, "the recording");
+      history.commit({ notes, ends: false }, "the recording");
       roll.picture.center();
       tell(notes.length === 1 ? "Recorded 1 note." : `Recorded ${notes.length} notes.`);
     } else {
@@ -109,13 +113,13 @@ async function playMelody() {
 }
 
 function stepsPerBar() {
-  return METERS[history.present.meter].stepsPerBar;
+  return meterOf(history.present.meter).stepsPerBar;
 }
 
 /** Put a melody on the roll. */
-function useMelody({ events, meter }, what) {
+function useMelody({ events, meter, ends = false }, what) {
   player.stop();
-  history.commit({ notes: notesOf(events), meter }, what);
+  history.commit({ notes: notesOf(events), meter, ends }, what);
   roll.picture.center();
   part("melody-title").scrollIntoView({ block: "nearest" });
   tell(`Your melody is now ${what}.`, { onundo: undo });
@@ -131,11 +135,10 @@ async function openFile(file) {
     const tracks = await api.readMidi(file);
     const track = tracks.length === 1 ? tracks[0] : await chooseTrack(tracks);
     if (!track) return;
-    const meter = meterOf(track.steps_per_bar, history.present.meter);
     setTempo(Math.round(track.qpm));
     const isCut = track.length > track.events.length;
     const bars = barsOf(track.events.length, track.steps_per_bar);
-    useMelody({ events: track.events, meter }, isCut ? `the first ${bars} bars of ${file.name}` : file.name);
+    useMelody(track, isCut ? `the first ${bars} bars of ${file.name}` : file.name);
   } catch (error) {
     report(error);
   }
@@ -156,25 +159,34 @@ function followModel(model) {
   if (model) roll.setRange(model.min_pitch, model.max_pitch);
 }
 
-/** How long the whole becomes: the new bars come after the bar that was begun, within the server's bounds. */
-function wholeLength(begun, bar) {
-  const wanted = (barsOf(begun, bar) + wishes.bars) * bar;
-  return Math.min(wanted, begun + limits.max_bars * bar, limits.max_steps);
+/** How many bars the whole has: the new ones come after the bar that was begun, within the server's bounds. */
+function wholeLength(begun, meter) {
+  const { stepsPerBar: bar } = meterOf(meter);
+  const most = Math.floor(Math.min(begun + limits.max_bars * bar, limits.max_steps) / bar);
+  if (most * bar <= begun) throw new RangeError("This melody leaves no room to go on. Please shorten it.");
+  return Math.min(barsOf(begun, bar) + wishes.bars, most);
 }
 
-async function generate() {
-  const clicked = performance.now();
+function generate() {
   const { notes, meter } = history.present;
-  const bar = stepsPerBar();
-  const primer = notes.length ? { events: eventsOf(notes), steps_per_bar: bar } : null;
-  const begun = primer?.events.length ?? 0;
+  const primer = notes.length ? { events: eventsOf(notes), meter } : null;
+  return vary(() => ({ primer, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
+}
+
+/** Make bars of the melody anew, between those before and after. */
+function fill(first, last) {
+  const { notes, meter, ends } = history.present;
+  return vary(() => ({ primer: { events: eventsOf(notes), meter, ends }, fill: [first, last] }));
+}
+
+/** Variations in place of those that are there; `request()` gives what is asked for beside the wishes. */
+async function vary(request) {
+  const clicked = performance.now();
   try {
-    if (begun >= limits.max_steps) throw new RangeError("Your melody leaves no room to go on. Please shorten it.");
-    const request = { ...wishes.read(), primer, steps_per_bar: bar, num_steps: wholeLength(begun, bar) };
-    const answer = await asking.ask(request);
+    const answer = await asking.ask({ ...wishes.read(), ...request() });
     if (!answer) return;
     player.stop();
-    const variations = variationsOf(answer, meter);
+    const variations = variationsOf(answer);
     const results = { model: answer.model, seed: answer.seed, variations };
     history.commit({ results }, "these variations");
     wishes.showSeed(answer.seed);
@@ -194,23 +206,22 @@ function tellTime(milliseconds, count) {
   say(count === 1 ? "One variation is ready." : `${count} variations are ready.`);
 }
 
-/** Another rest for one variation, from a step on; or the same and more. */
+/** Another rest for one variation, from a step on; or the same and more. `length()` gives how much in all. */
 async function renew(variation, step, length, what) {
   const place = history.present.results.variations.indexOf(variation);
   try {
     const request = {
       ...wishes.read(),
       variations: 1,
-      primer: { events: variation.events.slice(0, step), steps_per_bar: variation.stepsPerBar },
-      steps_per_bar: variation.stepsPerBar,
-      num_steps: length,
+      ...length(),
+      primer: { events: variation.events.slice(0, step), meter: variation.meter },
     };
     const answer = await asking.ask(request);
     if (!answer) return;
     const { results } = history.present;
     if (results?.variations[place] !== variation) return; // it has gone since
     player.stop();
-    const [renewed] = variationsOf(answer, variation.meter, { variation, step });
+    const [renewed] = variationsOf(answer, { variation, step });
     const variations = results.variations.with(place, renewed);
     history.commit({ results: { ...results, seed: answer.seed, variations } }, what);
     wishes.showSeed(answer.seed);
@@ -227,13 +238,18 @@ function change(variation, step) {
   if (!variation.events.slice(0, step).some((event) => event >= 0)) {
     return complain("Choose a later step: what is kept must hold a note.");
   }
-  return renew(variation, step, variation.events.length, "the rest is new");
+  const { events, meter, stepsPerBar: bar } = variation;
+  const length = {
+    last: () => wishes.lengthOf(barsOf(events.length, bar)),
+    itself: () => wishes.lengthOf(wholeLength(step, meter)),
+    none: () => ({ num_steps: events.length }),
+  };
+  return renew(variation, step, length[wishes.ending], "the rest is new");
 }
 
 function proceed(variation) {
-  const length = variation.events.length;
-  if (length >= limits.max_steps) return complain("This variation is as long as one can be.");
-  return renew(variation, length, wholeLength(length, variation.stepsPerBar), "it goes on");
+  const { length } = variation.events;
+  return renew(variation, length, () => wishes.lengthOf(wholeLength(length, variation.meter)), "it goes on");
 }
 
 function report(error) {
@@ -330,7 +346,7 @@ function listen() {
   part("redo").addEventListener("click", redo);
   part("clear").addEventListener("click", () => {
     player.stop();
-    history.commit({ notes: [] }, "clearing the melody");
+    history.commit({ notes: [], ends: false }, "clearing the melody");
     tell("Cleared. An empty melody lets the model begin by itself.", { onundo: undo });
   });
   part("download-all").addEventListener("click", downloadAll);
@@ -373,7 +389,7 @@ function listen() {
 }
 
 async function begin() {
-  part("meter").append(...Object.keys(METERS).map((name) => new Option(name, name)));
+  part("meter").append(...METERS.map((name) => new Option(name, name)));
   part("voice").append(...Object.keys(VOICES).map((name) => new Option(name, name)));
   const { notes, meter, qpm } = firstMelody();
   setTempo(qpm);
@@ -385,6 +401,7 @@ async function begin() {
     const found = await api.fetchModels();
     Object.assign(limits, found.limits);
     roll.maxSteps = limits.max_steps;
+    marked.longest = limits.max_fill_bars;
     wishes.setUp(found);
     followModel(wishes.model);
     roll.picture.center();

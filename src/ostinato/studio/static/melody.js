@@ -7,14 +7,8 @@ export const NOTE_OFF = -1;
 const NO_EVENT = -2;
 const STEPS_PER_QUARTER = 4;
 
-/** What a bar is: its length and that of its beat, in 16ths. */
-export const METERS = {
-  "4/4": { stepsPerBar: 16, stepsPerBeat: 4 },
-  "3/4": { stepsPerBar: 12, stepsPerBeat: 4 },
-  "6/8": { stepsPerBar: 12, stepsPerBeat: 6 },
-  "9/8": { stepsPerBar: 18, stepsPerBeat: 6 },
-  "2/4": { stepsPerBar: 8, stepsPerBeat: 4 },
-};
+/** The meters to choose from; a file may bring others. */
+export const METERS = ["2/4", "3/4", "4/4", "5/4", "2/2", "3/2", "3/8", "5/8", "6/8", "7/8", "9/8", "12/8"];
 
 const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 
@@ -26,18 +20,17 @@ export function isBlackKey(pitch) {
   return NAMES[pitch % 12].length > 1;
 }
 
-/**
- * The meter of a bar of so many steps; `preferred` decides between 3/4 and 6/8. One that is not in the table, as from
- * a file, is added to it by its plainest name: 20 steps are 5/4, 14 are 7/8.
- */
-export function meterOf(stepsPerBar, preferred) {
-  if (METERS[preferred]?.stepsPerBar === stepsPerBar) return preferred;
-  const known = Object.keys(METERS).find((name) => METERS[name].stepsPerBar === stepsPerBar);
-  if (known) return known;
-  const stepsPerBeat = [4, 2, 1].find((steps) => stepsPerBar % steps === 0);
-  const name = `${stepsPerBar / stepsPerBeat}/${16 / stepsPerBeat}`;
-  METERS[name] = { stepsPerBar, stepsPerBeat };
-  return name;
+/** What a bar of a meter such as "6/8" is: its length and that of its beat, in 16ths. 6, 9 and 12 count in threes. */
+export function meterOf(name) {
+  const [numerator, denominator] = name.split("/").map(Number);
+  const note = 16 / denominator;
+  const isCompound = [8, 16].includes(denominator) && [6, 9, 12].includes(numerator);
+  return { stepsPerBar: numerator * note, stepsPerBeat: isCompound ? 3 * note : Math.max(note, 1) };
+}
+
+/** Whether something is the name of a meter with bars of whole 16ths. */
+export function isMeter(name) {
+  return /^[1-9]\d{0,2}\/(1|2|4|8|16|32|64)$/.test(name) && Number.isInteger(meterOf(name).stepsPerBar);
 }
 
 export function notesOf(events) {
@@ -97,7 +90,7 @@ export function barsOf(steps, stepsPerBar) {
 
 /** Where a step is, in a musician's words: bar 2, beat 3, second 16th. */
 export function placeName(step, meter) {
-  const { stepsPerBar, stepsPerBeat } = METERS[meter];
+  const { stepsPerBar, stepsPerBeat } = meterOf(meter);
   const inBar = step % stepsPerBar;
   const sixteenth = inBar % stepsPerBeat;
   const place = `bar ${Math.floor(step / stepsPerBar) + 1}, beat ${Math.floor(inBar / stepsPerBeat) + 1}`;

@@ -3,7 +3,7 @@
  * late; the cursor follows the same clock, one look at every frame of the screen.
  */
 
-import { METERS, secondsPerStep } from "./melody.js";
+import { meterOf, secondsPerStep } from "./melody.js";
 import { VOICES, room, tick } from "./voices.js";
 
 const LOOK_EVERY = 25; // milliseconds between two looks at the clock
@@ -135,7 +135,7 @@ export class Player {
   #schedule() {
     const session = this.#session;
     const { track } = session;
-    const { stepsPerBar, stepsPerBeat } = METERS[track.meter];
+    const { stepsPerBar, stepsPerBeat } = meterOf(track.meter);
     const horizon = this.context.currentTime + (document.hidden ? AHEAD_HIDDEN : AHEAD);
     const step = secondsPerStep(this.#qpm);
     for (; ; session.next += 1) {
@@ -153,7 +153,7 @@ export class Player {
 
   /** A bar of ticks before a recording; resolves to the audio time of the bar that follows. */
   async countIn(meter) {
-    const { stepsPerBar, stepsPerBeat } = METERS[meter];
+    const { stepsPerBar, stepsPerBeat } = meterOf(meter);
     const begin = (await this.wake()) + 0.1;
     const step = secondsPerStep(this.#qpm);
     for (let at = 0; at < stepsPerBar; at += stepsPerBeat) tick(this.context, this.#out, begin + at * step, at === 0);

@@ -1,7 +1,7 @@
 /** What the piano roll looks like: keys, ruler, grid, notes, the two cursors; and which cell a pointer is over. */
 
 import { html, svg } from "./elements.js";
-import { METERS, endOf, isBlackKey, pitchName } from "./melody.js";
+import { endOf, isBlackKey, meterOf, pitchName } from "./melody.js";
 
 const KEYS_WIDTH = 52;
 const RULER_HEIGHT = 26;
@@ -15,6 +15,7 @@ export class RollPicture {
   steps = 64;
   #range = [48, 83];
   #shown = null; // { notes, meter, bars }
+  #marked = null; // the first and the last bar
 
   constructor(place, onkey) {
     this.place = place;
@@ -82,6 +83,28 @@ export class RollPicture {
     return { x, step, pitch: this.clampPitch(this.highest - Math.floor((clientY - box.top) / this.rowHeight)) };
   }
 
+  get bars() {
+    return this.#shown.bars;
+  }
+
+  /** The bar under a pointer, counted from 1. */
+  barAt({ clientX }) {
+    const { stepsPerBar } = meterOf(this.#shown.meter);
+    const bar = Math.floor((clientX - this.ruler.getBoundingClientRect().left) / (stepsPerBar * this.stepWidth)) + 1;
+    return Math.min(Math.max(bar, 1), this.bars);
+  }
+
+  /** Mark bars from the first to the last, or none. */
+  markBars(bars) {
+    this.#marked = bars;
+    const [first, last] = bars ?? [1, 0];
+    const bar = meterOf(this.#shown.meter).stepsPerBar * this.stepWidth;
+    for (const mark of this.marks) {
+      mark.setAttribute("x", (first - 1) * bar);
+      mark.setAttribute("width", (last - first + 1) * bar);
+    }
+  }
+
   showCursor(cell) {
     this.cursor?.remove();
     this.cursor = null;
@@ -117,7 +140,7 @@ export class RollPicture {
       ),
     );
     const end = endOf(notes);
-    const { stepsPerBar } = METERS[this.#shown.meter];
+    const { stepsPerBar } = meterOf(this.#shown.meter);
     const bar = stepsPerBar * this.stepWidth;
     const x = end * this.stepWidth;
     // Beside the line, on the side where no bar's number is in the way.
@@ -140,7 +163,7 @@ export class RollPicture {
 
   /** Choose how wide a step is: some bars fill a wide place, a finger finds a step in a narrow one. */
   #fit() {
-    const { stepsPerBar } = METERS[this.#shown.meter];
+    const { stepsPerBar } = meterOf(this.#shown.meter);
     const room = this.place.clientWidth - KEYS_WIDTH;
     const least = this.isCoarse ? 20 : 12;
     const width = Math.max(Math.floor((room / (BARS_IN_VIEW * stepsPerBar)) * 100) / 100, least);
@@ -162,7 +185,7 @@ export class RollPicture {
 
   #drawAll() {
     const { notes, meter, bars } = this.#shown;
-    const { stepsPerBar, stepsPerBeat } = METERS[meter];
+    const { stepsPerBar, stepsPerBeat } = meterOf(meter);
     [this.lowest, this.highest] = this.#rows();
     this.steps = bars * stepsPerBar;
     const width = this.steps * this.stepWidth;
@@ -176,6 +199,7 @@ export class RollPicture {
     this.noteLayer = svg("g", { class: "roll-notes" });
     this.goesOn = svg("text", { class: "roll-goes-on", y: 17 }, "the model goes on");
     this.endLine = svg("path", { class: "roll-end", d: `M0 0v${height}` });
+    this.marks = [height, RULER_HEIGHT].map((tall) => svg("rect", { class: "roll-marked", height: tall }));
     size(this.grid, width, height);
     this.grid.replaceChildren(
       svg("path", { class: "roll-black", d: rows(pitches.filter(isBlackKey)) }),
@@ -189,11 +213,13 @@ export class RollPicture {
           .map((p) => `M0 ${this.#top(p)}h${width}`)
           .join(""),
       }),
+      this.marks[0],
       this.noteLayer,
       this.endLine,
     );
     size(this.ruler, width, RULER_HEIGHT);
     this.ruler.replaceChildren(
+      this.marks[1],
       ...Array.from({ length: bars }, (_, bar) =>
         svg("text", { x: bar * stepsPerBar * this.stepWidth + 6, y: 17 }, `${bar + 1}`),
       ),
@@ -205,6 +231,7 @@ export class RollPicture {
     size(this.keys, KEYS_WIDTH, height);
     this.keys.replaceChildren(...pitches.map((pitch) => this.#keyPicture(pitch)));
     this.drawNotes(notes);
+    this.markBars(this.#marked);
   }
 
   #keyPicture(pitch) {

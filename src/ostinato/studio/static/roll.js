@@ -1,7 +1,7 @@
 /** The piano roll that is written on, with a mouse, a finger or the keyboard. */
 
 import { RollPicture } from "./roll-picture.js";
-import { METERS, barsOf, endOf, noteAt, pitchName, placeName, withNote, withoutNote } from "./melody.js";
+import { barsOf, endOf, meterOf, noteAt, pitchName, placeName, withNote, withoutNote } from "./melody.js";
 
 const FIRST_LENGTH = 4; // of a note that is only clicked, until another length is drawn
 const EDGE = { mouse: 7, touch: 16 }; // pixels at a note's end that stretch it
@@ -49,7 +49,7 @@ export class PianoRoll {
   show(notes, meter) {
     this.#notes = notes;
     this.#meter = meter;
-    const { stepsPerBar } = METERS[meter];
+    const { stepsPerBar } = meterOf(meter);
     const most = Math.floor(this.maxSteps / stepsPerBar);
     const bars = Math.min(Math.max(barsOf(endOf(notes), stepsPerBar) + 1, 4), most);
     this.picture.draw(notes, meter, bars);
@@ -194,7 +194,7 @@ export class PianoRoll {
     if (event.altKey || event.metaKey) return;
     this.picture.hasKeys = true;
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
-    const { stepsPerBar } = METERS[this.#meter];
+    const { stepsPerBar } = meterOf(this.#meter);
     if (arrow && event.shiftKey) this.#reshape(...(arrow[1] ? [0, 0, arrow[1]] : [0, arrow[0], 0]));
     else if (arrow && event.ctrlKey) this.#reshape(arrow[0], 0, 12 * arrow[1]);
     else if (event.ctrlKey) return;

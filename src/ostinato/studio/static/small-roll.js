@@ -4,7 +4,7 @@
  */
 
 import { html, svg } from "./elements.js";
-import { METERS, notesOf } from "./melody.js";
+import { meterOf, notesOf } from "./melody.js";
 import { boldestStep, kindOf } from "./variation.js";
 
 const HEIGHT = 160;
@@ -107,8 +107,9 @@ export class SmallRoll {
   }
 
   showPlayhead(step) {
-    this.playhead.hidden = step === null;
-    if (step === null) return;
+    // The bar that the last note is in is played to its end, which need not be there to see.
+    this.playhead.hidden = step === null || step >= this.variation.events.length;
+    if (this.playhead.hidden) return;
     const x = step * this.stepWidth;
     this.playhead.style.transform = `translateX(${x}px)`;
     this.#reveal(x);
@@ -148,7 +149,7 @@ export class SmallRoll {
       range: [lowest, highest],
     } = this;
     const { events, meter } = variation;
-    const { stepsPerBar, stepsPerBeat } = METERS[meter];
+    const { stepsPerBar, stepsPerBeat } = meterOf(meter);
     const available = this.element.clientWidth;
     if (!available || available === this.drawnFor) return;
     this.drawnFor = available;
@@ -185,21 +186,31 @@ export class SmallRoll {
       });
     });
     this.picture.replaceChildren(
-      svg("rect", {
-        class: "small-given",
-        y: HEAT_HEIGHT,
-        width: round(variation.primerSteps * this.stepWidth),
-        height: HEIGHT - HEAT_HEIGHT,
-      }),
+      ...variation.given.map(([from, to]) =>
+        svg("rect", {
+          class: "small-given",
+          x: round(from * this.stepWidth),
+          y: HEAT_HEIGHT,
+          width: round((to - from) * this.stepWidth),
+          height: HEIGHT - HEAT_HEIGHT,
+        }),
+      ),
       svg("path", { class: "roll-beats", d: events.length * this.stepWidth < 3000 ? lines(stepsPerBeat) : "" }),
       svg("path", { class: "roll-bars", d: lines(stepsPerBar) }),
       svg("path", { class: "sure-line", d: `M0 ${HEIGHT - 0.5}H${width}` }),
       this.#sure(),
       ...notes,
+      // As at the end of a score: a thin line and a thick one.
+      ...(variation.ends ? [this.#endLine(width - 5, 1), this.#endLine(width, 3)] : []),
       this.heat,
       this.mark,
     );
     this.#drawLook();
+  }
+
+  #endLine(right, width) {
+    const height = HEIGHT - HEAT_HEIGHT;
+    return svg("rect", { class: "small-end", x: round(right - width), y: HEAT_HEIGHT, width, height });
   }
 
   /** A column under every step, as high as the model was sure of it. */

@@ -1,6 +1,7 @@
 /**
- * One result: {events, stepsPerBar, meter, primerSteps, explained}. `explained` has, for every step that was drawn,
- * {event, probability, repeatSteps, candidates, attention}; steps that were given have none.
+ * One result: {events, stepsPerBar, meter, ends, given, explained}. `given` has [from, to] of each stretch of steps
+ * that were not made, `explained`, for every step that was drawn, {event, probability, repeatSteps, candidates,
+ * attention}.
  */
 
 import { NOTE_OFF } from "./melody.js";
@@ -15,7 +16,7 @@ export const KINDS = {
 };
 
 /** The server's variations; the steps before `before.step` keep what was known of them. */
-export function variationsOf(answer, meter, before = null) {
+export function variationsOf(answer, before = null) {
   return answer.variations.map((one) => {
     const explained = [];
     if (before) for (let step = 0; step < before.step; step += 1) explained[step] = before.variation.explained[step];
@@ -31,15 +32,32 @@ export function variationsOf(answer, meter, before = null) {
     return {
       events: one.events,
       stepsPerBar: answer.steps_per_bar,
-      meter,
-      primerSteps: before ? Math.min(before.variation.primerSteps, before.step) : one.primer_steps,
+      meter: answer.meter,
+      ends: one.ends,
+      given: before ? givenBefore(before) : givenIn(one),
       explained,
     };
   });
 }
 
+/** What is the primer's: the beginning, and what follows bars that were filled. */
+function givenIn({ events, primer_steps: first, kept_steps: last }) {
+  return [
+    [0, first],
+    [events.length - last, events.length],
+  ];
+}
+
+function givenBefore({ variation, step }) {
+  return variation.given.map((span) => span.map((edge) => Math.min(edge, step)));
+}
+
+export function isGiven({ given }, step) {
+  return given.some(([from, to]) => from <= step && step < to);
+}
+
 export function kindOf(variation, step) {
-  if (step < variation.primerSteps) return "given";
+  if (isGiven(variation, step)) return "given";
   const repeat = variation.explained[step]?.repeatSteps;
   if (!repeat) return "fresh";
   if (repeat === variation.stepsPerBar) return "bar";

@@ -2,7 +2,7 @@
 
 import { html } from "./elements.js";
 import { eventName, placeName } from "./melody.js";
-import { boldestStep, isSoundingBefore, kindOf } from "./variation.js";
+import { boldestStep, isGiven, isSoundingBefore, kindOf } from "./variation.js";
 
 const CANDIDATES = 5;
 const BAR_COUNTS = ["", "one", "two", "three", "four"];
@@ -19,7 +19,7 @@ export function explain(variation, step) {
   const name = eventName(variation.events[step], isSoundingBefore(variation.events, step));
   const told = `${placeName(step, variation.meter)}: ${name}`;
   const drawn = variation.explained[step];
-  if (step < variation.primerSteps) return `${told}, from your melody`;
+  if (isGiven(variation, step)) return `${told}, from your melody`;
   return drawn ? `${told}, ${percent(drawn.probability)} likely${repeatWords(variation, step)}` : told;
 }
 
@@ -40,7 +40,7 @@ function candidatesOf({ event, probability, candidates }) {
 /** The same for a screen reader, with the other candidates. */
 export function explainAloud(variation, step) {
   const drawn = variation.explained[step];
-  if (!drawn || step < variation.primerSteps) return explain(variation, step);
+  if (!drawn || isGiven(variation, step)) return explain(variation, step);
   const isSounding = isSoundingBefore(variation.events, step);
   const others = drawn.candidates.filter(([event]) => event !== drawn.event);
   const words = others.map(([event, probability]) => `${eventName(event, isSounding)} ${percent(probability)}`);
@@ -81,7 +81,7 @@ export class WhyPanel {
     const sentence = explain(variation, step);
     this.sentence.textContent = looked === null ? `Boldest step: ${sentence}` : capital(sentence);
     const drawn = variation.explained[step];
-    if (!drawn || step < variation.primerSteps) return;
+    if (!drawn || isGiven(variation, step)) return;
     const isSounding = isSoundingBefore(variation.events, step);
     this.candidates.hidden = false;
     this.candidates.replaceChildren(

@@ -20,10 +20,18 @@ const MODES = [
 ];
 const MOST_SEED = 2 ** 53 - 1;
 
+/** What each choice of an ending comes to. */
+const ENDINGS = {
+  last: "The last bar brings each melody to its end.",
+  itself: "Each ends where the model ends it, within the new bars.",
+  none: "Each stops at the last bar line, as if it went on.",
+};
+
 const field = (id) => document.getElementById(id);
 
 export class Wishes {
   models = [];
+  #ending = "last"; // what was chosen, also while a model cannot do it
 
   /** `onmodel(model)` is called when another model is chosen. */
   constructor(onmodel) {
@@ -38,6 +46,10 @@ export class Wishes {
     lock.addEventListener("click", () => press(lock, !isPressed(lock)));
     // Who writes a seed means it.
     field("seed").addEventListener("input", () => press(lock, field("seed").value.trim() !== ""));
+    field("ending").addEventListener("change", () => {
+      this.#ending = field("ending").value;
+      this.#showEnding();
+    });
     field("model").addEventListener("change", () => {
       this.#showModel();
       onmodel(this.model);
@@ -63,6 +75,17 @@ export class Wishes {
     return numberIn("bars");
   }
 
+  /** How the melodies end: in their last bar, where the model ends them by itself, or not at all. */
+  get ending() {
+    return field("ending").value;
+  }
+
+  /** The part of a request that is about how long melodies of so many bars are, and how they end. */
+  lengthOf(bars) {
+    if (this.ending === "itself") return { num_bars: bars, until_end: true };
+    return { num_bars: bars, ending: this.ending === "last" };
+  }
+
   /** The part of a request that the form decides; a sentence is thrown where a field is wrong. */
   read() {
     const tonic = field("tonic").value;
@@ -86,6 +109,14 @@ export class Wishes {
 
   #showModel() {
     field("model-note").textContent = this.model?.description ?? "";
+    this.#showEnding();
+  }
+
+  #showEnding() {
+    const canEnd = Boolean(this.model?.foretells_end);
+    field("ending").disabled = !canEnd;
+    field("ending").value = canEnd ? this.#ending : "none";
+    field("ending-note").textContent = canEnd ? ENDINGS[this.ending] : "This model has not learned where tunes end.";
   }
 }
 
