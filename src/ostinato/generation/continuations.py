@@ -1,10 +1,8 @@
 """Continuations drawn side by side, of which the one is kept that what is to follow fits best.
 
 What follows is the end of the tune, or bars that are given. A continuation is
-drawn as any other, so it comes as often as the model holds it likely; then one
-of them is drawn again, by how likely the model holds what is to follow. That is
-sampling and importance resampling: with more and more continuations it comes to
-drawing from what the model holds likely *given* what follows.
+drawn as any other, so it comes as often as the model holds it likely; of some
+the one is kept after which the model holds it likeliest what is to follow.
 
 Shapes: N outputs, K continuations of each, B = N x K of them side by side.
 """
@@ -16,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.generation.sampling import RandomDraws, inverse_cdf, log_probabilities_of, log_softmax, softmax
-from ostinato.generation.search import Growing
+from ostinato.generation.sampling import RandomDraws, log_probabilities_of, log_softmax
+from ostinato.generation.search import DECIMALS, Growing
 
 _log = logging.getLogger(__name__)
 
-# More bring the ends of melodies no nearer to those of tunes; fewer do (docs/experiments.md).
+# More, and longer ones, bring the ends of melodies no nearer to those of tunes (docs/experiments.md).
 NUM_CONTINUATIONS = 32
 ENDING_BARS = 2
 _HEARD_AFTER_FILL = 64  # steps of what follows a gap, by which what fills it is chosen: four bars of 4/4
@@ -64,8 +62,8 @@ def draw_ending(
             log_ends[:, step - num_steps - 1] = log_end(logits)
         if step < num_steps:
             events[:, step], _ = melodies.extend()
-    rows, places = _resampled(
-        log_ends, children, melodies.slack, lambda row: log_end(melodies.exact_logits(row)[-window:])
+    rows, places = _likeliest(
+        events, log_ends, melodies.slack, lambda row: log_end(melodies.exact_logits(row)[-window:])
     )
     lengths = num_steps - window + 1 + places
     its = [events[row, :length] for row, length in zip(rows, lengths, strict=True)]
@@ -131,7 +129,7 @@ def draw_fill(
         logits = melodies.exact_logits(row)[-len(heard) :, : are_it.shape[2]]
         return np.array([log_probabilities_of(logits, are_it[:, row]).sum()])
 
-    rows, _ = _resampled(log_likelihoods, children, len(heard) * melodies.slack, exactly)
+    rows, _ = _likeliest(events, log_likelihoods, len(heard) * melodies.slack, exactly)
     return Chosen([events[row] for row in rows], rows, np.zeros(len(rows), np.bool_))
 
 
@@ -150,33 +148,36 @@ def _branched(
     return melodies.select(rows).drawing(RandomDraws(children)), children
 
 
-def _resampled(
-    log_weights: NDArray[np.float64],
-    generators: Sequence[np.random.Generator],
+def _likeliest(
+    events: NDArray[np.int64],
+    log_likelihoods: NDArray[np.float64],
     slack: float,
     exactly: Callable[[int], NDArray[np.float64]],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Draw one of K continuations and of W places in it, for each of N outputs.
+    """The best of K continuations and of W places in it, for each of N outputs; of equals the first.
 
     Args:
-        log_weights: [B, W].
-        generators: of each output.
-        slack: how far the weights may be off, as a share of them.
-        exactly: from a row to its log-weights [W] in double precision, asked where the slack leaves doubt.
+        events: [B, T].
+        log_likelihoods: [B, W]; changed where double precision had to decide.
+        slack: how far their differences may be off.
+        exactly: from a row to its log-likelihoods [W] in double precision, asked where the slack leaves doubt.
 
     Returns:
         The rows [N] and the places [N].
     """
-    rows, places = [], []
-    for output, generator in enumerate(generators):
-        first = output * NUM_CONTINUATIONS
-        its = slice(first, first + NUM_CONTINUATIONS)
-        uniform = np.array([generator.random()])
-        drawn, in_doubt = inverse_cdf(softmax(log_weights[its].reshape(1, -1)), uniform, slack)
-        if slack and in_doubt[0]:
-            log_weights[its] = [exactly(row) for row in range(its.start, its.stop)]
-            drawn, _ = inverse_cdf(softmax(log_weights[its].reshape(1, -1)), uniform)
-        row, place = divmod(int(drawn[0]), log_weights.shape[1])
-        rows.append(first + row)
-        places.append(place)
-    return np.array(rows), np.array(places)
+    width = log_likelihoods.shape[1]
+    rows = np.arange(0, len(log_likelihoods), NUM_CONTINUATIONS)
+    for first in rows.tolist():
+        its = log_likelihoods[first : first + NUM_CONTINUATIONS]
+        # Many are the same, an exact repeat: only the first of them counts.
+        seen: set[bytes] = set()
+        for log_likelihood, each in zip(its, events[first : first + NUM_CONTINUATIONS], strict=True):
+            if each.tobytes() in seen:
+                log_likelihood[:] = -np.inf
+            seen.add(each.tobytes())
+        near = its >= its.max() - slack
+        if slack and near.sum() > 1:
+            for row in np.flatnonzero(near.any(axis=1)):
+                its[row] = exactly(first + int(row))
+    chosen = log_likelihoods.round(DECIMALS).reshape(len(rows), -1).argmax(axis=1)
+    return rows + chosen // width, chosen % width

@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 # one draw in 10,000 falls so near to a line.
 LOG_PROBABILITY_ERROR = 1e-5
 # Of the log-likelihoods that a search compares: double precision keeps 10 of them over thousands of steps.
-_DECIMALS = 6
+DECIMALS = 6
 _LONGEST_GRAM = 3  # moves, which is four notes
 
 _Grams = Counter[tuple[tuple[int, int], ...]]
@@ -361,7 +361,7 @@ def beam_search(
             scores += log_likelihoods.reshape(scores.shape)
             done += 1
         # Stable, and blind to what rounding does, so that the earlier of two equally likely ones is kept.
-        kept = np.argsort(-scores.round(_DECIMALS), axis=1, kind="stable")[:, :beam_size]
+        kept = np.argsort(-scores.round(DECIMALS), axis=1, kind="stable")[:, :beam_size]
         scores = np.take_along_axis(scores, kept, axis=1)
     rows = outputs[:, 0] * rows_per_output + kept[:, 0]
     return events[rows], scores[:, 0], rows, melodies
