@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from ostinato.cli.terminal import progress
 from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:
@@ -236,6 +235,8 @@ def melodies_in(source: str, settings: "ExtractionSettings") -> "Melodies":
         DataError: if there is none; it says why.
         FormatError: if a TFRecord file is damaged.
     """
+    # Only commands that read whole folders show how far they are.
+    from ostinato.cli.terminal import progress
     from ostinato.dataset.melodies import read_melodies
 
     with progress(unit="files", desc=source) as bar:
