@@ -16,7 +16,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from ostinato.bundle import num_parameters
     from ostinato.cli.bundle import shown
-    from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, load_shipped, shipped_path
+    from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, STYLES, load_shipped, shipped_path
 
     if args.name is not None and args.json:
         raise SettingsError("give a name or --json, not both")
@@ -27,14 +27,18 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({name: bundle.provenance.get("card", {}) for name, bundle in bundles.items()}, indent=1))
         return 0
-    print(f"{'model':15}{'layers':>12}{'numbers':>12}{'bits a step, validation':>26}{'test':>8}")
+    print(f"{'model':15}{'plays':14}{'layers':>10}{'numbers':>12}{'bits a step, validation':>26}{'test':>8}")
     for name, bundle in bundles.items():
         layers = ", ".join(map(str, bundle.config.hparams.rnn_layer_sizes))
         held_out = bundle.provenance.get("card", {}).get("held_out", {})
         validation, test = (
             f"{held_out[part]['bits_per_step']:.3f}" if part in held_out else "-" for part in ("validation", "test")
         )
-        default = "  plays where no model is asked for" if name == BEST_MODEL else ""
-        print(f"{name:15}{layers:>12}{num_parameters(bundle):>12,}{validation:>26}{test:>8}{default}")
-    print("\nostinato generate --config=NAME plays one; ostinato models NAME shows its card.")
+        numbers = f"{num_parameters(bundle):,}"
+        default = "  if you ask for none" if name == BEST_MODEL else ""
+        print(f"{name:15}{STYLES[name]:14}{layers:>10}{numbers:>12}{validation:>26}{test:>8}{default}")
+    print(
+        "\nBits are those of held-out tunes of the model's own style. A test was made of the tune books' models only."
+    )
+    print("ostinato generate --config=NAME plays one; ostinato models NAME shows its card.")
     return 0

@@ -1,7 +1,8 @@
 """The models that come with the package, ready to play.
 
 They stand beside this file as bundles, each with its model card in its
-provenance, and were made by `scripts/train_shipped_models`.
+provenance, and were made by `scripts/train_shipped_models` and
+`scripts/train_style_models`.
 """
 
 import os
@@ -12,8 +13,19 @@ from ostinato.errors import SettingsError
 
 BEST_MODEL = "ostinato"
 """What plays where no model is asked for."""
-SHIPPED_MODELS = ("ostinato", "lookback_rnn", "attention_rnn", "basic_rnn", "mono_rnn")
-"""The names, best first."""
+_FIDDLE_TUNES = "fiddle tunes"
+STYLES = {
+    BEST_MODEL: _FIDDLE_TUNES,
+    "lieder": "German songs",
+    "chansons": "French songs",
+    "lookback_rnn": _FIDDLE_TUNES,
+    "attention_rnn": _FIDDLE_TUNES,
+    "basic_rnn": _FIDDLE_TUNES,
+    "mono_rnn": _FIDDLE_TUNES,
+}
+"""What each of them plays, in words, best first."""
+SHIPPED_MODELS = tuple(STYLES)
+"""Their names, in that order."""
 
 _FOLDER = Path(__file__).parent
 
