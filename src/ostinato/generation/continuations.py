@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 # More, and longer ones, bring the ends of melodies no nearer to those of tunes (docs/experiments.md).
 NUM_CONTINUATIONS = 32
 ENDING_BARS = 2
-_HEARD_AFTER_FILL = 64  # steps of what follows a gap, by which what fills it is chosen: four bars of 4/4
+_HEARD_AFTER_FILL = 32  # steps of what follows a gap, by which what fills it is chosen: two bars of 4/4
 
 
 @dataclass(frozen=True, slots=True)
