@@ -131,7 +131,7 @@ def test_every_line_works_in_its_order(clone: Path, tmp_path: Path) -> None:
         for program in documents.blocks("python", README):
             shell.type(f"python -W error - <<'END'\n{program}END")
     made = [*clone.glob("generated/*.mid"), *clone.glob("road/generated/*.mid"), clone / "new.mid"]
-    assert len(made) == 10 + 3 * 10 + 10 + 10 + 10 + 1
+    assert len(made) == 10 + 4 * 10 + 4 + 10 + 10 + 10 + 1
     for path in made:
         # Another library's reader, so that our own mistakes cannot hide each other.
         score: Any = symusic.Score(path)

@@ -540,7 +540,9 @@ def test_the_melody_is_one_line(make: Generate, capsys: pytest.CaptureFixture[st
 
 
 def test_the_commands_of_the_documentation_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "generation.md").read_text(encoding="utf-8")
+    project = Path(__file__).parents[2]
+    page = (project / "docs" / "generation.md").read_text(encoding="utf-8")
+    (tmp_path / "data").symlink_to(project / "data")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```sh\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
