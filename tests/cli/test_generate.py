@@ -25,6 +25,7 @@ from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.generation.model import Model
 from ostinato.generation.search import most_varied
+from ostinato.music.extract import ExtractionSettings, extract_melodies
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
 
@@ -524,6 +525,50 @@ def test_saving_a_bundle_needs_both_ends(
 ) -> None:
     assert make(*flags, model="--save_generator_bundle") == 2
     assert words in capsys.readouterr().err
+
+
+def test_bars_end_unless_told_not_to(tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
+    lengths = []
+    for flags in (["--num_bars=4"], ["--num_bars=4", "--no_ending"], ["--until_end", "--num_bars=8"]):
+        capsys.readouterr()
+        assert make(*flags, "--num_outputs=3", "--seed=1", "--meter=6/8", model=f"--config={BEST_MODEL}") == 0
+        shown = capsys.readouterr().out.splitlines()[:3]
+        # Each note and rest of a line has its length after the colon.
+        lengths.append([sum(map(int, re.findall(r":(\d+)", line.split("|", 1)[1]))) for line in shown])
+    ending, cut, until_end = lengths
+    assert all(36 < length <= 48 for length in ending)
+    assert cut == [48] * 3
+    assert all(1 < length <= 96 for length in until_end)
+    sequence = read_midi(written(tmp_path)[0])
+    assert [(each.numerator, each.denominator) for each in sequence.time_signatures] == [(6, 8)]
+
+
+def test_bars_of_a_file_are_filled(tmp_path: Path, make: Generate) -> None:
+    primer = Path(__file__).parents[2] / "data" / "aird" / "midi" / "book5_0900.mid"
+    assert make(f"--primer={primer}", "--fill_bars=3-4", "--num_outputs=2", "--seed=1") == 0
+    (whole, *_) = extract_melodies(read_midi(primer))
+    bar = whole.steps_per_bar
+    for path in written(tmp_path):
+        (filled,) = extract_melodies(read_midi(path), ExtractionSettings(min_bars=0, min_unique_pitches=0))
+        assert (filled[: 2 * bar], filled[4 * bar : len(whole)]) == (whole[: 2 * bar], whole[4 * bar :])
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--until_end", "--num_steps=64"], "give --num_bars in place of --num_steps"),
+        (["--fill_bars=2"], "--fill_bars are bars of a primer, which is missing"),
+        (["--primer_melody=[60, 62]", "--fill_bars=2", "--num_bars=4"], "leave --num_bars out"),
+        (["--primer_melody=[60, 62]", "--fill_bars=1"], "--primer_melody: fill=1-1 leaves nothing to follow it"),
+        (["--primer_melody=[60, 62]", "--fill_bars=x"], "--fill_bars=x: write the first and the last bar"),
+        (["--until_end"], "has not learned where tunes end"),
+    ],
+)
+def test_ends_and_fills_that_cannot_be(
+    make: Generate, capsys: pytest.CaptureFixture[str], flags: list[str], message: str
+) -> None:
+    assert make(*flags, "--seed=1") == 2
+    assert message in capsys.readouterr().err
 
 
 def test_without_a_primer_there_are_only_notes_of_the_range(tmp_path: Path, make: Generate) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ostinato.bundle import Bundle, array_shapes
 from ostinato.config import PRESETS, Config, Hparams
-from ostinato.encodings import Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
+from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
 from ostinato.errors import DataError, SettingsError
 from ostinato.evaluation import likelihood
 from ostinato.evaluation.likelihood import (
@@ -96,6 +96,14 @@ def test_a_lookback_model_worked_by_hand() -> None:
     assert scores.hits.tolist() == [False, True, False, True, True, True]
     assert scores.class_nats == pytest.approx(math.log(16))
     assert scores.num_folded == 0
+
+
+def test_a_model_that_foretells_the_end_is_asked_how_the_tune_goes_on() -> None:
+    # 14 classes of events and 8 repeats are as likely as the end, which counts for none of them.
+    encoding = BarEncoding(48, 60, None, foretells_end=True)
+    scores = event_scores([indifferent(encoding)], [Melody([48, 50, -2], ends=True)])
+    # 50: its own class of 22. No event: its own, and all eight repeats, before the tune's beginning.
+    np.testing.assert_allclose(scores.bits, np.log2(22) - np.log2([1, 9]))
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(ENCODINGS))

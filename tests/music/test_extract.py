@@ -219,6 +219,22 @@ def test_a_cut_melody_may_end_in_a_note_off_and_its_tail_is_lost() -> None:
     assert melodies == [Melody([60, -2, -2, -2, -1]), Melody([-2] * 5, 16)]
 
 
+def test_a_tune_ends_with_its_melody_unless_that_is_cut_or_the_tune_goes_on() -> None:
+    settings = ExtractionSettings(min_bars=0, max_steps=5, min_unique_pitches=0)
+    melodies, _ = found_in(sequence((60, 0, 4), (62, 6, 8), (64, 40, 41)), settings)
+    assert [(len(melody), melody.ends) for melody in melodies] == [(5, False), (5, False)]
+    # A bar of silence ends the first melody, a change of meter cuts the second, and the third is the last.
+    made = sequence((60, 0, 4), (62, 32, 36), (64, 48, 52))
+    made.time_signatures.add(numerator=4, denominator=4)
+    made.time_signatures.add(time=48 * STEP, numerator=6, denominator=8)
+    melodies, _ = found_in(made)
+    assert [(melody.pitches, melody.ends, str(melody.meter)) for melody in melodies] == [
+        ((60,), True, "4/4"),
+        ((62,), False, "4/4"),
+        ((64,), True, "6/8"),
+    ]
+
+
 def test_drums_hold_no_melody() -> None:
     made = sequence((36, 0, 4), instrument=1, is_drum=True)
     add(made, (60, 0, 4))

@@ -46,8 +46,8 @@ def test_a_name_that_is_none() -> None:
 
 
 def test_a_melody_does_not_depend_on_its_neighbors() -> None:
-    # Of seeds 0 to 59 this is the one whose first melody used to change with the number of outputs, with OpenBLAS's
-    # Haswell kernels: at one of its steps a random number falls within a rounding of the line between two events.
+    # With the first ostinato model this seed's first melody used to change with the number of outputs: at one of its
+    # steps a random number fell within a rounding of the line between two events.
     model = Model(load_shipped())
     (alone,) = model.generate(256, [60], seed=44)
     assert model.generate(256, [60], seed=44, num_outputs=16)[0] == alone

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 import golden_files
 import tiny_examples
-from ostinato.config import PRESETS, preset
+from ostinato.config import PRESETS, Config, Hparams, preset
+from ostinato.encodings import BarEncoding
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import write_records
+from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 from ostinato.training.data import (
     IGNORED,
     Batch,
@@ -25,6 +28,7 @@ from ostinato.training.data import (
     Prefetched,
     epoch_order,
     evaluation_batches,
+    examples_of_melodies,
     load_examples,
     pack,
     pad,
@@ -78,6 +82,22 @@ def test_what_is_loaded_is_what_the_encoding_gave(config: object, tmp_path: Path
         assert isinstance(examples.inputs[number], PackedInputs)
         np.testing.assert_array_equal(pad([examples.inputs[number]], config.encoding.input_size)[:, 0], inputs)
         np.testing.assert_array_equal(examples.labels[number], labels)
+
+
+def test_the_end_of_a_tune_is_the_last_of_its_labels_and_alone_right() -> None:
+    config = Config("ours", BarEncoding(foretells_end=True), Hparams(loss="events"))
+    ending, cut = Melody([60, -2, 64], ends=True, meter=Meter(6, 8)), Melody([60, -2, 64])
+    examples = examples_of_melodies([ending, cut], config, "two tunes")
+    assert examples.lengths.tolist() == [3, 2]
+    end = config.encoding.num_classes - 1
+    assert examples.labels[0][-1] == end
+    assert examples.right is not None
+    right = [np.unpackbits(mask, axis=1, count=end + 1) for mask in examples.right]
+    assert right[0][-1].nonzero()[0].tolist() == [end]
+    # As to the events, both are the same; the first row's pair has the no event and, before the tune's beginning, all
+    # its repeats.
+    np.testing.assert_array_equal(right[0][:2], right[1])
+    assert not right[1][:, end].any()
 
 
 def test_a_hundred_thousand_melodies_fit_in_two_gigabytes(tmp_path: Path) -> None:

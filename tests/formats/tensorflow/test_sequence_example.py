@@ -35,7 +35,7 @@ def assert_equal(example: Example, other: Example) -> None:
     assert (example.events is None) == (other.events is None)
     if example.events is not None and other.events is not None:
         np.testing.assert_array_equal(example.events, other.events, strict=True)
-    assert example.steps_per_bar == other.steps_per_bar
+    assert (example.steps_per_bar, example.meter, example.ends) == (other.steps_per_bar, other.meter, other.ends)
 
 
 def test_exact_bytes() -> None:
@@ -72,13 +72,19 @@ def test_exact_bytes() -> None:
     ),
     first_label=st.sampled_from([0, 100, 127, 128, 300, 2**40]),
     first_event=st.none() | st.integers(-2, 127),
+    meter=st.none() | st.sampled_from([(6, 8), (12, 16)]),
+    ends=st.booleans(),
 )
 def test_protobuf_and_we_read_back_what_we_write(
-    inputs: np.ndarray[tuple[int, int], np.dtype[np.float32]], first_label: int, first_event: int | None
+    inputs: np.ndarray[tuple[int, int], np.dtype[np.float32]],
+    first_label: int,
+    first_event: int | None,
+    meter: tuple[int, int] | None,
+    ends: bool,
 ) -> None:
     labels = np.arange(first_label, first_label + len(inputs))
     events = None if first_event is None else np.array([first_event, *([-2] * len(inputs))])
-    example = Example(inputs, labels, events, None if events is None else 12)
+    example = Example(inputs, labels, events, None if events is None else 12, meter, ends)
     data = serialize_sequence_example(example)
     assert_equal(parse_sequence_example(data), example)
     message = SequenceExample.FromString(data)
@@ -86,7 +92,8 @@ def test_protobuf_and_we_read_back_what_we_write(
     assert [list(step.float_list.value) for step in lists["inputs"].feature] == inputs.tolist()
     assert [list(step.int64_list.value) for step in lists["labels"].feature] == labels[:, None].tolist()
     told = message.context.feature
-    assert sorted(told) == ([] if events is None else ["events", "steps_per_bar"])
+    names = [] if events is None else ["events", "steps_per_bar"]
+    assert sorted(told) == sorted([*names, *(["meter"] if meter else []), *(["ends"] if ends else [])])
     if events is not None:
         assert list(told["events"].int64_list.value) == events.tolist()
         assert list(told["steps_per_bar"].int64_list.value) == [12]
