@@ -142,6 +142,8 @@ def test_a_book() -> None:
         ("A | C2 D2 & E4 & G4 | c", [(69, 0, 1), (60, 1, 2), (62, 3, 2), (72, 5, 1), (64, 1, 4), (67, 1, 4)]),
         ("c2 | d2 && (E | F2) G | a", [(72, 0, 2), (74, 2, 2), (81, 4, 1), (64, 0, 1), (65, 1, 2), (67, 3, 1)]),
         ("C & E2 | c", [(60, 0, 1), (72, 2, 1), (64, 0, 2)]),  # the shorter one waits
+        # A dotted pair's sign has no note before it in a layer that has just gone back.
+        ("C2 & E2 | D2 && >F2 | G2 | c", [(60, 0, 2), (62, 2, 2), (72, 4, 1), (64, 0, 2), (65, 0, 2), (67, 2, 2)]),
         ("^F & F | F & F", [(66, 0, 1), (65, 1, 1), (65, 0, 1), (65, 1, 1)]),  # accidentals of their own
         # What says nothing is passed over.
         ("A0 B A/0 c", [(71, 0, 1), (69, 1, 1), (72, 2, 1)]),

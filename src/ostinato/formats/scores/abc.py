@@ -452,6 +452,7 @@ class _Layer:
         self._last: dict[str, tuple[str, int]] = {}  # accidentals and pitches struck last, by letter and octave
         self._pair = Fraction(1)  # what the sign of a dotted pair makes of the next note's length
         self._tuplet = (0, Fraction(1))  # for how many notes, and what it makes of their lengths
+        self._begun = 0  # events before where it goes on, the last of which leads there
         self._times = [Fraction(0)]  # of the first events, as far as they have been asked for
 
     def strike(self, accidental: str | None, letter: str, octave: str, length: Fraction) -> None:
@@ -498,10 +499,11 @@ class _Layer:
 
     def set_pair(self, sign: str) -> None:
         """Make the last note and the next a dotted pair: > to >>> or < to <<<."""
-        if self.events and self._pair == 1:  # else it has a sign already
+        if len(self.events) > self._begun and self._pair == 1:  # else it has a sign already
             shorter = Fraction(1, 2 ** len(sign))
             first, self._pair = (2 - shorter, shorter) if sign[0] == ">" else (shorter, 2 - shorter)
             self.events[-1].length *= first
+            del self._times[len(self.events) :]
 
     def set_tuplet(self, notes: int, in_time_of: str | None, for_next: str | None) -> None:
         """Play the next notes in the time of others."""
@@ -514,6 +516,7 @@ class _Layer:
     def begin_at(self, time: Fraction) -> None:
         """Go on at a time, in quarters."""
         self.events.append(_Event((), time - self.time(len(self.events))))
+        self._begun = len(self.events)
         self.accidentals, self._last = {}, {}
         self._pair, self._tuplet = Fraction(1), (0, Fraction(1))
 
