@@ -185,7 +185,7 @@ def test_shift_click_changes_at_once_and_continue_adds(wide: StudioPage) -> None
     roll = wide.page.get_by_role("slider", name="Variation 1, step by step")
     box = roll.bounding_box()
     assert box is not None
-    wide.answer_to(lambda: roll.click(position={"x": box["width"] * 48.5 / 64, "y": 50}, modifiers=["Shift"]))
+    wide.answer_to(lambda: roll.click(position={"x": box["width"] * 48.5 / len(before), "y": 50}, modifiers=["Shift"]))
     assert wide.asked_for()["primer"]["events"] == before[:48]
     more = wide.answer_to(wide.page.get_by_role("button", name="Continue: Variation 1").click)
     assert wide.asked_for()["num_bars"] == 4 + 2
