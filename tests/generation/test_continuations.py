@@ -11,7 +11,7 @@ from ostinato.bundle import Bundle
 from ostinato.config import Config, Hparams
 from ostinato.encodings import BarEncoding
 from ostinato.errors import SettingsError
-from ostinato.generation import search
+from ostinato.generation import continuations, search
 from ostinato.generation.continuations import NUM_CONTINUATIONS, draw_ending, draw_fill, draw_until_end
 from ostinato.generation.model import Model
 from ostinato.generation.search import Growing
@@ -161,6 +161,17 @@ def test_a_melody_does_not_depend_on_its_neighbors_nor_on_being_traced(model: Mo
     assert [each.melody for each in traced] == four
     for each in traced:
         assert [step.event for step in each.steps] == [each.melody[step.step] for step in each.steps]
+
+
+@pytest.mark.parametrize("asked", [{"num_bars": 3}, {"primer": [60, 62, 64, 65] * 12, "fill": (2, 2)}])
+def test_many_melodies_are_continued_some_at_a_time(
+    model: Model, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model.generate(num_outputs=7, seed=4, **asked)
+    monkeypatch.setattr(continuations, "_OUTPUTS_AT_ONCE", 3)
+    some = model.generate(num_outputs=7, seed=4, **asked)
+    assert some == whole
+    assert [melody.ends for melody in some] == [melody.ends for melody in whole]
 
 
 def test_what_rounding_could_decide_is_decided_in_double_precision(

@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 # More, and longer ones, bring the ends of melodies no nearer to those of tunes (docs/experiments.md).
 NUM_CONTINUATIONS = 32
 ENDING_BARS = 2
+_OUTPUTS_AT_ONCE = 128  # with their continuations 4,096 melodies, some 60 MB with the ostinato model
 _HEARD_AFTER_FILL = 32  # steps of what follows a gap, by which what fills it is chosen: two bars of 4/4
 
 
@@ -31,13 +32,28 @@ class Chosen:
 
     Attributes:
         events: of each, as many as it goes on for.
-        rows: [N], where each stood in the last batch.
+        rows: [N], where each stood in the last batch; only told of melodies that are recorded.
         ends: [N], whether the tune ends there.
     """
 
     events: list[NDArray[np.int64]]
     rows: NDArray[np.intp]
     ends: NDArray[np.bool_]
+
+
+def in_parts(
+    draw: Callable[[Growing, Sequence[np.random.Generator]], Chosen],
+    melodies: Growing,
+    generators: Sequence[np.random.Generator],
+) -> Chosen:
+    """What `draw` gives for all melodies, some of them at a time: the continuations of thousands fill the memory."""
+    if melodies.is_recorded or len(generators) <= _OUTPUTS_AT_ONCE:
+        return draw(melodies, generators)
+    starts = range(0, len(generators), _OUTPUTS_AT_ONCE)
+    numbers = [np.arange(start, min(start + _OUTPUTS_AT_ONCE, len(generators))) for start in starts]
+    parts = [draw(melodies.select(its), generators[its[0] : its[-1] + 1]) for its in numbers]
+    events = [each for part in parts for each in part.events]
+    return Chosen(events, np.arange(len(events)), np.concatenate([part.ends for part in parts]))
 
 
 def draw_ending(

@@ -238,11 +238,13 @@ class Model:
         if not (options.fill or options.until_end or options.ending or ends_by_default):
             return None
         # Most melodies are drawn to their last step.
-        from ostinato.generation.continuations import ENDING_BARS, draw_ending, draw_fill, draw_until_end
+        from ostinato.generation.continuations import ENDING_BARS, draw_ending, draw_fill, draw_until_end, in_parts
 
         if options.fill:
             return _LastSteps(
-                lambda melodies, begun, num_steps: draw_fill(melodies, begun.generators, num_steps, begun.following)
+                lambda melodies, begun, num_steps: in_parts(
+                    lambda some, theirs: draw_fill(some, theirs, num_steps, begun.following), melodies, begun.generators
+                )
             )
         if not can_end:
             raise SettingsError(
@@ -253,7 +255,9 @@ class Model:
             return _LastSteps(lambda melodies, begun, num_steps: draw_until_end(melodies, begun.generators, num_steps))
         steps_per_bar = options.opening.steps_per_bar
         return _LastSteps(
-            lambda melodies, begun, num_steps: draw_ending(melodies, begun.generators, num_steps, steps_per_bar),
+            lambda melodies, begun, num_steps: in_parts(
+                lambda some, theirs: draw_ending(some, theirs, num_steps, steps_per_bar), melodies, begun.generators
+            ),
             ENDING_BARS * steps_per_bar,
         )
 

@@ -196,6 +196,11 @@ class Growing:
         return self._heard
 
     @property
+    def is_recorded(self) -> bool:
+        """Whether it is written down how the melodies grow."""
+        return self._recorder is not None
+
+    @property
     def slack(self) -> float:
         """How far the odds of any events may be off at temperature 1, as a share of them."""
         return 0.0 if self._replay is None else 2 * LOG_PROBABILITY_ERROR
