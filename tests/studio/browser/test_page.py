@@ -171,7 +171,8 @@ def test_a_click_on_a_step_keeps_the_start_and_changes_the_rest(studio: StudioPa
     assert studio.asked_for()["primer"]["events"] == before[:step]
     assert renewed["events"][:step] == before[:step]
     assert renewed["events"][step:] != before[step:]
-    assert len(renewed["events"]) == len(before)
+    # Both end in the last of the eight bars, not always on the same step.
+    assert all(7 * 16 < len(events) <= 8 * 16 for events in (before, renewed["events"]))
     expect(roll.locator("rect.note")).to_have_count(sum(event >= 0 for event in renewed["events"]))
 
     page.get_by_role("button", name="Undo", exact=True).first.click()
