@@ -32,16 +32,21 @@ class Checker(HTMLParser):
             assert self.open.pop() == tag
 
 
+def checked(page: str) -> list[str]:
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    return checker.seen
+
+
 def test_page() -> None:
     name = "<b>a & b.mid"
     made = [(name, Melody([60, 62, 64, 62] * 2, steps_per_bar=4)), ("b.mid", Melody([60, 60, 60, 60] * 2))]
     human = [(f"{start}.mid", Melody(range(start, start + 12), steps_per_bar=4)) for start in range(60, 64)]
     written = comparison_page(compare(made, human, [("t.mid", Melody([60, 62, 64]))]), "ostinato compare --html='<p>'")
-    checker = Checker()
-    checker.feed(written)
-    assert checker.open == []
-    assert checker.seen.count("table") == 7
-    assert checker.seen.count("svg") == 7
+    seen = checked(written)
+    assert seen.count("table") == 7
+    assert seen.count("svg") == 7
     assert "&lt;b&gt;a &amp; b.mid" in written
     assert name not in written
     assert "ostinato compare --html=&#x27;&lt;p&gt;&#x27;" in written
@@ -60,33 +65,6 @@ def contender(name: str, bits: float, order: int | None = None) -> Contender:
 
 def report(*contenders: Contender, source: str = "tunes") -> Report:
     return make_report(Melodies(source, ExtractionSettings(), 3, melodies=MELODIES), STEPS, contenders, num_resamples=5)
-
-
-class _Balance(HTMLParser):
-    """Complains where tags do not close as they open."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.seen: list[str] = []
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
-        if tag not in ("meta", "link", "br"):
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.seen.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-def checked(page: str) -> list[str]:
-    balance = _Balance()
-    balance.feed(page)
-    assert balance.open == []
-    return balance.seen
 
 
 def test_four_plots_where_there_are_n_gram_models() -> None:

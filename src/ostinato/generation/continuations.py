@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 # More, and longer ones, bring the ends of melodies no nearer to those of tunes (docs/experiments.md).
 NUM_CONTINUATIONS = 32
 ENDING_BARS = 2
-_OUTPUTS_AT_ONCE = 128  # with their continuations 4,096 melodies, some 60 MB with the ostinato model
+_OUTPUTS_AT_ONCE = 128  # with their continuations 4,096 melodies: any number of outputs then takes some 0.3 GB
 _HEARD_AFTER_FILL = 32  # steps of what follows a gap, by which what fills it is chosen: two bars of 4/4
 
 
@@ -106,8 +106,8 @@ def draw_until_end(melodies: Growing, generators: Sequence[np.random.Generator],
         logits, _ = melodies.hear()
         if step:
             log_now = log_end(logits)
-            odds = np.exp(log_now)
-            for row in np.flatnonzero(np.abs(uniforms[:, step] - odds) < melodies.slack * odds):
+            chance = np.exp(log_now)
+            for row in np.flatnonzero(going_on & (np.abs(uniforms[:, step] - chance) < melodies.slack * chance)):
                 log_now[row] = log_end(melodies.exact_logits(int(row))[-1])
             over = going_on & (uniforms[:, step] < np.exp(log_now))
             lengths[over] = step
