@@ -106,7 +106,7 @@ def test_a_gap_is_filled_by_what_makes_likely_what_follows() -> None:
     assert not chosen.ends.any()
 
 
-def test_until_the_end_there_is_one_event_at_least_and_an_end_is_drawn() -> None:
+def test_an_end_is_drawn_after_each_event() -> None:
     chance = 1 / 4
     told = Told(lambda rows, _: np.full(len(rows), np.log(chance / (1 - chance))), size=4000)
     chosen = draw_until_end(growing(told), generators(4000), 1000)
@@ -115,6 +115,13 @@ def test_until_the_end_there_is_one_event_at_least_and_an_end_is_drawn() -> None
     assert chosen.ends.all()
     # A geometric distribution of mean 4 and standard deviation sqrt(12): five of 4,000 draws' are 0.28.
     assert abs(lengths.mean() - 1 / chance) < 0.28
+
+
+def test_no_end_is_drawn_too_soon() -> None:
+    certain = Told(lambda rows, _: np.full(len(rows), 1000.0), size=2)
+    chosen = draw_until_end(growing(certain), generators(2), 10, 4)
+    assert [len(its) for its in chosen.events] == [4, 4]
+    assert chosen.ends.all()
 
 
 def test_a_melody_that_does_not_end_is_cut() -> None:
@@ -147,6 +154,7 @@ def test_until_the_end_the_events_are_those_of_no_end(model: Model) -> None:
     for melody, whole in zip(several, endless, strict=True):
         assert melody.events == whole[: len(melody)]
         assert melody.ends == (len(melody) < 128)
+        assert len(melody) >= 4 * 16
     assert len({len(melody) for melody in several}) > 3
 
 

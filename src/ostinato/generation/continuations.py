@@ -22,6 +22,9 @@ _log = logging.getLogger(__name__)
 # More, and longer ones, bring the ends of melodies no nearer to those of tunes (docs/experiments.md).
 NUM_CONTINUATIONS = 32
 ENDING_BARS = 2
+# A phrase. By default models learn from tunes of seven bars and more; still, where the end is drawn, one song in
+# twenty would end before it is four bars long, and some after their first note.
+LEAST_BARS = 4
 _OUTPUTS_AT_ONCE = 128  # with their continuations 4,096 melodies: any number of outputs then takes some 0.3 GB
 _HEARD_AFTER_FILL = 32  # steps of what follows a gap, by which what fills it is chosen: two bars of 4/4
 
@@ -86,8 +89,10 @@ def draw_ending(
     return Chosen(its, rows, np.ones(len(rows), np.bool_))
 
 
-def draw_until_end(melodies: Growing, generators: Sequence[np.random.Generator], num_steps: int) -> Chosen:
-    """Go on with each melody until it ends, or for `num_steps`, for at least one event.
+def draw_until_end(
+    melodies: Growing, generators: Sequence[np.random.Generator], num_steps: int, least_steps: int = 1
+) -> Chosen:
+    """Go on with each melody until it ends, or for `num_steps`.
 
     Whether it ends is drawn before each event, from random numbers of its own: the events are those that the melody
     has without an end.
@@ -96,6 +101,7 @@ def draw_until_end(melodies: Growing, generators: Sequence[np.random.Generator],
         melodies: N of them, of a model that foretells the end.
         generators: of each.
         num_steps: the most events to append, at least 1.
+        least_steps: the fewest, at least 1.
     """
     uniforms = np.stack([generator.spawn(1)[0].random(num_steps + 1) for generator in generators])
     num_outputs = len(uniforms)
@@ -104,7 +110,7 @@ def draw_until_end(melodies: Growing, generators: Sequence[np.random.Generator],
     going_on = np.ones(num_outputs, np.bool_)
     for step in range(num_steps + 1):
         logits, _ = melodies.hear()
-        if step:
+        if step >= least_steps:
             log_now = log_end(logits)
             chance = np.exp(log_now)
             for row in np.flatnonzero(going_on & (np.abs(uniforms[:, step] - chance) < melodies.slack * chance)):

@@ -238,7 +238,14 @@ class Model:
         if not (options.fill or options.until_end or options.ending or ends_by_default):
             return None
         # Most melodies are drawn to their last step.
-        from ostinato.generation.continuations import ENDING_BARS, draw_ending, draw_fill, draw_until_end, in_parts
+        from ostinato.generation.continuations import (
+            ENDING_BARS,
+            LEAST_BARS,
+            draw_ending,
+            draw_fill,
+            draw_until_end,
+            in_parts,
+        )
 
         if options.fill:
             return _LastSteps(
@@ -251,9 +258,13 @@ class Model:
                 f"{self.bundle.config.name} has not learned where tunes end; take another model, or leave out "
                 + ("until_end" if options.until_end else "ending")
             )
-        if options.until_end:
-            return _LastSteps(lambda melodies, begun, num_steps: draw_until_end(melodies, begun.generators, num_steps))
         steps_per_bar = options.opening.steps_per_bar
+        if options.until_end:
+            return _LastSteps(
+                lambda melodies, begun, num_steps: draw_until_end(
+                    melodies, begun.generators, num_steps, max(1, LEAST_BARS * steps_per_bar - len(begun.openings[0]))
+                )
+            )
         return _LastSteps(
             lambda melodies, begun, num_steps: in_parts(
                 lambda some, theirs: draw_ending(some, theirs, num_steps, steps_per_bar), melodies, begun.generators

@@ -61,7 +61,8 @@ class GenerationOptions:
         num_bars: length in bars, instead of `num_steps`. A model that foretells the end of a tune then brings each
             melody to an end within the last of them.
         ending: whether to do so: None does where `num_bars` is given and the model can.
-        until_end: let each melody end where the model ends it; `num_bars`, or else 32, are the most it may have.
+        until_end: let each melody end where the model ends it, after four bars at the earliest; `num_bars`, or else 32,
+            are the most it may have.
         fill: make these bars of the primer anew, the first and the last, counted from 1, so that what follows fits.
         draws: where choices come from, in place of the seed.
 
