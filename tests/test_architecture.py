@@ -188,7 +188,7 @@ def test_tests_mirror_the_source() -> None:
 
 
 def test_the_architecture_page_tells_the_same() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
     (line,) = [line for line in page.splitlines() if " ← " in line]
     groups = [set(group.strip().split(", ")) for group in line.split(" ← ")]
     assert sorted(part for group in groups for part in group) == sorted(ROAD)

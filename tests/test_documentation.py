@@ -21,7 +21,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what docs/python.md takes for granted: a primer and a bundle."""
+    """A folder with what docs/guides/python.md takes for granted: a primer and a bundle."""
     folder = tmp_path_factory.mktemp("python")
     ostinato.write_midi(ostinato.Melody([60, -2, 62, -2, 64, -2, -2, -1] * 4).to_note_sequence(), folder / "primer.mid")
     shutil.copy(PROJECT / "tests" / "golden" / "gold_attention.mag", folder / "attention_rnn.mag")
@@ -53,7 +53,7 @@ def _run_script(name: str, folder: Path, changes: dict[str, str]) -> None:
 
 
 def test_the_python_of_the_guide_runs(workplace: Path) -> None:
-    programs = documents.blocks("python", PROJECT / "docs" / "python.md")
+    programs = documents.blocks("python", PROJECT / "docs" / "guides" / "python.md")
     assert programs
     for program in programs:
         subprocess.run([sys.executable, "-W", "error", "-c", program], cwd=workplace, check=True)
@@ -66,11 +66,11 @@ def test_the_command_reference_is_fresh() -> None:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
-    written = (PROJECT / "docs" / "commands.md").read_text(encoding="utf-8")
+    written = (PROJECT / "docs" / "reference" / "commands.md").read_text(encoding="utf-8")
     assert written == module.reference(), "run scripts/write_reference"
 
 
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/*.md"))]
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/**/*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -81,7 +81,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page} links to {target}"
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/explanation/architecture.md"])
 def test_every_path_that_is_named_is_there(page: str) -> None:
     text = (PROJECT / page).read_text(encoding="utf-8")
     named = re.findall(r"`([\w.-]+/[\w./-]*|\w+\.(?:md|toml))`", text)
@@ -91,7 +91,7 @@ def test_every_path_that_is_named_is_there(page: str) -> None:
 
 
 def test_the_tree_shows_every_folder_of_the_package() -> None:
-    (tree,) = documents.blocks("text", PROJECT / "docs" / "architecture.md")
+    (tree,) = documents.blocks("text", PROJECT / "docs" / "explanation" / "architecture.md")
     shown: list[Path] = []
     above: dict[int, Path] = {}  # the folders on the way, by how far in they stand
     for line in tree.splitlines():

@@ -586,7 +586,7 @@ def test_the_melody_is_one_line(make: Generate, capsys: pytest.CaptureFixture[st
 
 def test_the_commands_of_the_documentation_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = Path(__file__).parents[2]
-    page = (project / "docs" / "generation.md").read_text(encoding="utf-8")
+    page = (project / "docs" / "guides" / "generate.md").read_text(encoding="utf-8")
     (tmp_path / "data").symlink_to(project / "data")
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"^```sh\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
@@ -597,4 +597,4 @@ def test_the_commands_of_the_documentation_run(tmp_path: Path, monkeypatch: pyte
         assert main([command, *flags]) == 0, flags
     assert (tmp_path / "melodies.html").is_file()
     for program in re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL):
-        exec(compile(program, "generation.md", "exec"), {})
+        exec(compile(program, "generate.md", "exec"), {})

@@ -116,9 +116,9 @@ def test_flags_that_cannot_be(flags: list[str], message: str, capsys: pytest.Cap
 def test_the_guide_tells_every_flag() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     jam.add_arguments(parser)
-    guide = (Path(__file__).parents[2] / "docs" / "jam.md").read_text(encoding="utf-8")
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "jam.md").read_text(encoding="utf-8")
     for action in parser._actions:
-        assert f"`{action.option_strings[0]}" in guide, f"docs/jam.md does not tell {action.option_strings[0]}"
+        assert f"`{action.option_strings[0]}" in guide, f"docs/guides/jam.md does not tell {action.option_strings[0]}"
 
 
 def test_without_the_extra_the_command_that_installs_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:

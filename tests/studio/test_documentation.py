@@ -1,4 +1,4 @@
-"""What docs/studio-api.md tells programs to send is answered, and what it tells of limits is so."""
+"""What docs/reference/http-api.md tells programs to send is answered, and what it tells of limits is so."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from ostinato.studio.api import document
 from ostinato.studio.server import create_app, listen, make_server
 from studio_parts import HOME, small_models, studio_client
 
-PAGE = (Path(__file__).parents[2] / "docs" / "studio-api.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "http-api.md").read_text(encoding="utf-8")
 ADDRESS = "http://127.0.0.1:8765"
 
 
@@ -60,7 +60,7 @@ def test_the_python_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         thread = threading.Thread(target=running.run, kwargs={"sockets": [bound]})
         thread.start()
         try:
-            exec(compile(_blocks("python").replace(ADDRESS, f"http://127.0.0.1:{port}"), "studio-api.md", "exec"), {})
+            exec(compile(_blocks("python").replace(ADDRESS, f"http://127.0.0.1:{port}"), "http-api.md", "exec"), {})
         finally:
             running.should_exit = True
             thread.join(10)

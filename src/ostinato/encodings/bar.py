@@ -69,7 +69,7 @@ class BarEncoding:
     min_pitch: int = 48
     max_pitch: int = 84
     transpose_to_key: int | None = 0
-    # Phrases, strains and their halves; more distances needed fewer bits (docs/experiments.md).
+    # Phrases, strains and their halves; more distances needed fewer bits (docs/explanation/experiments.md).
     lookback_distances: str = "1,2,3,4,6,8,12,16 bars"
     counter_bits: int = 9
     tells_beat: bool = False

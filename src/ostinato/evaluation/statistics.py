@@ -7,7 +7,7 @@ two sets are compared by the Euclidean distances between their vectors. The
 distances within one set and those between the sets are each smoothed to a
 density, and the two densities compared by the area under both and by the
 Kullback-Leibler divergence. Where we depart from the authors' program stands in
-docs/comparison.md.
+docs/explanation/comparison.md.
 
 What a melody has copied is told whatever its pitch level: a note is known by
 the interval that leads to it, in semitones, and its duration in steps: the time

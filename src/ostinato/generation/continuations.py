@@ -19,7 +19,7 @@ from ostinato.generation.search import DECIMALS, Growing
 
 _log = logging.getLogger(__name__)
 
-# More, and longer ones, bring the ends of melodies no nearer to those of tunes (docs/experiments.md).
+# More, and longer ones, bring the ends of melodies no nearer to those of tunes (docs/explanation/experiments.md).
 NUM_CONTINUATIONS = 32
 ENDING_BARS = 2
 # A phrase. By default models learn from tunes of seven bars and more; still, where the end is drawn, one song in

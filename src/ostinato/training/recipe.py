@@ -56,7 +56,8 @@ def recipe_for(config: Config, num_melodies: int, *, from_model: bool) -> Recipe
     """
     # Trials on marches and chorales, which the built-in models have not learned, chose the numbers. An average of 0.98
     # spans some 50 steps, one of 0.95 20 and one of 0.9 10: few melodies are learned in few steps, and the warm-up and
-    # the average must be shorter than that. From random values 0.003 did better than 0.001 (docs/experiments.md).
+    # the average must be shorter than that. From random values 0.003 did better than 0.001
+    # (docs/explanation/experiments.md).
     if not from_model:
         rate, warmup_steps, averaging, batch_size, patience = 0.003, 100, 0.98, 32, 10
     elif num_melodies < FEW_MELODIES:
