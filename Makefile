@@ -2,13 +2,14 @@
 # make road   the whole road on the tunes in data/: convert, train a minute, generate
 # make test   the test extras, the checks and all tests
 # make format tidies the code
+# make docs   the documentation as a site, in docs/_build
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo road test check format clean
+.PHONY: demo road test check docs format clean
 
 demo: $(VENV)/core.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo
@@ -24,11 +25,15 @@ test: $(VENV)/test.installed
 check: $(VENV)/test.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 
+docs: $(VENV)/docs.installed
+	@$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build
+	@echo "Open docs/_build/index.html in a browser."
+
 format: $(VENV)/dev.installed
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) road generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) docs/_build road generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # TinySoundFont names PyAudio, to play to a loudspeaker, which the tests do not and which bare machines cannot build.
 $(VENV)/test.installed: $(VENV)/dev.installed

@@ -1,4 +1,4 @@
-"""A newcomer who types the README into a plain shell, line by line in a fresh clone, sees every line work."""
+"""A newcomer who types what a page says into a plain shell, line by line in a fresh clone, sees every line work."""
 
 import os
 import re
@@ -20,16 +20,21 @@ import documents
 
 PROJECT = Path(__file__).parent.parent
 README = PROJECT / "README.md"
-# All that is typed otherwise than it stands: shorter trainings, thirty tunes in place of 300, servers that take any
-# free port and open no browser.
+TUTORIAL = PROJECT / "docs" / "tutorial.md"
+GUIDES = sorted((PROJECT / "docs" / "guides").glob("*.md"))
+# All that is typed otherwise than the pages have it: shorter trainings, thirty tunes in place of 300, servers that take
+# any free port and open no browser.
 QUICKER = {
     "--num_training_steps=2000": "--num_training_steps=2",
     "--num_training_steps=500": "--num_training_steps=2",
-    "learn data/aird/midi": "learn tests/golden/aird/corpora --num_training_steps=2",
+    "learn data/songs/midi --output=songs.mag --minutes=5": "learn data/songs/midi --output=songs.mag "
+    "--num_training_steps=2",
+    "learn data/songs/midi --output=my.mag": "learn data/songs/midi --output=my.mag --num_training_steps=2",
+    "learn scores --output=scores.mag": "learn scores --output=scores.mag --num_training_steps=2",
     "--input=data/aird/midi": "--input=tests/golden/aird/corpora",
     "--human=data/aird/midi": "--human=tests/golden/aird/corpora",
 }
-SERVERS = {"ostinato studio": "ostinato studio --port=0 --no_open"}
+SERVER = "ostinato studio"
 
 
 class Shell:
@@ -59,9 +64,14 @@ class Shell:
             self._process.kill()
 
     def type(self, line: str) -> None:
-        """Type a line and see that it ends well."""
-        for _ in self._printed_by(line):
-            pass
+        """Type a line of a page and see that it works: that it ends well, or serves a page."""
+        for old, new in QUICKER.items():
+            line = line.replace(old, new)
+        if line.startswith(SERVER):
+            self.serve(f"{line} --port=0 --no_open")
+        else:
+            for _ in self._printed_by(line):
+                pass
 
     def serve(self, line: str) -> None:
         """Start what serves a page, fetch the page, and end it as Ctrl-C does."""
@@ -113,20 +123,22 @@ def clone(tmp_path: Path) -> Path:
     return folder
 
 
+def lines_of(page: Path) -> list[str]:
+    """What a page gives to type, in its order."""
+    return [line for block in documents.blocks("sh", page) for line in block.splitlines()]
+
+
+def test_every_change_is_to_something_that_a_page_has() -> None:
+    lines = [line for page in (README, TUTORIAL, *GUIDES) for line in lines_of(page)]
+    assert [old for old in QUICKER if not any(old in line for line in lines)] == []
+
+
 @pytest.mark.slow
-def test_every_line_works_in_its_order(clone: Path, tmp_path: Path) -> None:
-    lines = [line for block in documents.blocks("sh", README) for line in block.splitlines()]
-    assert len(lines) >= 20
-    assert all(any(old in line for line in lines) for old in [*QUICKER, *SERVERS])
+def test_the_readme(clone: Path, tmp_path: Path) -> None:
     assert "`tensorboard --logdir=road`" in README.read_text(encoding="utf-8")
     with Shell(tmp_path, clone) as shell:
-        for line in lines:
-            for old, new in QUICKER.items():
-                line = line.replace(old, new)
-            if line in SERVERS:
-                shell.serve(SERVERS[line])
-            else:
-                shell.type(line)
+        for line in lines_of(README):
+            shell.type(line)
         shell.serve("tensorboard --logdir=road --port=0")
         for program in documents.blocks("python", README):
             shell.type(f"python -W error - <<'END'\n{program}END")
@@ -136,3 +148,28 @@ def test_every_line_works_in_its_order(clone: Path, tmp_path: Path) -> None:
         # Another library's reader, so that our own mistakes cannot hide each other.
         score: Any = symusic.Score(path)
         assert len({note.pitch for track in score.tracks for note in track.notes}) > 1, path
+
+
+@pytest.mark.slow
+def test_the_tutorial(clone: Path, tmp_path: Path) -> None:
+    lines = lines_of(TUTORIAL)
+    assert len(lines) >= 8
+    with Shell(tmp_path, clone) as shell:
+        for line in lines:
+            shell.type(line)
+    for page in ("generated/melodies.html", "generated/jigs.html", "songs.html", "generated/songs.html"):
+        assert (clone / page).is_file()
+
+
+@pytest.mark.slow
+def test_the_guides(clone: Path, tmp_path: Path) -> None:
+    """Whoever opens a guide has done the tutorial, and has the music that the guide is about."""
+    with Shell(tmp_path, clone) as shell:
+        shell.type("make demo")
+        shell.type(". .venv/bin/activate")
+        shell.type("pip install -e '.[train,studio]' -c constraints.txt")
+        shell.type("ostinato generate --musicxml --num_bars=8 --num_outputs=6 --output_dir=scores")
+        shell.type("cp generated/*_01.mid tune.mid")
+        for page in GUIDES:
+            for line in lines_of(page):
+                shell.type(line)
