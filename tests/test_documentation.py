@@ -60,6 +60,33 @@ def test_the_python_of_the_guide_runs(workplace: Path) -> None:
     assert (workplace / "new.mid").read_bytes().startswith(b"MThd")
 
 
+def test_every_name_of_the_package_is_in_the_reference() -> None:
+    page = (PROJECT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\.\. auto\w+:: ostinato\.(\w+)$", page, flags=re.MULTILINE))
+    assert set(ostinato.__all__) - {"NoteSequence", "__version__"} <= listed
+
+
+def test_the_messages_of_the_troubleshooting_page_are_ours() -> None:
+    """What a heading quotes between its dots is in the source, in one string."""
+    page = (PROJECT / "docs" / "guides" / "troubleshooting.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"^### `(.*)`$", page, flags=re.MULTILINE)
+    assert len(quoted) > 12
+    source = " ".join(path.read_text(encoding="utf-8") for path in (PROJECT / "src" / "ostinato").rglob("*.py"))
+    source = re.sub(r'"\s+f?"', "", source)  # strings that go on over several lines
+    for message in quoted:
+        if message != "ostinato: command not found":  # the shell's
+            for part in filter(None, (part.strip(" :") for part in message.split("…"))):
+                assert part in source, f"no message says {part!r}"
+
+
+@pytest.mark.slow
+def test_the_site_is_made_without_a_warning(tmp_path: Path) -> None:
+    sphinx = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--keep-going", "--quiet"]
+    made = subprocess.run([*sphinx, "docs", tmp_path], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert (tmp_path / "tutorial.html").is_file()
+
+
 def test_the_command_reference_is_fresh() -> None:
     loader = importlib.machinery.SourceFileLoader("write_reference", str(PROJECT / "scripts" / "write_reference"))
     spec = importlib.util.spec_from_loader(loader.name, loader)
@@ -70,7 +97,12 @@ def test_the_command_reference_is_fresh() -> None:
     assert written == module.reference(), "run scripts/write_reference"
 
 
-PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted(PROJECT.glob("docs/**/*.md"))]
+PAGES = [
+    PROJECT / "README.md",
+    PROJECT / "CONTRIBUTING.md",
+    *sorted(PROJECT.glob("docs/[!_]*/*.md")),
+    *PROJECT.glob("docs/*.md"),
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
