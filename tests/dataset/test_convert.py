@@ -218,8 +218,10 @@ def test_ctrl_c_leaves_no_half_file_and_no_process(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(20) != 0
     assert list((tmp_path / "out").iterdir()) == []
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    with pytest.raises(ProcessLookupError):  # noqa: PT012 -- on a busy machine they take a moment
+        for _ in range(500):
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("name", "case"), json.loads((CASES / "midi.json").read_text()).items())

@@ -29,11 +29,10 @@ import dataclasses
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ from ostinato.bundle import (
 )
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError, printable
-from ostinato.formats import atomic_writer
+from ostinato.formats import atomic_writer, lock
 from ostinato.training.data import Position
 
 _MEAN = f"{TRAINING_PREFIX}mean."
@@ -279,7 +278,7 @@ def only_job(run_dir: str | os.PathLike[str]) -> Iterator[None]:
     folder = train_folder(run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+b") as file:
-        if not _lock(file):
+        if not lock(file):
             raise OstinatoError(
                 f"{os.fspath(run_dir)}: another training job is at work in this run_dir; "
                 "stop it first, or choose another --run_dir"
@@ -287,20 +286,3 @@ def only_job(run_dir: str | os.PathLike[str]) -> Iterator[None]:
         for half_written in (*folder.glob(".*.tmp"), *best_folder(run_dir).glob(".*.tmp")):
             half_written.unlink(missing_ok=True)
         yield
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Lock an open file until it is closed; False if another process has."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

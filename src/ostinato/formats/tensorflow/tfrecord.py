@@ -20,14 +20,15 @@ import logging
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
 
 from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.formats import atomic_writer
+from ostinato.formats import atomic_writer, half_written, lock
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")  # length, checksum of the length
@@ -35,6 +36,7 @@ _CHECKSUM = struct.Struct("<I")
 _FRAME_BYTES = _HEADER.size + _CHECKSUM.size
 
 _MOST_SHARDS = 99_999  # five digits
+_SURELY_ABANDONED_SECONDS = 60
 _SHARDS = re.compile(r"@(\d{1,5})(?=\.|$)")  # of notes@10.tfrecord
 
 _logger = logging.getLogger(__name__)
@@ -155,11 +157,35 @@ def record_writer(path: str | os.PathLike[str], num_shards: int | None = None) -
 
     Raises:
         SettingsError: if num_shards is below 1 or above 99,999.
+        DataError: if another process is writing one of these files.
     """
     paths = shard_paths(path, num_shards)
+    _clear_abandoned(paths)
     with contextlib.ExitStack() as files:
         # Gigabytes take long to sync, and are made anew from what they were made of; after a power cut checksums tell.
         yield RecordWriter(*[files.enter_context(atomic_writer(each, sync=False)) for each in paths])
+
+
+def _clear_abandoned(paths: Sequence[str]) -> None:
+    """Remove what killed writers of these files have left.
+
+    Raises:
+        DataError: if another writer of one of them is at work.
+    """
+    folder, wanted = os.path.dirname(paths[0]) or ".", {os.path.basename(path) for path in paths}  # noqa: PTH119, PTH120
+    for name, temporary in half_written(folder):
+        if name not in wanted:
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            with temporary.open("r+b") as file:
+                if not lock(file):
+                    raise DataError(
+                        f"{Path(folder, name)}: another process is writing it; wait until it is done, "
+                        "or name another file"
+                    )
+            # One that has just been made may not be locked yet.
+            if time.time() - temporary.stat().st_mtime > _SURELY_ABANDONED_SECONDS:
+                temporary.unlink()
 
 
 def shard_of(record: bytes, num_shards: int) -> int:
