@@ -26,7 +26,7 @@ an n-gram model n events of a sequence, A events of the alphabet.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -95,12 +95,15 @@ class EventScores:
         class_nats: the cross entropy over the encoding's own classes, in nats a step: what training calls its
             loss. None where several models' classes, or none, are behind.
         num_folded: melodies with notes outside the model's range, which it saw moved by octaves.
+        end_bits: what the end costs, bits a melody that ends: that it is over, and at each step before that it is not.
+            None where no one model that foretells the end is behind, or no melody ends.
     """
 
     bits: NDArray[np.float64]
     hits: NDArray[np.bool_]
     class_nats: float | None = None
     num_folded: int = 0
+    end_bits: float | None = None
 
 
 def event_scores(
@@ -132,9 +135,10 @@ def event_scores(
     squashed, num_folded = squash_all(first, melodies)
     bits, hits = [np.empty(0)] * len(melodies), [np.empty(0, np.bool_)] * len(melodies)
     class_nats = 0.0
+    end_bits = np.zeros(len(melodies))
     for batch in _batches(squashed):
         chosen = [squashed[melody] for melody in batch]
-        probability, hit, nats = _score_batch(members, chosen)
+        probability, hit, nats, end_bits[batch] = _score_batch(members, chosen)
         batch_bits = -np.log2(np.maximum(probability, _LEAST_PROBABILITY))
         for row, (place, melody) in enumerate(zip(batch, chosen, strict=True)):
             num_steps = max(0, len(melody) - 1)
@@ -143,8 +147,14 @@ def event_scores(
             if progress is not None:
                 progress(num_steps)
     all_bits = np.concatenate(bits)
-    return EventScores(
-        all_bits, np.concatenate(hits), class_nats / len(all_bits) if len(bundles) == 1 else None, num_folded
+    scores = EventScores(all_bits, np.concatenate(hits), num_folded=num_folded)
+    if len(bundles) > 1:
+        return scores
+    end = [each for each, melody in zip(end_bits.tolist(), melodies, strict=True) if melody.ends]
+    return replace(
+        scores,
+        class_nats=class_nats / len(all_bits),
+        end_bits=sum(end) / len(end) if end and first.foretells_end else None,
     )
 
 
@@ -198,12 +208,13 @@ def _batches(melodies: Sequence[Melody]) -> Iterator[list[int]]:
 
 def _score_batch(
     members: Sequence["_Member"], melodies: Sequence[Melody]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
     """Go through melodies of one meter side by side, filled up with no events at their ends.
 
     Returns:
         All [B, T - 1]: the probability of the event that came, whether it was the most probable, and the first
-        member's cross entropy of its class in nats.
+        member's cross entropy of its class in nats. And [B]: what the end of each melody costs the first member, in
+        bits, where it foretells ends.
     """
     num_steps = max(map(len, melodies))
     events = np.full((len(melodies), num_steps), NO_EVENT, np.int64)
@@ -212,6 +223,7 @@ def _score_batch(
     rows = np.arange(len(melodies))
     shape = len(melodies), max(0, num_steps - 1)
     probability, hit, nats = np.empty(shape), np.empty(shape, np.bool_), np.empty(shape)
+    log_over = np.empty((len(melodies), num_steps))
     for member in members:
         member.begin(melodies, num_steps)
     for step in range(shape[1]):
@@ -220,7 +232,17 @@ def _score_batch(
         probability[:, step] = mean[rows, came]
         hit[:, step] = mean.argmax(axis=1) == came
         nats[:, step] = members[0].class_nats(step + 1)
-    return probability, hit, nats
+        log_over[:, step] = members[0].log_over
+    if not num_steps:
+        return probability, hit, nats, np.zeros(len(melodies))
+    members[0].after(events[:, -1])
+    log_over[:, -1] = members[0].log_over
+    before_end = np.arange(1, num_steps + 1) < np.array([[len(melody)] for melody in melodies])
+    last = np.array([len(melody) for melody in melodies]) - 1
+    with np.errstate(divide="ignore"):
+        going_on = np.log(-np.expm1(log_over))
+    end_nats = -log_over[rows, last] - np.where(before_end, going_on, 0).sum(axis=1)
+    return probability, hit, nats, end_nats / np.log(2)
 
 
 class _Member:
@@ -229,6 +251,7 @@ class _Member:
     def __init__(self, bundle: Bundle, dtype: DTypeLike) -> None:
         self._encoding = bundle.config.encoding
         self._network = Network(bundle, dtype)
+        self.log_over: NDArray[np.float64] | float = -np.inf  # [B], that the tune is over, where that is foretold
 
     def begin(self, melodies: Sequence[Melody], num_steps: int) -> None:
         """Begin with melodies of one meter; at the ends of those shorter than `num_steps` any class stands."""
@@ -243,7 +266,10 @@ class _Member:
         logits, self._state = self._network.step(self._stepper.push(events), self._state)
         class_events = self._stepper.class_events()
         # Where the model foretells the end of the tune, it is asked how the tune goes on, for it does.
-        self._log_probabilities = log_softmax(logits[:, : class_events.shape[1]])
+        num_going_on = class_events.shape[1]
+        self._log_probabilities = log_softmax(logits[:, :num_going_on])
+        if logits.shape[1] > num_going_on:
+            self.log_over = log_softmax(logits)[:, -1]
         return merged_probabilities(np.exp(self._log_probabilities), class_events)
 
     def class_nats(self, step: int) -> NDArray[np.float64]:

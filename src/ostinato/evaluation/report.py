@@ -76,6 +76,7 @@ class Figures:
         no_event_accuracy: the same over the others.
         class_nats: cross entropy over the model's own classes, nats a step, where it has some.
         num_folded: melodies that it saw with notes moved by octaves.
+        end_bits: what the end costs, bits a melody that ends, where it is foretold.
     """
 
     bits: float
@@ -87,6 +88,7 @@ class Figures:
     no_event_accuracy: float
     class_nats: float | None
     num_folded: int
+    end_bits: float | None
 
     @property
     def perplexity(self) -> float:
@@ -173,6 +175,7 @@ def make_report(
                 no_event_accuracy=_mean(scores.hits[~steps.is_event]),
                 class_nats=scores.class_nats,
                 num_folded=scores.num_folded,
+                end_bits=scores.end_bits,
             )
         )
     return Report(sources, steps, contenders, figures, num_resamples, seed, ngram_training)
@@ -239,6 +242,11 @@ def summary(report: Report) -> list[str]:
         f"{contender.name} saw {contender.scores.num_folded:,} melodies with notes moved by octaves into its range"
         for contender in report.contenders
         if contender.scores.num_folded
+    ]
+    lines += [
+        f"{contender.name} predicts where a melody ends, which takes {contender.scores.end_bits:.1f} bits a melody more"
+        for contender in report.contenders
+        if contender.scores.end_bits is not None
     ]
     return lines
 
