@@ -218,7 +218,7 @@ def test_hparams_that_contradict_the_stored_ones_are_refused(
 def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
     assert make("--config=attention_rnn", "--num_outputs=1", "--num_steps=4") == 0
     assert make("--config=mono_rnn") == 2
-    assert "the model is of the config attention_rnn, not mono_rnn" in capsys.readouterr().err
+    assert "the model's config is attention_rnn, not mono_rnn" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -250,18 +250,18 @@ def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture
         (["--branch_factor=0"], 2, "branch_factor must be"),
         (["--steps_per_iteration=0"], 2, "steps_per_iteration must be"),
         (["--seed=-1"], 2, "seed must be a whole number of 0 or more, not -1"),
-        (["--qpm=0"], 2, "tempo must be above 0 quarters a minute, not 0"),
+        (["--qpm=0"], 2, "tempo must be above 0 quarter notes a minute, not 0"),
         (["--hparams=batch_size"], 2, "--hparams='batch_size' cannot be read"),
         (["--hparams=rnn_layer_sizes=[64]"], 2, "rnn_layer_sizes"),
-        (["--key=H"], 2, "key 'H' is none; write a tonic and a mode"),
+        (["--key=H"], 2, "there is no key 'H'; write a tonic and a mode"),
         (["--top_k=-1"], 2, "top_k must be a whole number of 0 or more, not -1"),
         (["--top_p=1.5"], 2, "top_p must be a share above 0 and up to 1, not 1.5"),
-        (["--min_note=H3"], 2, "--min_note: 'H3' is no note; write a MIDI number 0..127"),
-        (["--max_note=128"], 2, "--max_note: '128' is no note"),
+        (["--min_note=H3"], 2, "--min_note: 'H3' is not a note; write a MIDI number in 0..127"),
+        (["--max_note=128"], 2, "--max_note: '128' is not a note"),
         (["--min_note=C5", "--max_note=C4"], 2, "min_note=72 lies above max_note=60"),
         (["--min_note=C#4", "--max_note=61", "--key=C"], 2, "there is no note of C major within 61..61"),
         (["--primer_melody=[60]", "--min_note=C7"], 2, "makes notes of 48..83 (C3..B5), and none of them is within 96"),
-        (["--meter=waltz"], 2, "the meter 'waltz' is none; write it as 4/4"),
+        (["--meter=waltz"], 2, "'waltz' is not a meter; write it like 4/4"),
         (["--num_steps=16", "--num_bars=1"], 2, "give either --num_steps or --num_bars, not both"),
         (["--num_bars=0"], 2, "--num_bars=0: there must be at least 1 bar"),
         (["--no_primer_in_output"], 2, "--no_primer_in_output leaves out a primer, but there is none"),

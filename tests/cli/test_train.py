@@ -165,7 +165,7 @@ def test_a_file_without_records_is_an_error(
     for config in ([], ["--config=basic_rnn"]) if evaluation else (["--config=basic_rnn"],):
         assert main(flags(tmp_path / "run", tmp_path / "empty.tfrecord", *config, *evaluation)) == 1
         error = capsys.readouterr().err
-        assert "empty.tfrecord: holds no examples" in error
+        assert "empty.tfrecord: there are no examples" in error
         assert error.count("\n") == 1
 
 
@@ -175,9 +175,9 @@ def test_a_file_without_records_is_an_error(
         (
             ["--config=attention_rnn"],
             1,
-            "holds examples of 38 inputs a step, attention_rnn needs 74; built for basic_rnn",
+            "its examples have 38 inputs per step, but attention_rnn needs 74; was it built for basic_rnn",
         ),
-        (["--config=attention_rnn", "--eval"], 1, "holds examples of 38 inputs a step"),
+        (["--config=attention_rnn", "--eval"], 1, "its examples have 38 inputs per step"),
         ([], 2, "--config is missing"),
         (["--config=jazz_rnn"], 2, "jazz_rnn"),
         (["--config=basic_rnn", "--hparams=batch_sise=3"], 2, "batch_sise"),
@@ -254,7 +254,7 @@ def test_a_run_that_has_begun_keeps_its_origin(
     assert main(new_run(tmp_path / "old", records, "--num_training_steps=1")) == 0
     again = flags(tmp_path / "old", records, f"--init_from={tmp_path / 'old'}", "--num_training_steps=2")
     assert main(again) == 2
-    assert "was begun from random values, not from --init_from=" in capsys.readouterr().err
+    assert "began from random values, not from --init_from=" in capsys.readouterr().err
     assert main(flags(tmp_path / "new", records, f"--init_from={tmp_path / 'none.mag'}")) == 1
     assert "none.mag: there is no such bundle" in capsys.readouterr().err
 

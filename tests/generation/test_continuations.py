@@ -223,7 +223,7 @@ def test_a_fill_keeps_what_is_around_it(model: Model) -> None:
         ({"num_bars": 2, "num_steps": 40}, "num_steps=40 and num_bars=2 are two lengths"),
         ({"num_bars": 0}, "num_bars must be a whole number of 1 or more"),
         ({"meter": "6/8", "steps_per_bar": 16}, "bars of 6/8 are 12 steps long, not 16"),
-        ({"meter": "waltz"}, "the meter 'waltz' is none"),
+        ({"meter": "waltz"}, "'waltz' is not a meter"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(model: Model, asked: dict[str, Any], message: str) -> None:

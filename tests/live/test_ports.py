@@ -40,13 +40,17 @@ def test_a_whole_name_is_meant_though_it_is_part_of_another() -> None:
 @pytest.mark.parametrize(
     ("asked", "names", "message"),
     [
-        ("key", KEYS, f"--input_port=key: 2 input ports are called that; choose one of {KEYS[1]}, {KEYS[2]}"),
-        ("moog", KEYS[:2], f"--input_port=moog: 0 input ports are called that; choose one of {KEYS[0]}, {KEYS[1]}"),
+        ("key", KEYS, f"--input_port=key: 2 input ports have that in their names; choose one of {KEYS[1]}, {KEYS[2]}"),
+        (
+            "moog",
+            KEYS[:2],
+            f"--input_port=moog: no input ports have that in their names; choose one of {KEYS[0]}, {KEYS[1]}",
+        ),
         (None, KEYS, f"--input_port is not given, and there are 2 input ports; choose one of {KEYS[1]}, {KEYS[2]}"),
         (
             None,
             [],
-            "--input_port is not given, and there are 0 input ports; connect one, or make one with "
+            "--input_port is not given, and there are no input ports; connect one, or make one with "
             "--input_port=virtual",
         ),
     ],

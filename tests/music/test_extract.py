@@ -326,5 +326,5 @@ def test_the_meter_that_is_asked_for_makes_the_bars() -> None:
     statistics = ExtractionStatistics()
     (found,) = find_melodies(made, ExtractionSettings(meter="3/4"), statistics)
     assert (found.melody.steps_per_bar, statistics.mended_meters) == (12, 1)
-    with pytest.raises(SettingsError, match="the meter 'four' is none"):
+    with pytest.raises(SettingsError, match="'four' is not a meter"):
         ExtractionSettings(meter="four")

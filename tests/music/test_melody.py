@@ -22,7 +22,7 @@ def test_a_note_off_before_the_first_note_is_no_event() -> None:
 
 @pytest.mark.parametrize("event", [-3, 128, 60.5, float("nan")])
 def test_an_event_out_of_range_is_named_with_its_step(event: float) -> None:
-    with pytest.raises(SettingsError, match=r"at step 1 of a melody is no integer of -2\.\.127"):
+    with pytest.raises(SettingsError, match=r"at step 1 of a melody is not an integer in -2\.\.127"):
         Melody([60, event])  # type: ignore[list-item]
 
 

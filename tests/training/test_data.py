@@ -123,7 +123,7 @@ def test_several_files_stand_one_after_the_other(tmp_path: Path) -> None:
 def test_another_models_examples_are_refused(tmp_path: Path) -> None:
     path = tiny_examples.write(tmp_path / "lookback.tfrecord", LOOKBACK, tiny_examples.melodies(1))
     with pytest.raises(
-        FormatError, match=r"lookback.tfrecord, record 1: holds examples of 121 .* attention_rnn needs 74.*lookback_rnn"
+        FormatError, match=r"lookback.tfrecord, record 1: its examples have 121 .* attention_rnn needs 74.*lookback_rnn"
     ):
         load_examples(str(path), preset("attention_rnn"))
 
@@ -132,14 +132,14 @@ def test_labels_that_are_no_classes_are_refused(tmp_path: Path) -> None:
     rows = np.zeros((2, 38), np.float32)
     for labels in ([0, 38], [-1, 0]):
         write_records(tmp_path / "bad.tfrecord", [record(rows, [0, 1]), record(rows, labels)])
-        with pytest.raises(FormatError, match="record 2: holds labels"):
+        with pytest.raises(FormatError, match="record 2: its labels"):
             load_examples(str(tmp_path / "bad.tfrecord"), BASIC)
 
 
 @pytest.mark.parametrize("records", [[], [record(np.zeros((0, 38), np.float32), [])]])
 def test_no_steps_at_all_is_an_error(records: list[bytes], tmp_path: Path) -> None:
     write_records(tmp_path / "empty.tfrecord", records)
-    with pytest.raises(DataError, match=r"empty.tfrecord: holds no examples"):
+    with pytest.raises(DataError, match=r"empty.tfrecord: there are no examples"):
         load_examples(str(tmp_path / "empty.tfrecord"), BASIC)
 
 
@@ -171,7 +171,7 @@ def test_whether_there_are_records_is_told_from_the_first(tmp_path: Path) -> Non
     write_records(tmp_path / "empty.tfrecord", [])
     write_records(tmp_path / "one.tfrecord", [b"anything"])
     require_records(f"{tmp_path}/empty.tfrecord,{tmp_path}/one.tfrecord")
-    with pytest.raises(DataError, match="holds no examples"):
+    with pytest.raises(DataError, match="there are no examples"):
         require_records(str(tmp_path / "empty.tfrecord"))
     with pytest.raises(DataError, match="no such file"):
         require_records(str(tmp_path / "none.tfrecord"))

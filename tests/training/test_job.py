@@ -421,7 +421,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(tmp_path: 
     write_records(tmp_path / "bad.tfrecord", [good[0], serialize_sequence_example(bad), good[1]])
     examples = load_examples(str(tmp_path / "bad.tfrecord"), LOOKBACK)
     config = LOOKBACK.with_hparams({"batch_size": 1})
-    with pytest.raises(OstinatoError, match=r"the loss of step \d is nan.* records 2 "):
+    with pytest.raises(OstinatoError, match=r"the loss at step \d is nan.* records 2 "):
         learn(tmp_path / "run", examples, 20, config, checkpoint_seconds=0)
     assert all(np.isfinite(array).all() for array in newest(tmp_path / "run").arrays.values())
 

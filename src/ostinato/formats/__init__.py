@@ -1,8 +1,8 @@
 """Bytes to objects and back: MIDI, NoteSequence, TFRecord, SequenceExample, checkpoints.
 
-Here, what all of them share: what a reader of music files is given and gives, and
-files that are either whole or not there. Nothing in this folder holds a musical
-opinion.
+Here is what all of them share: what a reader of music files takes and returns, and
+files that are either complete or not there. Nothing in this folder decides anything
+musical.
 
 The modules `*_pb2.py` and `*_pb2.pyi` are generated from the `.proto` beside them
 and never edited by hand. After a change of a `.proto`, with grpcio-tools 1.73.1
@@ -44,9 +44,9 @@ class Identity:
 
 
 class Remark(UserWarning):
-    """What there is to say of a file that was read all the same.
+    """A remark about a file that was read all the same.
 
-    `str` gives the sentence. A reader that gives records hands it over beside them; one that gives a NoteSequence
+    `str` gives the sentence. A reader that returns records returns it with them; one that returns a NoteSequence
     issues it as a warning.
 
     Attributes:
@@ -69,14 +69,14 @@ Converted = Sequence[bytes | FormatError | Remark] | FormatError
 
 @contextlib.contextmanager
 def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True, overwrite: bool = True) -> Iterator[BinaryIO]:
-    """Write a file under a temporary name, and rename it when all went well.
+    """Write a file under a temporary name, and rename it if all went well.
 
-    Whatever happens before that, an earlier file of this name stays as it was
-    and the temporary one is removed. Missing parent folders are made.
+    If anything goes wrong before the rename, an earlier file of this name stays as
+    it was and the temporary one is removed. Missing parent folders are made.
 
     Args:
         path: of the finished file.
-        sync: wait until the disk has it, so that it outlives a power cut. Not worth seconds for what is soon made anew.
+        sync: wait until the disk has it, so that it survives a power cut. Not worth it for what is quick to remake.
         overwrite: replace a file that is there.
 
     Yields:
@@ -153,7 +153,7 @@ def _rename_to_new(temporary: Path, target: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` last through a power cut, where the system lets folders be synced."""
+    """Make a rename in `folder` survive a power cut, if the system can sync folders."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:  # Windows opens no folders

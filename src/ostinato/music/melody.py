@@ -1,4 +1,4 @@
-"""A melody: one voice, a run of steps of a 16th note each.
+"""A melody: one voice, as a list of steps of a 16th note each.
 
 | event    | meaning                                                  |
 |----------|----------------------------------------------------------|
@@ -31,20 +31,20 @@ _EVENTS = frozenset(range(NO_EVENT, MAX_PITCH + 1))
 
 @dataclass(frozen=True, slots=True)
 class Melody:
-    """One voice, as a run of steps of a 16th note each.
+    """One voice, as a list of steps of a 16th note each.
 
     A note-off before the first note changes nothing, so it is kept as no event,
     as Magenta does.
 
     Attributes:
-        events: one integer a step: a pitch 0..127, -1 note-off or -2 no event.
+        events: one integer per step: a pitch 0..127, -1 note-off or -2 no event.
         start_step: where the melody begins in the piece it came from, in steps.
         meter: of its bars; it begins with one.
-        ends: whether the tune ends where the melody does. Not so where it was cut, or goes on. Melodies of the same
-            events are equal, whether more is known to follow or not.
+        ends: whether the tune ends where the melody does. It does not if it was cut, or goes on. Melodies with the
+            same events are equal, whether the tune ends there or not.
 
     Raises:
-        SettingsError: if an event is no integer of -2..127, or there is no such bar.
+        SettingsError: if an event is not an integer in -2..127, or there is no such bar.
     """
 
     events: tuple[int, ...]
@@ -77,7 +77,7 @@ class Melody:
 
     @classmethod
     def unchecked(cls, events: tuple[int, ...], start_step: int, meter: Meter, ends: bool) -> "Melody":
-        """A melody of events that are known to be as `Melody` leaves them, for less time than looking at each takes."""
+        """A melody of events known to be as `Melody` leaves them; faster, since it does not check each."""
         melody = object.__new__(cls)
         object.__setattr__(melody, "events", events)
         object.__setattr__(melody, "start_step", start_step)
@@ -136,7 +136,7 @@ class Melody:
 
 
 def meter_from(meter: Meter | None, steps_per_bar: int | None) -> Meter:
-    """The meter that is given as itself, or as the length of its bar; 4/4 if it is not given.
+    """The meter, given as it is or as the length of its bar; 4/4 if neither is given.
 
     Raises:
         SettingsError: if both are given and contradict each other, or there is no such bar.
@@ -163,7 +163,7 @@ def _checked(events: Iterable[int]) -> tuple[int, ...]:
     if not are_events:
         step = next(step for step, event in enumerate(given) if not _is_event(event))
         raise SettingsError(
-            f"event {given[step]!r} at step {step} of a melody is no integer of {NO_EVENT}..{MAX_PITCH}; "
+            f"event {given[step]!r} at step {step} of a melody is not an integer in {NO_EVENT}..{MAX_PITCH}; "
             f"use {NO_EVENT} for no event, {NOTE_OFF} for note-off, {MIN_PITCH}..{MAX_PITCH} for a pitch"
         )
     first_note = next((step for step, event in enumerate(checked) if event >= MIN_PITCH), len(checked))

@@ -11,7 +11,7 @@ TICKS_PER_QUARTER = 220  # what Magenta writes
 
 
 def note_spans(melody: Melody) -> list[tuple[int, int, int]]:
-    """The notes as (pitch, start step, end step); a note that is never ended sounds to the melody's end."""
+    """The notes as (pitch, start step, end step); a note that never ends sounds to the end of the melody."""
     changes = [(step, event) for step, event in enumerate(melody) if event >= NOTE_OFF]
     changes.append((len(melody), NOTE_OFF))
     return [(event, start, end) for (start, event), (end, _) in pairwise(changes) if event >= MIN_PITCH]
@@ -35,14 +35,14 @@ def to_note_sequence(
         time_signature: numerator and denominator to write instead of the melody's meter.
 
     Raises:
-        SettingsError: if one of these is out of its range.
+        SettingsError: if one of these is out of range.
     """
     if not 0 < qpm < float("inf"):
-        raise SettingsError(f"the tempo must be above 0 quarters a minute, not {qpm}")
+        raise SettingsError(f"the tempo must be above 0 quarter notes a minute, not {qpm}")
     if not 1 <= velocity <= 127:
-        raise SettingsError(f"the velocity must be of 1..127, not {velocity}")
+        raise SettingsError(f"the velocity must be 1 to 127, not {velocity}")
     if not 0 <= program <= 127:
-        raise SettingsError(f"the program must be of 0..127, not {program}")
+        raise SettingsError(f"the program must be 0 to 127, not {program}")
     seconds_per_step = 60.0 / qpm / STEPS_PER_QUARTER
     sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER, total_time=len(melody) * seconds_per_step)
     sequence.tempos.add(qpm=qpm)
@@ -62,8 +62,8 @@ def to_note_sequence(
 def text_roll(melody: Melody) -> str:
     """The melody on one line, bar by bar: `| C4:4 E4:2 r:2 | ... |`.
 
-    Each note has its length in 16ths after the colon; `r` is a rest, and `-` goes
-    on with the note of the bar before.
+    Each note has its length in 16ths after the colon; `r` is a rest, and `-`
+    continues the note of the bar before.
     """
     labels = [(start, end, pitch_name(pitch)) for pitch, start, end in note_spans(melody)]
     bars = []

@@ -29,14 +29,14 @@ def piano_roll_svg(
 
     Args:
         melody: what to draw.
-        width: of the picture, in pixels; by default so wide that a quarter note is easily seen, 240 to 1,200.
+        width: of the picture, in pixels; by default wide enough to see a quarter note easily, 240 to 1,200.
         row_height: of a semitone, in pixels.
         title: what a screen reader says; by default the notes themselves.
-        labels: number the bars and name the Cs. Without labels the picture may be stretched by who shows it.
+        labels: number the bars and name the Cs. Without labels, whatever shows the picture can stretch it.
 
     Returns:
         A whole <svg> element that needs nothing from outside. Its parts have classes (`keys`, `beats`, `bars`,
-        `notes`), by which a page can give them its own colors.
+        `notes`), so that a page can give them its own colors.
     """
     spans = note_spans(melody)
     width = min(max(len(melody) * _STEP_WIDTH, 240), 1200) if width is None else width
@@ -57,7 +57,7 @@ def piano_roll_svg(
 def piano_rolls_svg(
     melodies: Sequence[Melody], *, width: int = 720, row_height: int = 4, title: str = "Piano rolls"
 ) -> str:
-    """Several melodies in one picture, one below the other, each with its number; a step is as wide in all.
+    """Several melodies in one picture, one below the other, each with its number; a step is equally wide in all.
 
     Args:
         melodies: what to draw, from number 1 on.
@@ -211,11 +211,11 @@ def melodies_page(
         melodies: what to show, from number 1 on.
         title: what they are, as the page's heading.
         command: the shell command that made them, shown with a button to copy it.
-        qpm: tempo to begin with, in quarter notes a minute, above 0; that of the MIDI files too.
-        captions: one for each melody; without any it is "Melody 1" and so on.
+        qpm: tempo to start with, in quarter notes a minute, above 0; also that of the MIDI files.
+        captions: one for each melody; without any, they are "Melody 1" and so on.
         note: a sentence below the heading.
 
-    All texts are plain: what looks like HTML in them is shown as it is written.
+    All texts are plain: anything in them that looks like HTML is shown as it is written.
 
     Raises:
         SettingsError: if there are captions, but not one for each melody, or the tempo can't be.
