@@ -24,9 +24,9 @@ from ostinato.dataset.convert import read_music
 from ostinato.formats.midi.reader import read_midi
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.front import extract_melodies
 from ostinato.generation.model import Model
 from ostinato.generation.search import most_varied
-from ostinato.music.extract import ExtractionSettings, extract_melodies
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
 
@@ -572,7 +572,7 @@ def test_bars_of_a_file_are_filled(tmp_path: Path, make: Generate) -> None:
     (whole, *_) = extract_melodies(read_midi(primer))
     bar = whole.steps_per_bar
     for path in written(tmp_path):
-        (filled,) = extract_melodies(read_midi(path), ExtractionSettings(min_bars=0, min_unique_pitches=0))
+        (filled,) = extract_melodies(read_midi(path))
         assert (filled[: 2 * bar], filled[4 * bar : len(whole)]) == (whole[: 2 * bar], whole[4 * bar :])
 
 

@@ -97,7 +97,7 @@ def test_the_script_needs_nothing_from_outside() -> None:
 
 
 def test_a_notebook_gets_all_in_one_piece() -> None:
-    html = notebook_html(PLAYED)
+    html = notebook_html([PLAYED])
     assert html.count("</melody-player>") == 1
     assert f"<script>{player_script()}</script>" in html
 

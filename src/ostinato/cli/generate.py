@@ -154,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.music.melody import Melody
     from ostinato.music.notes import text_roll
 
-    melodies = Model(model.bundle).make(options)
+    melodies: Sequence[Melody] = Model(model.bundle).make(options)
     if args.no_primer_in_output:
         melodies = [Melody(melody[len(options.opening) :], meter=melody.meter, ends=melody.ends) for melody in melodies]
     qpm = primer.qpm if args.qpm is None else args.qpm

@@ -21,11 +21,13 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats import Converted, Identity, Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
+from ostinato.formats.sources import as_note_sequence, contents_of
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.formats.sources import Source
 
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
@@ -227,11 +229,12 @@ def no_files(folder: str | os.PathLike[str], *, recursive: bool, others: Mapping
     return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
 
 
-def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
+def read_music(source: "Source") -> "list[NoteSequence]":
     """The tunes of a MIDI, MusicXML or ABC file, whichever it is by what is in it.
 
     Args:
-        path: of the file, whatever its name ends in.
+        source: the path of the file, whatever its name ends in, its bytes, or an open file; or a
+            pretty_midi.PrettyMIDI, a mido.MidiFile, or a NoteSequence, ours or that of note_seq.
 
     Returns:
         One NoteSequence of a MIDI or MusicXML file, one for each tune of an ABC file; the path is their filename.
@@ -239,28 +242,19 @@ def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
     Raises:
         FormatError: if it is none of these, or too damaged to be read; it says where.
         DataError: if there is no such file.
+        SettingsError: if it is nothing that can be read.
 
     Warns:
         Remark: if a part of it could not be read.
     """
-    name = os.fspath(path)
-    return music_of(read_any(name), name)
+    if (notes := as_note_sequence(source)) is not None:
+        return [notes]
+    return music_of(*read_any(source))
 
 
-def read_any(path: str) -> bytes:
-    """What stands in a file of any format.
-
-    Raises:
-        FormatError: if no format's files may be so large.
-        DataError: if it cannot be read.
-    """
-    try:
-        size = os.stat(path).st_size  # noqa: PTH116
-        if size > (most := max(source.max_bytes for source in SOURCE_FORMATS.values())):
-            raise FormatError(f"{path}: {size} bytes are too many for a file of music; at most {most} are read")
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+def read_any(source: "Source") -> tuple[bytes, str]:
+    """What stands in a file of any format, and what it is called; see `contents_of`."""
+    return contents_of(source, max(kind.max_bytes for kind in SOURCE_FORMATS.values()))
 
 
 def music_of(data: bytes, name: str) -> "list[NoteSequence]":
