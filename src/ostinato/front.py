@@ -143,7 +143,7 @@ def _played(options: Callable[P, GenerationOptions]) -> Callable[P, MelodyList]:
         """Make melodies with the best built-in model: `Model.generate` of `load()`, with the same arguments."""
         return _best_model().make(options(*args, **keywords))
 
-    generate.__signature__ = inspect.signature(options)  # type: ignore[attr-defined]
+    generate.__signature__ = inspect.signature(options).replace(return_annotation=MelodyList)  # type: ignore[attr-defined]
     return generate
 
 

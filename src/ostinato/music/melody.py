@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 from ostinato.errors import OstinatoError, SettingsError
-from ostinato.music.meter import Meter, plainest_meter
+from ostinato.music.meter import Meter, parse_meter, plainest_meter
 
 if TYPE_CHECKING:
     import pretty_midi
@@ -64,7 +64,7 @@ class Melody:
         start_step: int = 0,
         steps_per_bar: int | None = None,
         *,
-        meter: Meter | None = None,
+        meter: Meter | str | None = None,
         ends: bool = False,
     ) -> None:
         """Make a melody.
@@ -73,7 +73,7 @@ class Melody:
             events: see above.
             start_step: see above.
             steps_per_bar: instead of the meter, for the plainest meter with bars of this length; 4/4 without either.
-            meter: see above.
+            meter: see above; "6/8" will do.
             ends: see above.
         """
         object.__setattr__(self, "events", _checked(events))
@@ -92,7 +92,7 @@ class Melody:
         return melody
 
     @classmethod
-    def from_notes(cls, text: str, meter: Meter | None = None) -> "Melody":
+    def from_notes(cls, text: str, meter: Meter | str | None = None) -> "Melody":
         """The melody that note names say, such as "C4 D4:2 r E4"; see `ostinato.music.notes.parse_notes`."""
         from ostinato.music.notes import parse_notes
 
@@ -215,7 +215,7 @@ class MelodyList(list[Melody]):
         return notebook_html(self)
 
 
-def meter_from(meter: Meter | None, steps_per_bar: int | None) -> Meter:
+def meter_from(meter: Meter | str | None, steps_per_bar: int | None) -> Meter:
     """The meter that is given as itself, or as the length of its bar; 4/4 if it is not given.
 
     Raises:
@@ -223,6 +223,8 @@ def meter_from(meter: Meter | None, steps_per_bar: int | None) -> Meter:
     """
     if meter is None:
         return _COMMON_TIME if steps_per_bar is None else plainest_meter(steps_per_bar)
+    if isinstance(meter, str):
+        meter = parse_meter(meter)
     if steps_per_bar not in (None, meter.steps_per_bar):
         raise SettingsError(f"a bar of {meter} has {meter.steps_per_bar} steps, not steps_per_bar={steps_per_bar}")
     return meter

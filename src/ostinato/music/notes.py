@@ -86,7 +86,7 @@ def text_roll(melody: Melody) -> str:
     return f"| {' | '.join(bars)} |"
 
 
-def parse_notes(text: str, meter: Meter | None = None) -> Melody:
+def parse_notes(text: str, meter: Meter | str | None = None) -> Melody:
     """Read a melody as people type it: "C4 D4:2 r E4".
 
     - `C4`, `F#5` or `60` is a note, by its name with the octave or by its MIDI number; `r` is a rest; `-` lets the note
@@ -98,7 +98,7 @@ def parse_notes(text: str, meter: Meter | None = None) -> Melody:
 
     Args:
         text: the words, with spaces between them.
-        meter: of the melody; 4/4 if absent.
+        meter: of the melody, such as "6/8"; 4/4 if absent.
 
     Raises:
         SettingsError: if a word is none of these; it says which, and where.
