@@ -55,15 +55,15 @@ def cells(kind: str) -> list[dict[str, Any]]:
     return [cell for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == kind]
 
 
+def shell(line: str) -> None:
+    subprocess.run(shlex.split(line), check=True, stdout=subprocess.DEVNULL)
+
+
 def run_cell(source: str, names: dict[str, Any]) -> object:
     """Run a cell as Jupyter does; what its last line gives."""
-    python = []
-    for line in source.splitlines():
-        if line.startswith("!"):
-            subprocess.run(shlex.split(line[1:].format(**names)), check=True, stdout=subprocess.DEVNULL)
-        else:
-            python.append(line)
-    *statements, last = ast.parse("\n".join(python) or "None").body
+    # A line after an exclamation mark is for the shell, with what is in braces filled in.
+    python = [f"shell(f{line[1:]!r})" if line.startswith("!") else line for line in source.splitlines()]
+    *statements, last = ast.parse("\n".join(python)).body
     exec(compile(ast.Module(statements, []), NOTEBOOK.name, "exec"), names)
     if isinstance(last, ast.Expr):
         return eval(compile(ast.Expression(last.value), NOTEBOOK.name, "eval"), names)
@@ -78,7 +78,7 @@ def test_the_notebook_runs_and_its_melodies_can_be_heard(tmp_path: Path, monkeyp
     (tmp_path / "examples").mkdir()
     monkeypatch.chdir(tmp_path / "examples")
     shorter = {"--minutes=2": "--num_training_steps=2"}
-    names: dict[str, Any] = {"__name__": "__main__"}
+    names: dict[str, Any] = {"__name__": "__main__", "shell": shell}
     shown = []
     for cell in cells("code"):
         source = "".join(cell["source"])

@@ -21,7 +21,6 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats import Converted, Identity, Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
-from ostinato.formats.sources import as_note_sequence, contents_of
 from ostinato.formats.tensorflow.tfrecord import record_writer
 from ostinato.parallel import Failure, map_batches
 
@@ -247,6 +246,8 @@ def read_music(source: "Source") -> "list[NoteSequence]":
     Warns:
         Remark: if a part of it could not be read.
     """
+    from ostinato.formats.sources import as_note_sequence
+
     if (notes := as_note_sequence(source)) is not None:
         return [notes]
     return music_of(*read_any(source))
@@ -254,6 +255,8 @@ def read_music(source: "Source") -> "list[NoteSequence]":
 
 def read_any(source: "Source") -> tuple[bytes, str]:
     """What stands in a file of any format, and what it is called; see `contents_of`."""
+    from ostinato.formats.sources import contents_of
+
     return contents_of(source, max(kind.max_bytes for kind in SOURCE_FORMATS.values()))
 
 

@@ -47,7 +47,6 @@ from numpy.typing import NDArray
 from ostinato.errors import FormatError
 from ostinato.formats import Identity, Remark, wire
 from ostinato.formats.midi.events import MAX_FILE_BYTES, Clock, Meta, MidiEvents, read_events, read_meta
-from ostinato.formats.sources import as_note_sequence, contents_of
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
@@ -156,6 +155,8 @@ def read_midi(source: "Source") -> "NoteSequence":
         DataError: if there is no such file.
         SettingsError: if it is nothing that can be read.
     """
+    from ostinato.formats.sources import as_note_sequence, contents_of  # which no conversion of a folder needs
+
     if (notes := as_note_sequence(source)) is not None:
         return notes
     data, name = contents_of(source, MAX_FILE_BYTES)
