@@ -25,10 +25,13 @@ ROAD["evaluation"] = ROAD["live"] = {*ROAD["generation"], "generation"}
 ROAD["pages"] = {*ROAD["evaluation"], "evaluation"}
 ROAD["studio"] = {*ROAD["generation"], "generation", "pages", "sound", "shipped"}
 ROAD["cli"] = {*ROAD["studio"], "studio", "pages", "training", "evaluation", "live"}
-# A notebook asks a melody for its picture; the way back up is taken only then.
-WHEN_CALLED = {("music/melody.py", "ostinato.pages.piano_roll.notebook_html")}
+# Users ask a melody for its picture, or to write itself; the way back up is taken only then.
+WHEN_CALLED = {
+    ("music/melody.py", "ostinato.pages.piano_roll.notebook_html"),
+    ("music/melody.py", "ostinato.front.write"),
+}
 HEAVY = {"torch", "numba", "tensorboard", "matplotlib"}
-FRONT = {"__init__", "__main__"}  # the names for users; they may point anywhere
+FRONT = {"__init__", "__main__", "front"}  # the names for users; they may point anywhere
 
 
 def _imports(path: Path, *, when_loaded: bool = False) -> Iterator[str]:

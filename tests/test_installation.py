@@ -16,6 +16,7 @@ def test_nothing_is_left_out_for_want_of_an_install() -> None:
         "music21",
         "numba",
         "playwright",
+        "pretty_midi",
         "rtmidi",
         "starlette",
     ]

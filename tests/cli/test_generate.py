@@ -20,12 +20,13 @@ from ostinato.bundle import Bundle, array_shapes, checkpoint_path, encode_bundle
 from ostinato.cli import generate
 from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.config import preset
+from ostinato.dataset.convert import read_music
 from ostinato.formats.midi.reader import read_midi
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.front import extract_melodies
 from ostinato.generation.model import Model
 from ostinato.generation.search import most_varied
-from ostinato.music.extract import ExtractionSettings, extract_melodies
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
 
@@ -417,6 +418,28 @@ def test_each_melody_has_its_sound(tmp_path: Path, make: Generate) -> None:
             assert sound.getnframes() >= 2 * 44_100
 
 
+def test_scores_stand_beside_the_midi_files(tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        make("--abc", "--musicxml", "--num_outputs=2", "--num_bars=2", "--meter=6/8", "--key=E minor", "--qpm=90") == 0
+    )
+    midi = [path for path in written(tmp_path) if path.suffix == ".mid"]
+    (book,) = [path for path in written(tmp_path) if path.suffix == ".abc"]
+    assert midi[0].stem == f"{book.stem}_1"
+    assert f"{book}: a tune book of them in ABC" in capsys.readouterr().out
+    assert (
+        book.read_text(encoding="utf-8")
+        .split("\n\n")[2]
+        .startswith(f"X:2\nT:{midi[1].stem}\nM:6/8\nL:1/8\nQ:1/4=90\nK:Em\n")
+    )
+    for path, tune in zip(midi, read_music(book), strict=True):
+        (played,), (score,) = read_music(path), read_music(path.with_suffix(".musicxml"))
+        notes, *written_down = [
+            [(note.pitch, round(note.start_time * 6), round(note.end_time * 6)) for note in sequence.notes]
+            for sequence in (played, score, tune)
+        ]
+        assert written_down == [notes, notes]
+
+
 def test_a_soundfont_that_cannot_play_leaves_nothing_behind(
     tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -549,7 +572,7 @@ def test_bars_of_a_file_are_filled(tmp_path: Path, make: Generate) -> None:
     (whole, *_) = extract_melodies(read_midi(primer))
     bar = whole.steps_per_bar
     for path in written(tmp_path):
-        (filled,) = extract_melodies(read_midi(path), ExtractionSettings(min_bars=0, min_unique_pitches=0))
+        (filled,) = extract_melodies(read_midi(path))
         assert (filled[: 2 * bar], filled[4 * bar : len(whole)]) == (whole[: 2 * bar], whole[4 * bar :])
 
 

@@ -87,6 +87,9 @@ class Bundle:
     arrays: Mapping[str, NDArray[np.float32]]
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        return f"<Bundle of {self.config.name}, {num_parameters(self):,} numbers in {len(self.arrays)} arrays>"
+
     def __post_init__(self) -> None:
         wanted = array_shapes(self.config)
         found = {name: array.shape for name, array in self.arrays.items()}

@@ -128,6 +128,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--soundfont", default="", metavar="FILE", help="play --wav with the instruments of this SoundFont (.sf2)"
     )
+    add_boolean(parser, "--abc", default=False, help="also write all melodies into one tune book in ABC notation")
+    add_boolean(
+        parser, "--musicxml", default=False, help="also write each melody as a MusicXML score, beside its MIDI file"
+    )
     add_boolean(
         parser, "--save_generator_bundle", default=False, help="write the model to --bundle_file, and make no melodies"
     )
@@ -150,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.music.melody import Melody
     from ostinato.music.notes import text_roll
 
-    melodies = Model(model.bundle).make(options)
+    melodies: Sequence[Melody] = Model(model.bundle).make(options)
     if args.no_primer_in_output:
         melodies = [Melody(melody[len(options.opening) :], meter=melody.meter, ends=melody.ends) for melody in melodies]
     qpm = primer.qpm if args.qpm is None else args.qpm
@@ -164,6 +168,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"{path}  {text_roll(melody)}")
     for path, samples in zip(paths, chain(first, sounds), strict=False):
         _write_sound(path.with_suffix(".wav"), samples)
+    if args.abc or args.musicxml:
+        _write_scores(args, melodies, options, qpm, paths)
     made = f"{len(melodies)} {'melody' if len(melodies) == 1 else 'melodies'} of {model.name}"
     if args.html:
         _write_page(args.html, melodies, made, _command(args, options.seed), qpm, [path.name for path in paths])
@@ -373,6 +379,37 @@ def _write_sound(path: Path, samples: "NDArray[np.float32]") -> None:
     from ostinato.sound.wav import write_wav
 
     write_wav(path, samples, _SAMPLE_RATE)
+
+
+def _write_scores(
+    args: argparse.Namespace,
+    melodies: "Sequence[Melody]",
+    options: "GenerationOptions",
+    qpm: float,
+    paths: Sequence[Path],
+) -> None:
+    """Write the melodies down: a MusicXML score beside each MIDI file, all of them into one book of ABC."""
+    from ostinato.formats import atomic_writer
+    from ostinato.music.notation import notate
+
+    sheets = [
+        notate(melody, key=options.parsed_key, qpm=qpm, title=path.stem)
+        for melody, path in zip(melodies, paths, strict=True)
+    ]
+    if args.musicxml:
+        from ostinato.formats.scores.musicxml_writer import sheet_to_musicxml
+
+        for path, sheet in zip(paths, sheets, strict=True):
+            with atomic_writer(path.with_suffix(".musicxml"), sync=False) as file:
+                file.write(sheet_to_musicxml(sheet))
+    if args.abc:
+        from ostinato.formats.scores.abc_writer import sheets_to_abc
+
+        # By the moment in the names of the MIDI files, which no other run has.
+        book = paths[0].with_name(f"{paths[0].stem.rpartition('_')[0]}.abc")
+        with atomic_writer(book, sync=False) as file:
+            file.write(sheets_to_abc(sheets).encode())
+        print(f"{book}: a tune book of them in ABC")
 
 
 def _write_page(

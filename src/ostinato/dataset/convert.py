@@ -26,6 +26,7 @@ from ostinato.parallel import Failure, map_batches
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.formats.sources import Source
 
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
@@ -227,11 +228,12 @@ def no_files(folder: str | os.PathLike[str], *, recursive: bool, others: Mapping
     return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
 
 
-def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
+def read_music(source: "Source") -> "list[NoteSequence]":
     """The tunes of a MIDI, MusicXML or ABC file. The contents decide which it is.
 
     Args:
-        path: of the file, with any extension.
+        source: the path of the file, with any extension, its bytes, or an open file; or a pretty_midi.PrettyMIDI, a
+            mido.MidiFile, or a NoteSequence, ours or note_seq's.
 
     Returns:
         One NoteSequence of a MIDI or MusicXML file, one for each tune of an ABC file; the path is their filename.
@@ -239,28 +241,23 @@ def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
     Raises:
         FormatError: if it is something else, or too damaged to read; the message says where.
         DataError: if there is no such file.
+        SettingsError: if it is nothing that can be read.
 
     Warns:
         Remark: if a part of it could not be read.
     """
-    name = os.fspath(path)
-    return music_of(read_any(name), name)
+    from ostinato.formats.sources import as_note_sequence
+
+    if (notes := as_note_sequence(source)) is not None:
+        return [notes]
+    return music_of(*read_any(source))
 
 
-def read_any(path: str) -> bytes:
-    """The contents of a file of any format.
+def read_any(source: "Source") -> tuple[bytes, str]:
+    """What stands in a file of any format, and what it is called; see `contents_of`."""
+    from ostinato.formats.sources import contents_of
 
-    Raises:
-        FormatError: if it is too large for every format.
-        DataError: if it cannot be read.
-    """
-    try:
-        size = os.stat(path).st_size  # noqa: PTH116
-        if size > (most := max(source.max_bytes for source in SOURCE_FORMATS.values())):
-            raise FormatError(f"{path}: {size} bytes is too large for a music file; the limit is {most}")
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    return contents_of(source, max(kind.max_bytes for kind in SOURCE_FORMATS.values()))
 
 
 def music_of(data: bytes, name: str) -> "list[NoteSequence]":

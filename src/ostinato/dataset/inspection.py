@@ -133,7 +133,7 @@ def inspect_music(
     report = Melodies(path, settings)
     files: list[InspectedFile] = []
     if not Path(path).is_dir():
-        data = read_any(path)
+        data, _ = read_any(path)
         found = _inspect(path, convert_any(data, path), settings)
         _add(report, found)
         report.files = 1

@@ -6,6 +6,7 @@ set's builder and its processes; `read_melodies` takes anything a user points at
 `tracks_of` and `primer_of` take whole tracks, for a primer.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -13,11 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
 
-from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_files, find_files, is_source
+from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_files, find_files, is_source, read_music
 from ostinato.dataset.report import (
     NO_NOTES,
     LeftOut,
@@ -39,6 +40,9 @@ from ostinato.music.mending import in_meter
 from ostinato.music.quantize import OffGrid, first_bars
 from ostinato.music.tracks import TrackEvidence, rank_tracks
 from ostinato.parallel import Failure, map_batches
+
+if TYPE_CHECKING:
+    from ostinato.formats.sources import Source
 
 Progress = Callable[[int, int], None]
 
@@ -461,6 +465,23 @@ def primer_of(note_sequence: NoteSequence, track: int | None = None, bars: tuple
     evidence = next(evidence for evidence in ranking if evidence.track == track)
     fields = {name: getattr(found, name) for name in SourceMelody.__dataclass_fields__}
     return Primer(**fields, evidence=evidence, runner_up=next(iter(others), None), changes=tuple(changes))
+
+
+def primer_in(source: "Source") -> Primer:
+    """The melody of a file for a model to go on from: `primer_of` its first tune that has one.
+
+    Args:
+        source: what `read_music` takes.
+
+    Raises:
+        DataError: if there is no melody in it, or no such file.
+        FormatError: if it is no music.
+    """
+    *others, last = read_music(source)
+    for tune in others:
+        with contextlib.suppress(DataError):
+            return primer_of(tune)
+    return primer_of(last)
 
 
 def _track_name(number: int, name: str) -> str:

@@ -1,11 +1,11 @@
 """A model to play with: continue melodies, invent them, tell how likely they are."""
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from ostinato.generation.options import Events, GenerationOptions, as_melody
 from ostinato.generation.sampling import log_probabilities_of, log_softmax, softmax
 from ostinato.generation.search import Begun, Growing, beam_search, begin, most_likely, most_varied
 from ostinato.generation.transposition import heard_events, log_folded
-from ostinato.music.melody import Melody
+from ostinato.music.melody import Melody, MelodyList
 
 if TYPE_CHECKING:
     from ostinato.generation.continuations import Chosen
@@ -56,7 +56,12 @@ class Model:
         self._encoding = bundle.config.encoding
         self._network = Network(bundle)
 
-    def make(self, options: GenerationOptions) -> list[Melody]:
+    def __repr__(self) -> str:
+        layers = ", ".join(map(str, self.bundle.config.hparams.rnn_layer_sizes))
+        description = self.bundle.provenance.get("description")
+        return f"<Model {self.bundle.config.name}, layers of {layers}{f': {description}' if description else ''}>"
+
+    def make(self, options: GenerationOptions) -> MelodyList:
         """Make melodies.
 
         The primer's events are fed as they are and generation goes on from
@@ -70,9 +75,9 @@ class Model:
             SettingsError: if no note could be drawn, or the melodies are to have no end.
         """
         if options.ranks_by_likelihood:
-            return [each.melody for each in self.make_traced(options)]
+            return MelodyList(each.melody for each in self.make_traced(options))
         found = self._search(options, traced=False)
-        return [found.melodies[place] for place in found.kept(options)]
+        return MelodyList(found.melodies[place] for place in found.kept(options))
 
     def make_traced(self, options: GenerationOptions) -> "list[Traced]":
         """Make the melodies that `make` makes, and tell how each event was chosen."""
@@ -113,9 +118,7 @@ class Model:
     generate = _by_keywords(make, GenerationOptions)
     generate_traced = _by_keywords(make_traced, GenerationOptions)
 
-    def stream(self, primer: Events | None = None, **keywords: Any) -> Iterator[int]:
-        """`make_stream` with the fields of `GenerationOptions` as arguments."""
-        return self.make_stream(GenerationOptions(None, primer, **keywords))
+    stream = _by_keywords(make_stream, functools.partial(GenerationOptions, None))
 
     def probabilities(self, melody: Events) -> NDArray[np.float32]:
         """What the model holds likely along a melody.
@@ -177,7 +180,7 @@ class Model:
         probabilities: NDArray[np.float64] = softmax(logits)[:, -1]
         return probabilities
 
-    @cached_property
+    @functools.cached_property
     def _exact_network(self) -> Network:
         # Over some hundred steps, rounding to float32 comes to 1e-5 in a probability.
         return Network(self.bundle, np.float64)

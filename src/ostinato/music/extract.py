@@ -163,22 +163,6 @@ class FoundMelody:
         return self.rhythm.share
 
 
-def extract_melodies(
-    note_sequence: NoteSequence,
-    settings: ExtractionSettings = ExtractionSettings(),
-) -> list[Melody]:
-    """The melodies of a NoteSequence, in order of its pieces, then its instruments, then time.
-
-    Args:
-        note_sequence: notes and times in seconds.
-        settings: what counts as a melody.
-
-    Raises:
-        DataError: if a time is not a number of seconds, 0 or more.
-    """
-    return [found.melody for found in find_melodies(note_sequence, settings, ExtractionStatistics())]
-
-
 def find_melodies(
     note_sequence: NoteSequence,
     settings: ExtractionSettings,

@@ -8,15 +8,19 @@
 """
 
 import operator
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, SupportsIndex, overload
 
-from ostinato.errors import SettingsError
-from ostinato.music.meter import Meter, plainest_meter
+from ostinato.errors import OstinatoError, SettingsError
+from ostinato.music.meter import Meter, parse_meter, plainest_meter
 
 if TYPE_CHECKING:
+    import pretty_midi
+
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.music.keys import Key
 
 NO_EVENT = -2
 NOTE_OFF = -1
@@ -27,6 +31,8 @@ NOTES_PER_OCTAVE = 12
 _COMMON_TIME = Meter(4, 4)
 _PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _EVENTS = frozenset(range(NO_EVENT, MAX_PITCH + 1))
+_SHOWN_BARS = 2  # in a line about a melody
+_SHOWN_MELODIES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Melody:
         start_step: int = 0,
         steps_per_bar: int | None = None,
         *,
-        meter: Meter | None = None,
+        meter: Meter | str | None = None,
         ends: bool = False,
     ) -> None:
         """Make a melody.
@@ -67,7 +73,7 @@ class Melody:
             events: see above.
             start_step: see above.
             steps_per_bar: instead of the meter, for the plainest meter with bars of this length; 4/4 without either.
-            meter: see above.
+            meter: see above; "6/8" will do.
             ends: see above.
         """
         object.__setattr__(self, "events", _checked(events))
@@ -84,6 +90,23 @@ class Melody:
         object.__setattr__(melody, "meter", meter)
         object.__setattr__(melody, "ends", ends)
         return melody
+
+    @classmethod
+    def from_notes(cls, text: str, meter: Meter | str | None = None) -> "Melody":
+        """The melody that note names say, such as "C4 D4:2 r E4"; see `ostinato.music.notes.parse_notes`."""
+        from ostinato.music.notes import parse_notes
+
+        return parse_notes(text, meter)
+
+    def __repr__(self) -> str:
+        """Its length, its meter and its first bars, as `text_roll` has them."""
+        from ostinato.music.notes import text_roll
+
+        bars = len(self) / self.steps_per_bar
+        most = _SHOWN_BARS * self.steps_per_bar
+        shown = Melody(self.events[:most], meter=self.meter)
+        length = f"{bars:g} bar" if bars == 1 else f"{bars:.4g} bars"
+        return f"<Melody, {length} of {self.meter}: {text_roll(shown)}{' ...' if len(self) > most else ''}>"
 
     def __len__(self) -> int:
         return len(self.events)
@@ -127,15 +150,72 @@ class Melody:
 
         return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
 
+    def to_pretty_midi(self, qpm: float = 120.0, *, velocity: int = 100, program: int = 0) -> "pretty_midi.PrettyMIDI":
+        """The melody as an object of the library pretty_midi, which must be installed.
+
+        Args:
+            qpm: quarter notes a minute, above 0.
+            velocity: of every note, 1..127.
+            program: General MIDI instrument, 0..127.
+
+        Raises:
+            OstinatoError: if pretty_midi is not installed.
+            SettingsError: if one of these is out of its range.
+        """
+        try:
+            import pretty_midi
+        except ImportError:
+            raise OstinatoError("pretty_midi is not installed; pip install pretty_midi") from None
+        from io import BytesIO
+
+        from ostinato.formats.midi.writer import note_sequence_to_midi
+
+        sequence = self.to_note_sequence(qpm, velocity=velocity, program=program)
+        return pretty_midi.PrettyMIDI(BytesIO(note_sequence_to_midi(sequence)))
+
+    def write(
+        self, path: str | os.PathLike[str], *, qpm: float = 120.0, key: "str | Key | None" = None, title: str = ""
+    ) -> None:
+        """Write the melody as a .mid, .abc, .musicxml or .wav file; see `ostinato.write`."""
+        # A melody knows of no files until it is asked for one.
+        from ostinato.front import write
+
+        write(self, path, qpm=qpm, key=key, title=title)
+
     def _repr_html_(self) -> str:
         """A piano roll with a play button, which is how a notebook shows the melody."""
-        # A melody knows of no pictures until it is asked for one.
+        # Nor of pictures.
+        from ostinato.pages.piano_roll import notebook_html
+
+        return notebook_html([self])
+
+
+class MelodyList(list[Melody]):
+    """A list of melodies that a notebook shows as piano rolls with sound."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Melody: ...
+    @overload
+    def __getitem__(self, index: slice) -> "MelodyList": ...
+    def __getitem__(self, index: SupportsIndex | slice) -> "Melody | MelodyList":
+        found = super().__getitem__(index)
+        return found if isinstance(found, Melody) else MelodyList(found)
+
+    def __repr__(self) -> str:
+        """A line for each of the first melodies."""
+        lines = [repr(melody) for melody in self[:_SHOWN_MELODIES]]
+        if len(self) > _SHOWN_MELODIES:
+            lines.append(f"... and {len(self) - _SHOWN_MELODIES} more")
+        return f"[{f',{chr(10)} '.join(lines)}]"
+
+    def _repr_html_(self) -> str:
+        """The piano rolls of the first melodies, each with its number in the list and a play button."""
         from ostinato.pages.piano_roll import notebook_html
 
         return notebook_html(self)
 
 
-def meter_from(meter: Meter | None, steps_per_bar: int | None) -> Meter:
+def meter_from(meter: Meter | str | None, steps_per_bar: int | None) -> Meter:
     """The meter, given as it is or as the length of its bar; 4/4 if neither is given.
 
     Raises:
@@ -143,6 +223,8 @@ def meter_from(meter: Meter | None, steps_per_bar: int | None) -> Meter:
     """
     if meter is None:
         return _COMMON_TIME if steps_per_bar is None else plainest_meter(steps_per_bar)
+    if isinstance(meter, str):
+        meter = parse_meter(meter)
     if steps_per_bar not in (None, meter.steps_per_bar):
         raise SettingsError(f"a bar of {meter} has {meter.steps_per_bar} steps, not steps_per_bar={steps_per_bar}")
     return meter

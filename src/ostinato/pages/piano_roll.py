@@ -19,6 +19,7 @@ from ostinato.pages.layout import page, resource
 _PAPER, _KEYS, _BEATS, _BARS, _NOTES, _TEXT = "#fbfaf7", "#f1eee7", "#eae6dc", "#c9c3b6", "#2a6f97", "#7a746a"
 _STEP_WIDTH = 6  # pixels of a 16th note in a picture of no given width
 _LABELS_LEFT, _LABELS_TOP = 28, 14  # pixels that the labels of one roll take
+_IN_NOTEBOOK = 20  # melodies: each takes some ten kilobytes of the notebook's file
 _GUTTER, _GAP = 36, 10  # pixels beside and between several rolls
 
 
@@ -115,9 +116,22 @@ def player_html(
     )
 
 
-def notebook_html(melody: Melody) -> str:
-    """The melody as a notebook shows it: everything in one piece, the script included."""
-    return f"<div>{player_html(melody)}<script>{player_script()}</script></div>"
+def notebook_html(melodies: Sequence[Melody]) -> str:
+    """Melodies as a notebook shows them: everything in one piece, the script included.
+
+    Several are numbered as Python counts them, from 0 on; of more than 20 the first 20 are shown, and how many there
+    are.
+    """
+    if len(melodies) == 1:
+        players = [player_html(melodies[0])]
+    else:
+        players = [
+            f"<figure><figcaption>{number}</figcaption>{player_html(melody, name=f'melody {number}')}</figure>"
+            for number, melody in enumerate(melodies[:_IN_NOTEBOOK])
+        ]
+    if len(melodies) > _IN_NOTEBOOK:
+        players.append(f"<p>and {len(melodies) - _IN_NOTEBOOK:,} more</p>")
+    return f"<div>{''.join(players)}<script>{player_script()}</script></div>"
 
 
 def _rows(spans: Sequence[tuple[int, int, int]]) -> range:

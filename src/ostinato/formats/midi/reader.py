@@ -35,23 +35,22 @@ reads with:
   that the channel gets share one list, which holds it and all their later ones.
 """
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import FormatError
 from ostinato.formats import Identity, Remark, wire
 from ostinato.formats.midi.events import MAX_FILE_BYTES, Clock, Meta, MidiEvents, read_events, read_meta
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.formats.sources import Source
 
 Int = NDArray[np.int64]
 
@@ -144,19 +143,27 @@ class Channels:
         return keys & ((1 << self._bits) - 1)
 
 
-def read_midi(path: str | os.PathLike[str]) -> "NoteSequence":
+def read_midi(source: "Source") -> "NoteSequence":
     """The notes of a MIDI file, times in seconds.
+
+    Args:
+        source: its path, its bytes, an open file, or a pretty_midi.PrettyMIDI or mido.MidiFile. A NoteSequence, ours or
+            that of note_seq, is given back as ours.
 
     Raises:
         FormatError: if it is not a MIDI file, or is damaged; the message says where.
         DataError: if there is no such file.
+        SettingsError: if it is nothing that can be read.
     """
+    from ostinato.formats.sources import as_note_sequence, contents_of  # which no conversion of a folder needs
+
+    if (notes := as_note_sequence(source)) is not None:
+        return notes
+    data, name = contents_of(source, MAX_FILE_BYTES)
     try:
-        return midi_to_note_sequence(Path(path).read_bytes())
+        return midi_to_note_sequence(data)
     except FormatError as error:
-        raise FormatError(f"{os.fspath(path)}: {error}") from None
-    except OSError as error:
-        raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
+        raise FormatError(f"{name}: {error}") from None
 
 
 def midi_to_note_sequence(data: bytes, identity: Identity | None = None) -> "NoteSequence":
