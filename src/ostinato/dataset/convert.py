@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ostinato.dataset.report import NO_NOTES, Remarked, Skipped, endings, report_json, unread
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import DataError, FormatError, nearest_file
 from ostinato.formats import Converted, Identity, Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
@@ -210,7 +210,7 @@ def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = N
     try:
         names = sorted(_walk(folder, "", recursive, set(), Counter() if others is None else others))
     except FileNotFoundError:
-        raise DataError(f"{folder}: there is no such folder") from None
+        raise DataError(f"{folder}: there is no such folder{nearest_file(folder)}") from None
     except NotADirectoryError:
         raise DataError(f"{folder}: this is a file, not a folder; name the folder it is in") from None
     except OSError as error:
@@ -260,7 +260,7 @@ def read_any(path: str) -> bytes:
             raise FormatError(f"{path}: {size} bytes are too many for a file of music; at most {most} are read")
         return Path(path).read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror}{nearest_file(path)}") from None
 
 
 def music_of(data: bytes, name: str) -> "list[NoteSequence]":

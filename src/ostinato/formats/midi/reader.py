@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import DataError, FormatError, nearest_file
 from ostinato.formats import Identity, Remark, wire
 from ostinato.formats.midi.events import MAX_FILE_BYTES, Clock, Meta, MidiEvents, read_events, read_meta
 
@@ -156,7 +156,7 @@ def read_midi(path: str | os.PathLike[str]) -> "NoteSequence":
     except FormatError as error:
         raise FormatError(f"{os.fspath(path)}: {error}") from None
     except OSError as error:
-        raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
+        raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}{nearest_file(path)}") from None
 
 
 def midi_to_note_sequence(data: bytes, identity: Identity | None = None) -> "NoteSequence":
