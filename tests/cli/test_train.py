@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,6 @@ def flags(run_dir: Path, records: Path, *more: str) -> list[str]:
         f"--run_dir={run_dir}",
         f"--sequence_example_file={records}",
         "--device=cpu",
-        "--log=WARNING",
         *more,
     ]
 
@@ -380,14 +380,39 @@ def test_the_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "learning rate" not in shown
     last = shown.rstrip().splitlines()[-1].split("\r")[-1]
     assert " 50%|" in last
-    assert "step 10, loss 1.2500, eval loss 1.2500, 5,000 events/s" in last
+    assert "| 10/20 steps [" in last
+    assert last.rstrip().endswith(", loss 1.250, held out 1.250")
 
 
-def test_a_quiet_line_says_nothing_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
-    with LiveLine(num_training_steps=20, quiet=True) as line:
+def test_a_training_that_ends_early_has_made_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ostinato.training.job import TrainReport
+
+    for stopped, share in ((False, "100%|"), (True, " 50%|")):
+        screen = _Terminal()
+        monkeypatch.setattr(sys, "stdout", screen)
+        monkeypatch.setattr(sys, "stderr", screen)
+        with LiveLine(num_training_steps=20) as line:
+            line.on_step(10, None)
+            line.done(TrainReport(0, 10, stopped, None, 1.0, 0.0))
+        assert share in screen.getvalue().split("\r")[-1]
+
+
+def test_the_held_out_curve_is_drawn_as_it_falls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LiveLine(num_training_steps=20, draws_curve=True) as line:
         line.on_evaluation(0, _summary(0).metrics)
         line.on_step(10, _summary(10))
     assert capsys.readouterr() == ("", "")
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with LiveLine(max_seconds=90, draws_curve=True) as line:
+        for step, loss in ((0, 3.0), (10, 2.5), (20, 1.0)):
+            line.on_step(step, None)
+            line.on_evaluation(step, replace(_summary(step).metrics, loss=loss))
+    assert screen.getvalue().count("\n") == 1
+    assert screen.getvalue().rstrip().endswith("00:00 of at most 01:30, step 20, held out 1.000 █▆▁")
 
 
 @pytest.mark.parametrize("max_seconds", [0.0, 600.0])
@@ -398,5 +423,6 @@ def test_the_line_of_a_training_whose_last_step_is_unknown(monkeypatch: pytest.M
     with LiveLine(max_seconds=max_seconds) as line:
         line.on_step(1, None)
         line.on_step(2, _summary(2))
-    assert "step 2, loss 1.2500, 5,000 events/s" in screen.getvalue()
-    assert ("%|" in screen.getvalue()) == (max_seconds > 0)
+    assert "step 2, loss 1.250" in screen.getvalue()
+    assert "%|" not in screen.getvalue()
+    assert ("00:00 of at most 10:00, " in screen.getvalue()) == (max_seconds > 0)
