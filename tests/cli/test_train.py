@@ -16,9 +16,10 @@ import pytest
 
 import tiny_examples
 from ostinato.bundle import checkpoints, load_bundle
-from ostinato.cli.main import main
+from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.cli.train import LiveLine
 from ostinato.config import preset
+from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
 from ostinato.formats.tensorflow.tfrecord import write_records
 
 pytest.importorskip("torch")
@@ -241,6 +242,7 @@ def test_what_a_model_is_cannot_change_in_fine_tuning(
     wrong: list[str], message: str, records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(new_run(tmp_path / "old", records, "--num_training_steps=1")) == 0
+    capsys.readouterr()
     assert main(flags(tmp_path / "new", records, f"--init_from={tmp_path / 'old'}", *wrong)) == 2
     error = capsys.readouterr().err
     assert message in error
@@ -366,6 +368,64 @@ def _summary(step: int) -> Any:
     from ostinato.training.step import Metrics
 
     return Summary(step, 0.01, Metrics(1.25, 0.5, 0.5, 0.5, 0.5, 100), 1.0, 10.0, 5000.0, 0.0)
+
+
+def test_a_script_of_magentas_runs_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its four commands with the flags that all of them share."""
+    shared = ["--melody_encoder_decoder=key", "--generator_id=airs_rnn", "--generator_description=Airs of 1782"]
+    folder = Path(__file__).parents[1] / "golden" / "aird" / "corpora"
+    run_dir, examples = f"--run_dir={tmp_path / 'run'}", tmp_path / "examples"
+
+    def typed(name: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [f"/usr/bin/{name}", *arguments])
+        assert main_by_magenta_name() == 0
+        return capsys.readouterr().out
+
+    notes = tmp_path / "notes.tfrecord"
+    typed(
+        "convert_dir_to_note_sequences", f"--input_dir={folder}", f"--output_file={notes}", "--recursive", "--log=WARN"
+    )
+    typed("melody_rnn_create_dataset", *shared, f"--input={notes}", f"--output_dir={examples}", "--eval_ratio=0.3")
+    small = ["--hparams=batch_size=8,rnn_layer_sizes=[8]", "--num_training_steps=2"]
+    training = f"--sequence_example_file={examples / 'training_melodies.tfrecord'}"
+    typed("melody_rnn_train", *shared, run_dir, training, *small)
+    held_out = f"--sequence_example_file={examples / 'eval_melodies.tfrecord'}"
+    told = {
+        count: typed("melody_rnn_train", *shared, run_dir, held_out, *small, "--eval", f"--num_eval_examples={count}")
+        for count in (0, 1, 10**6)
+    }
+    assert told[0] == told[10**6] != told[1]
+    bundle_file = tmp_path / "airs.mag"
+    typed("melody_rnn_generate", *shared, run_dir, f"--bundle_file={bundle_file}", "--save_generator_bundle")
+    details = GeneratorBundle.FromString(bundle_file.read_bytes()).generator_details
+    assert (details.id, details.description) == ("airs_rnn", "Airs of 1782")
+    bundle = load_bundle(bundle_file)
+    # Magenta's settings where nothing but the encoding is named; batch and layers are those of --hparams.
+    hparams = bundle.config.hparams
+    assert (bundle.config.encoding, hparams.attn_length) == (preset("attention_rnn").encoding, 0)
+    assert (hparams.dropout_keep_prob, hparams.clip_norm, hparams.batch_size) == (1.0, 3.0, 8)
+    typed("melody_rnn_generate", f"--bundle_file={bundle_file}", "--num_outputs=1", f"--output_dir={tmp_path / 'out'}")
+    assert len(list((tmp_path / "out").glob("*.mid"))) == 1
+    assert main(["bundle", "show", str(bundle_file)]) == 0
+    assert "airs_rnn" in capsys.readouterr().out
+
+
+def test_an_encoding_that_is_not_the_configs_is_refused(
+    tmp_path: Path, records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(new_run(tmp_path / "run", records, "--melody_encoder_decoder=onehot", "--num_training_steps=1")) == 0
+    assert load_bundle(tmp_path / "run").config.hparams.dropout_keep_prob == 0.5  # basic_rnn's own
+    for command in (["generate", "--config=lieder"], new_run(tmp_path / "other", records)):
+        assert main([*command, "--melody_encoder_decoder=lookback"]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        config = "lieder" if command[0] == "generate" else "basic_rnn"
+        assert error.endswith(
+            f": --melody_encoder_decoder=lookback is not the encoding of --config={config}; leave one out"
+        )
+    assert main(new_run(tmp_path / "other", records, "--num_eval_examples=-1")) == 2
+    assert "--num_eval_examples must be at least 0, not -1" in capsys.readouterr().err
 
 
 def test_the_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
