@@ -135,7 +135,7 @@ def test_a_damaged_file_stops_unless_its_whole_records_are_asked_for(tmp_path: P
             ["--output_dir=o", "--config=ostinato", "--lookback_distances=16,32"],
             "--lookback_distances=16,32: the encoding of ostinato looks back in bars, not steps",
         ),
-        (["--output_dir=o", "--config=polka_rnn"], "no config is called 'polka_rnn'; known are basic_rnn"),
+        (["--output_dir=o", "--config=drums"], "no config is called 'drums'; known are basic_rnn"),
     ],
 )
 def test_what_cannot_be_or_contradicts_is_a_usage_error(tmp_path: Path, flags: list[str], message: str) -> None:

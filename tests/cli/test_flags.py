@@ -100,7 +100,7 @@ ATTENTION = golden_files.SMALL.parent / "gold_attention.mag"
 
 def model_flags(*flags: str, several: bool = False) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    add_model(parser, "play", several=several)
+    add_model(parser, several=several)
     return parser.parse_args(flags)
 
 

@@ -153,8 +153,8 @@ def test_a_primer_midi_keeps_tempo_and_meter_and_its_track_is_named(
     first, why, melody, _ = capsys.readouterr().out.splitlines()
     # The longer one is chords.
     assert first == f"{primer_midi}: 8 steps of track 0 'Flute', bar 1, 3/4 at 90 quarters a minute"
-    assert why.startswith("  it is likeliest the melody: ")
-    assert why.endswith("; next likeliest is track 1 'Lute' (--primer_track=1)")
+    assert why.startswith("  it is most likely the melody: ")
+    assert why.endswith("; next is track 1 'Lute' (--primer_track=1)")
     assert "| E5:4 G5:" in melody
     (path,) = written(tmp_path)
     assert re.fullmatch(r".*_1\.mid", path.name)
@@ -263,6 +263,8 @@ def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture
         (["--min_note=C#4", "--max_note=61", "--key=C"], 2, "there is no note of C major within 61..61"),
         (["--primer_melody=[60]", "--min_note=C7"], 2, "makes notes of 48..83 (C3..B5), and none of them is within 96"),
         (["--meter=waltz"], 2, "'waltz' is not a meter; write it like 4/4"),
+        (["--meter=6-8"], 2, "'6-8' is not a meter; did you mean 6/8?"),
+        (["--key=D dorain"], 2, "did you mean D dorian?"),
         (["--num_steps=16", "--num_bars=1"], 2, "give either --num_steps or --num_bars, not both"),
         (["--num_bars=0"], 2, "--num_bars=0: there must be at least 1 bar"),
         (["--no_primer_in_output"], 2, "--no_primer_in_output leaves out a primer, but there is none"),
@@ -277,8 +279,10 @@ def test_what_cannot_be_is_one_line_and_makes_nothing(
 ) -> None:
     assert make(*flags) == code
     captured = capsys.readouterr()
-    assert words in captured.err
-    assert captured.err.count("\n") == 1
+    *told, error = captured.err.splitlines()
+    assert error.startswith("ostinato generate: ")
+    assert words in error
+    assert all(line.endswith("kept") for line in told)
     assert captured.out == ""
     assert not (tmp_path / "out").exists()
 
@@ -301,7 +305,7 @@ def test_a_config_names_a_shipped_model(
     assert main(["generate", *flags, "--config=attention_rnn"]) == 0
     assert "1 melody of the built-in model attention_rnn" in capsys.readouterr().out
     assert main(["generate", *flags, "--config=nonsense"]) == 2
-    assert "no model called 'nonsense' comes with Ostinato" in capsys.readouterr().err
+    assert "no built-in model is called 'nonsense'; there are ostinato, lieder" in capsys.readouterr().err
     # Magenta's command of that model has the config set.
     monkeypatch.setattr("sys.argv", ["lookback_rnn_generate", *flags])
     assert main_by_magenta_name() == 0

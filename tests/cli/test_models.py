@@ -36,5 +36,5 @@ def test_cards_as_json() -> None:
 def test_a_name_that_is_none() -> None:
     done = models("drums")
     assert done.returncode == 2
-    assert done.stderr.startswith("ostinato models: no model called 'drums' comes with Ostinato; there are ostinato, ")
+    assert done.stderr.startswith("ostinato models: no built-in model is called 'drums'; there are ostinato, ")
     assert shipped_path().name == "ostinato.mag"

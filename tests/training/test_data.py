@@ -212,6 +212,18 @@ def test_padding_is_under_a_tenth_on_real_melodies() -> None:
     assert 1 - lengths.sum() / padded < 0.1
 
 
+def test_the_first_examples_are_those_that_have_a_step(tmp_path: Path) -> None:
+    encoding = preset("basic_rnn").encoding
+    inputs, labels = encoding.encode(Melody([60, -2, 62]))
+    one, none = record(inputs, labels.tolist()), record(np.zeros((0, 38), np.float32), [])
+    write_records(tmp_path / "some.tfrecord", [one, none, one, one])
+    some = load_examples(str(tmp_path / "some.tfrecord"), preset("basic_rnn"))
+    assert some.first(0) is some
+    assert some.first(1).lengths.tolist() == [2]
+    assert some.first(2).lengths.tolist() == [2, 0, 2]
+    assert some.first(9).lengths.tolist() == [2, 0, 2, 2]
+
+
 def test_a_batch_holds_its_melodies_and_counts_only_their_steps(examples: Examples) -> None:
     batch = next(endless(examples, batch_size=4, seed=0, start=Position()))
     longest = max(examples.lengths[record] for record in batch.records)

@@ -27,8 +27,8 @@ A `.mag` is a GeneratorBundle, Magenta's protobuf. One of ours has
 
 | field                       | what                                                             |
 |-----------------------------|------------------------------------------------------------------|
-| generator_details.id        | the config's name                                                |
-| generator_details.description | which program wrote it                                         |
+| generator_details.id        | the config's name, or that of --generator_id                     |
+| generator_details.description | which program wrote it, or --generator_description             |
 | bundle_details.description  | in words: what it is, what it was trained on, its held-out loss  |
 | checkpoint_file, one        | the model as safetensors                                         |
 | metagraph_file              | JSON: `format` "ostinato", `format_version`, `checkpoint_format` |
@@ -59,7 +59,7 @@ from safetensors.numpy import save as save_safetensors
 
 import ostinato
 from ostinato.config import Config, preset
-from ostinato.errors import DataError, FormatError, SettingsError, printable
+from ostinato.errors import DataError, FormatError, SettingsError, nearest_file, printable
 from ostinato.formats import atomic_writer
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def _load(path: str | os.PathLike[str], config: str | None, hparams: Mapping[str
     prefix = _CHECKPOINT_PART.sub("", os.fspath(found))
     if not found.is_file() or prefix != os.fspath(found):
         if not Path(f"{prefix}.index").is_file():
-            raise DataError(f"{source}: there is no such bundle, checkpoint or run_dir")
+            raise DataError(f"{source}: there is no such bundle, checkpoint or run_dir{nearest_file(path)}")
         bundle = _read_magenta_checkpoint(prefix, None, config, hparams)
     else:
         bundle = _read_file(found, config, hparams)
@@ -347,7 +347,7 @@ def _read_mag(data: bytes, source: str) -> Bundle:
 
         return read_magenta_bundle(message, source)
     bundle, _ = decode_bundle(message.checkpoint_file[0], source)
-    if message.generator_details.id != bundle.config.name:
+    if message.generator_details.id not in (bundle.config.name, bundle.provenance.get("generator_id")):
         raise FormatError(
             f"{source}: its generator_details say {message.generator_details.id!r}, "
             f"but its checkpoint holds a {bundle.config.name} model"
@@ -415,6 +415,8 @@ def save_bundle(
     *,
     run_dir: str | os.PathLike[str] | None = None,
     half_precision: bool = False,
+    generator_id: str | None = None,
+    generator_description: str | None = None,
 ) -> Bundle:
     """Write a `.mag` bundle, complete or not at all; an existing file is replaced.
 
@@ -424,6 +426,9 @@ def save_bundle(
         description: in words, instead of the bundle's own; what is known about the training is added.
         run_dir: the run that it comes from, whose evaluation has the held-out loss.
         half_precision: write the arrays as float16, with half the bytes.
+        generator_id: what its generator_details call the model; by default the config's name, which Magenta's programs
+            look up.
+        generator_description: what they say about it; by default which program wrote it.
 
     Returns:
         The bundle as it was written, with its description and held-out loss in the provenance.
@@ -437,7 +442,9 @@ def save_bundle(
     text = description or str(bundle.provenance.get("description", ""))
     if known not in text:
         text = f"{text} ({known})" if text else known[0].upper() + known[1:]
-    bundle = Bundle(bundle.config, bundle.arrays, {**bundle.provenance, "description": text})
+    details = {"generator_id": generator_id, "generator_description": generator_description}
+    said = {name: words for name, words in details.items() if words}
+    bundle = Bundle(bundle.config, bundle.arrays, {**bundle.provenance, "description": text, **said})
     reader_notes = {
         "format": "ostinato",
         "format_version": FORMAT_VERSION,
@@ -448,7 +455,10 @@ def save_bundle(
         "arrays": {name: list(array.shape) for name, array in bundle.arrays.items()},
     }
     message = GeneratorBundle(
-        generator_details={"id": bundle.config.name, "description": f"Melody RNN of Ostinato {ostinato.__version__}"},
+        generator_details={
+            "id": generator_id or bundle.config.name,
+            "description": generator_description or f"Melody RNN of Ostinato {ostinato.__version__}",
+        },
         bundle_details={"description": text},
         checkpoint_file=[encode_bundle(bundle, half_precision=half_precision)],
         metagraph_file=json.dumps(reader_notes, indent=1).encode(),

@@ -3,13 +3,16 @@
 import argparse
 import json
 
+from ostinato.cli.flags import USUAL
 from ostinato.errors import SettingsError
+
+EXAMPLE = "ostinato models lieder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument("name", nargs="?", help="show the whole card of this one")
-    parser.add_argument("--json", action="store_true", help="print the cards as JSON")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show all that is known of this model")
+    parser.add_argument_group(USUAL).add_argument("--json", action="store_true", help="print the same of all as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

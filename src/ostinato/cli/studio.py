@@ -9,7 +9,7 @@ import sys
 import threading
 import webbrowser
 
-from ostinato.cli.flags import add_boolean, add_model, model_paths
+from ostinato.cli.flags import USUAL, add_boolean, add_model, model_paths
 from ostinato.errors import MissingExtraError, SettingsError
 from ostinato.studio import DEFAULT_PORT
 
@@ -18,23 +18,33 @@ _MAX_PORT = 65535
 _logger = logging.getLogger(__name__)
 
 
+EXAMPLE = "ostinato studio --bundle_file=tests/golden/gold_attention.mag"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    add_model(parser, "play", several=True)
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    add_model(usual, several=True)
+    add_boolean(
+        usual,
+        "--open",
+        default=None,
+        help="open the page in a browser, as is usual where there is a desktop; or --no_open",
+    )
+    server = parser.add_argument_group("where it serves the page")
+    server.add_argument(
         "--host",
         default="127.0.0.1",
         metavar="ADDRESS",
-        help="where to serve; with 0.0.0.0 other machines reach it too, and anyone on them may use it",
+        help="with 0.0.0.0 other machines reach it too, and anyone on them may use it",
     )
-    parser.add_argument(
+    server.add_argument(
         "--port",
         type=int,
         default=DEFAULT_PORT,
         metavar="N",
-        help=f"0 for any free one; where {DEFAULT_PORT} is taken, a free one after it is used",
+        help=f"0 for any free one; if {DEFAULT_PORT} is taken, the next free one is used",
     )
-    add_boolean(parser, "--open", default=None, help="open the page in a browser; by default where there is a desktop")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ostinato.dataset.report import NO_NOTES, Remarked, Skipped, endings, report_json, unread
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import DataError, FormatError, nearest_file
 from ostinato.formats import Converted, Identity, Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
@@ -211,7 +211,7 @@ def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = N
     try:
         names = sorted(_walk(folder, "", recursive, set(), Counter() if others is None else others))
     except FileNotFoundError:
-        raise DataError(f"{folder}: there is no such folder") from None
+        raise DataError(f"{folder}: there is no such folder{nearest_file(folder)}") from None
     except NotADirectoryError:
         raise DataError(f"{folder}: this is a file, not a folder; name the folder it is in") from None
     except OSError as error:

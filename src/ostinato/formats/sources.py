@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
-from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.errors import DataError, FormatError, SettingsError, nearest_file
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
@@ -55,7 +55,7 @@ def contents_of(source: object, max_bytes: int) -> tuple[bytes, str]:
                 raise FormatError(f"{name}: {size} bytes is too large for a music file; the limit is {max_bytes}")
             return Path(name).read_bytes(), name
         except OSError as error:
-            raise DataError(f"{name}: cannot be read: {error.strerror}") from None
+            raise DataError(f"{name}: cannot be read: {error.strerror}{nearest_file(name)}") from None
     libraries = {each.__module__.partition(".")[0] for each in type(source).__mro__}
     written = io.BytesIO()
     some: Any = source

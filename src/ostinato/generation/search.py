@@ -274,7 +274,9 @@ def begin(
     if whole:
         fed, semitones = primer_into_model(whole, encoding, key)
         if outside := sum(not options.allows(pitch) for pitch in given.pitches):
-            _log.info("%d notes of the primer are not %s; they are kept", outside, options.allowed_notes)
+            which = "1 note of the primer is" if outside == 1 else f"{outside} notes of the primer are"
+            kept = "it is" if outside == 1 else "they are"
+            _log.info("%s not %s; %s kept", which, options.allowed_notes, kept)
     else:
         semitones = semitones_without_primer(encoding, key, *options.note_range)
     constraints = Constraints(options, encoding, semitones) if options.is_constrained else None

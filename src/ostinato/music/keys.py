@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import SettingsError
+from ostinato.errors import SettingsError, did_you_mean
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
 
 _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -98,6 +98,8 @@ def parse_key(text: str) -> Key:
                 frozenset((tonic + degree) % NOTES_PER_OCTAVE for degree in degrees),
                 (tonic + parent) % NOTES_PER_OCTAVE,
             )
+        if near := did_you_mean(mode, MODES, f"{letter}{accidental} "):
+            raise SettingsError(f"key {text!r} is none{near}")
     raise SettingsError(
         f"there is no key {text!r}; write a tonic and a mode, such as C, Am, F# minor or Bb mixolydian; the modes are "
         + ", ".join(MODES)

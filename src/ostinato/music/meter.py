@@ -4,12 +4,14 @@ import functools
 import re
 from dataclasses import dataclass
 
-from ostinato.errors import SettingsError
+from ostinato.errors import SettingsError, did_you_mean
 
 STEPS_PER_QUARTER = 4
 STEPS_PER_BAR = 4 * STEPS_PER_QUARTER  # of 4/4
 # MIDI files write the numerator in a byte. No music has shorter beats.
 _MAX_NUMERATOR, _MAX_DENOMINATOR = 255, 64
+# What is suggested for text that is not a meter.
+_COMMON = ("4/4", "3/4", "2/4", "2/2", "3/8", "6/8", "9/8", "12/8", "5/4", "7/8")
 # In these numbers of eighths or 16ths, three make a beat.
 _COMPOUND_NUMERATORS = (6, 9, 12)
 MAX_STEPS_PER_BAR = _MAX_NUMERATOR * STEPS_PER_BAR
@@ -69,7 +71,8 @@ def parse_meter(text: str) -> Meter:
     """
     found = re.fullmatch(r"\s*(\d{1,4})\s*/\s*(\d{1,4})\s*", text, re.ASCII)
     if not found:
-        raise SettingsError(f"{text!r} is not a meter; write it like 4/4, 3/4 or 6/8")
+        near = did_you_mean(text, _COMMON) or "; write it like 4/4, 3/4 or 6/8"
+        raise SettingsError(f"{text!r} is not a meter{near}")
     meter = Meter(int(found[1]), int(found[2]))
     if meter.numerator > _MAX_NUMERATOR or meter.denominator > _MAX_DENOMINATOR:
         raise SettingsError(

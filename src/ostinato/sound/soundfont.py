@@ -15,7 +15,7 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import DataError, FormatError, MissingExtraError
+from ostinato.errors import DataError, FormatError, MissingExtraError, nearest_file
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.sound.wav import set_peak, sounding_seconds
 
@@ -89,7 +89,7 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror}{nearest_file(path)}") from None
 
 
 def _channels(

@@ -20,7 +20,7 @@ import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -123,6 +123,16 @@ class Examples:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, count: int) -> "Examples":
+        """The first of them that have a step, or all where `count` is 0."""
+        if count == 0:
+            return self
+        end = int(np.searchsorted(np.cumsum(self.lengths > 0), count)) + 1
+        right = None if self.right is None else self.right[:end]
+        return replace(
+            self, inputs=self.inputs[:end], labels=self.labels[:end], lengths=self.lengths[:end], right=right
+        )
 
     def told(self) -> dict[str, Any]:
         """What checkpoints say about the data: names of the files, melodies, steps."""

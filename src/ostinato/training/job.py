@@ -27,6 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ostinato.bundle import Bundle, checkpoints
 from ostinato.config import Config
+from ostinato.dataset.report import counted
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import Melody
 from ostinato.training.checkpoints import (
@@ -340,7 +341,7 @@ def _greet(
         f"{f'continuing after step {start.step}' if start.step else f'a new run{source}'}: {start.config.name}, layers "
         f"{list(hparams.rnn_layer_sizes)}, batches of {hparams.batch_size}, seed {start.seed}, on {device}"
         f"{f' in {processes.count} processes' if processes.count > 1 else ''}; "
-        f"{data['num_melodies']} melodies of {data['num_steps']} steps"
+        f"{counted(data['num_melodies'], 'melody', 'melodies')} of {counted(data['num_steps'], 'step')}"
     )
     before = start.history.get("data")
     if isinstance(before, dict) and {**before, "files": data["files"]} != data:

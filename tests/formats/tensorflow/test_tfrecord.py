@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.tensorflow.tfrecord import (
+    count_records,
     expand_paths,
     masked_crc32c,
     read_records,
@@ -78,6 +79,18 @@ def test_cut_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
             caplog.clear()
             assert list(read_records(path, skip_corrupt=True)) == RECORDS[:complete]
         assert f"{size - begin} of {size} bytes" in caplog.text
+
+
+def test_records_are_counted_by_their_lengths(tmp_path: Path) -> None:
+    path = tmp_path / "some.tfrecord"
+    write_records(path, [b"one", b"", b"three"])
+    assert count_records(path) == 3
+    path.write_bytes(path.read_bytes()[:-1])
+    assert count_records(path) == 2
+    path.write_bytes(b"\xff" * 40)
+    assert count_records(path) == 0
+    path.write_bytes(b"")
+    assert count_records(path) == 0
 
 
 def test_any_flipped_bit_is_found(tmp_path: Path) -> None:

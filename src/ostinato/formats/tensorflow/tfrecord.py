@@ -27,7 +27,7 @@ from typing import BinaryIO
 
 import google_crc32c
 
-from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.errors import DataError, FormatError, SettingsError, nearest_file
 from ostinato.formats import atomic_writer, half_written, lock
 
 _LENGTH = struct.Struct("<Q")
@@ -72,11 +72,25 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
             raise
         _logger.warning("%s", error)
     except FileNotFoundError:
-        raise DataError(f"{os.fspath(path)}: there is no such file") from None
+        raise DataError(f"{os.fspath(path)}: there is no such file{nearest_file(path)}") from None
     except IsADirectoryError:
         raise DataError(f"{os.fspath(path)}: this is a folder, not a TFRecord file") from None
     except OSError as error:
         raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
+
+
+def count_records(path: str | os.PathLike[str]) -> int:
+    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
+    count = 0
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
+            if file.tell() + rest > size:
+                break
+            file.seek(rest, os.SEEK_CUR)
+            count += 1
+    return count
 
 
 def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
@@ -276,7 +290,9 @@ def _expand_part(part: str) -> list[Path]:
             raise DataError(f"{part}: there are several sets of shards; name one: {' or '.join(sets)}")
         return _expand_part(sets[0])
     if not files:
-        raise DataError(f"{part}: no file matches" if glob.has_magic(part) else f"{part}: there is no such file")
+        if glob.has_magic(part):
+            raise DataError(f"{part}: no file matches")
+        raise DataError(f"{part}: there is no such file{nearest_file(part)}")
     return files
 
 
