@@ -98,6 +98,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="which track of --primer to take; the one that is most likely the melody if not given",
     )
+    add_boolean(
+        begin,
+        "--upbeat",
+        default=None,
+        help="begin with an upbeat, in a bar before those of --num_bars; if not given, as often as the tunes that "
+        "the model learned from",
+    )
     begin.add_argument("--primer_bars", metavar="BARS", help="which of its bars, such as 5-8; all if not given")
     begin.add_argument(
         "--fill_bars", metavar="BARS", help="write these bars of the primer anew, such as 5-8, and keep the rest"
@@ -259,6 +266,7 @@ def _options(args: argparse.Namespace, primer: "_Primer") -> "GenerationOptions"
         **asked,
     )
     length: dict[str, Any] = {"num_bars": args.num_bars, "ending": args.ending, "until_end": args.until_end}
+    length["upbeat"] = args.upbeat
     if fill := _bars("fill_bars", args.fill_bars):
         # The bars are counted as the primer's file counts them.
         length = {"fill": (fill[0] - primer.first_bar + 1, fill[1] - primer.first_bar + 1)}

@@ -169,7 +169,7 @@ def run(args: argparse.Namespace) -> int:
     training, held_out = _split(tunes, settings)
     write_report(args.json, _report(tunes, settings))
     recipe = recipe_for(config, tunes.num_melodies - len(held_out), from_model=origin is not None)
-    asked_for = _fingersay((training, held_out), recipe, origin, (seconds, args.num_training_steps, args.seed))
+    asked_for = _fingerprint((training, held_out), recipe, origin, (seconds, args.num_training_steps, args.seed))
     if args.dry_run:
         say("Nothing was trained, as --dry_run says")
         return 0
@@ -189,6 +189,7 @@ def run(args: argparse.Namespace) -> int:
     _tell_figures(before, after, report)
     name, num_steps = Path(args.folder).resolve().name, sum(map(len, training))
     data = {"files": [name], "num_files": tunes.found.read, "num_melodies": len(training), "num_steps": num_steps}
+    data["upbeats"] = round(sum(melody.has_upbeat for melody in training) / len(training), 3)
     card = {
         "data": f"{tunes.found.read} files of {name}: {len(training)} melodies of {num_steps} steps to learn from, "
         f"{len(held_out)} of {sum(map(len, held_out))} steps held out",
@@ -247,7 +248,7 @@ def _learned_as(output: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _fingersay(
+def _fingerprint(
     melodies: "tuple[Sequence[Melody], Sequence[Melody]]",
     recipe: Recipe,
     origin: _Origin | None,

@@ -1,7 +1,7 @@
 """How a melody is built: how it ends and where it comes to rest, on which steps its notes start, which bars come back.
 
 Bars are counted as musicians count them: if the first note starts in the
-second half of the melody's first bar, that bar is a pickup, and bar 1 comes
+second half of the melody's first bar, that bar is an upbeat, and bar 1 comes
 after it.
 """
 
@@ -68,7 +68,7 @@ def ends_bar_long(melody: Melody, bar: int) -> Share:
     Returns:
         1 or 0 of 1; 0 of 0 if the melody does not count.
     """
-    start = (bar - 1 + _has_pickup(melody)) * melody.steps_per_bar
+    start = (bar - 1 + melody.has_upbeat) * melody.steps_per_bar
     end = start + melody.steps_per_bar
     lengths = [note_end - note for _, note, note_end in note_spans(melody) if start <= note < end]
     if not lengths or len(melody) <= end:
@@ -87,7 +87,7 @@ def bars_of(melody: Melody) -> list[Bar]:
     size = melody.steps_per_bar
     return [
         frozenset((step, event) for step, event in enumerate(melody[start : start + size]) if event >= MIN_PITCH)
-        for start in range(size * _has_pickup(melody), len(melody), size)
+        for start in range(size * melody.has_upbeat, len(melody), size)
     ]
 
 
@@ -279,11 +279,6 @@ def compare_onsets(
             )
         )
     return tuple(found), others
-
-
-def _has_pickup(melody: Melody) -> bool:
-    first = next((step for step, event in enumerate(melody) if event >= MIN_PITCH), 0)
-    return melody.steps_per_bar <= 2 * first < 2 * melody.steps_per_bar
 
 
 def _ending(melody: Melody, *, long: bool = True, final: bool = True) -> Share:

@@ -67,6 +67,9 @@ class GenerationOptions:
         ending: whether to do so: None does where `num_bars` is given and the model can.
         until_end: let each melody end where the model ends it, after four bars at the earliest; `num_bars`, or else 32,
             are the most it may have.
+        upbeat: begin with one, in a bar of its own before those that are counted: its first half is silent. None leaves
+            it to chance where the length is in bars and there is no primer: as many melodies have one as tunes had that
+            the model has learned from.
         fill: make these bars of the primer anew, the first and the last, counted from 1, so that what follows fits.
         draws: where choices come from, in place of the seed.
 
@@ -95,6 +98,7 @@ class GenerationOptions:
     num_bars: int | None = None
     ending: bool | None = None
     until_end: bool = False
+    upbeat: bool | None = None
     fill: tuple[int, int] | None = None
     draws: "Draws | None" = field(default=None, repr=False, compare=False)
 
@@ -120,6 +124,15 @@ class GenerationOptions:
         if self.primer is not None:
             object.__setattr__(self, "primer", _checked_primer(self.primer, self.meter))
         _settle_length(self)
+        if self.primer is not None and self.upbeat:
+            raise SettingsError("upbeat begins a melody without a primer; leave one of them out")
+        if self.upbeat and not self.is_in_bars:
+            raise SettingsError("upbeat comes before the bars that num_bars counts; give num_bars or until_end")
+
+    @property
+    def is_in_bars(self) -> bool:
+        """Whether the length is in bars, or the model's choice."""
+        return self.num_bars is not None or self.until_end
 
     @property
     def opening(self) -> Melody:

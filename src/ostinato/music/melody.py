@@ -127,6 +127,12 @@ class Melody:
         return self.meter.steps_per_bar
 
     @property
+    def has_upbeat(self) -> bool:
+        """Whether the first note is in the second half of the first bar, so that the tune's bar 1 is the next one."""
+        first = next((step for step, event in enumerate(self.events) if event >= MIN_PITCH), 0)
+        return self.steps_per_bar <= 2 * first < 2 * self.steps_per_bar
+
+    @property
     def end_step(self) -> int:
         """The step after the last one, in the piece the melody came from."""
         return self.start_step + len(self.events)

@@ -298,11 +298,13 @@ def _figure(number: int, melody: Melody, caption: str, qpm: float, longest: int)
 def _facts(melody: Melody) -> str:
     """Length, meter, number of notes and range: "8 bars of 4/4 · 45 notes · G3-C5"."""
     bars, rest = divmod(len(melody), melody.steps_per_bar)
+    bars -= melody.has_upbeat
     lengths = [counted(bars, "bar")] if bars or not rest else []
     if rest:
         lengths.append(counted(rest, "step"))
     pitches = melody.pitches
-    facts = [f"{' and '.join(lengths)} of {melody.meter}", counted(len(pitches), "note")]
+    upbeat = " after an upbeat" if melody.has_upbeat else ""
+    facts = [f"{' and '.join(lengths)} of {melody.meter}{upbeat}", counted(len(pitches), "note")]
     if pitches:
         facts.append(f"{pitch_name(min(pitches))} to {pitch_name(max(pitches))}")
     return " · ".join(facts)

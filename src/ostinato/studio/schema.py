@@ -202,6 +202,7 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
             num_bars=self.num_bars,
             ending=self.ending,
             until_end=self.until_end,
+            upbeat=False,  # the page counts bars from the first one
             fill=(self.fill[0], self.fill[1]) if self.fill else None,
             top_k=self.top_k,
             top_p=self.top_p,

@@ -112,6 +112,7 @@ class Examples:
         lengths: T of each melody.
         right: of each melody, uint8 [T, ceil(C / 8)], bit masks of the classes that stand for the event; None if the
             loss only uses the label.
+        upbeats: how many of the melodies begin with an upbeat; None if their records don't say.
     """
 
     files: tuple[str, ...]
@@ -120,6 +121,7 @@ class Examples:
     labels: tuple[NDArray[np.unsignedinteger], ...]
     lengths: NDArray[np.int64]
     right: tuple[NDArray[np.uint8], ...] | None = None
+    upbeats: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -131,13 +133,19 @@ class Examples:
         end = int(np.searchsorted(np.cumsum(self.lengths > 0), count)) + 1
         right = None if self.right is None else self.right[:end]
         return replace(
-            self, inputs=self.inputs[:end], labels=self.labels[:end], lengths=self.lengths[:end], right=right
+            self,
+            inputs=self.inputs[:end],
+            labels=self.labels[:end],
+            lengths=self.lengths[:end],
+            right=right,
+            upbeats=None,
         )
 
     def told(self) -> dict[str, Any]:
-        """What checkpoints say about the data: names of the files, melodies, steps."""
+        """What checkpoints say about the data: names of the files, melodies, steps, the share with an upbeat."""
         names = [Path(file).name for file in self.files]
-        return {"files": names, "num_melodies": len(self), "num_steps": int(self.lengths.sum())}
+        told: dict[str, Any] = {"files": names, "num_melodies": len(self), "num_steps": int(self.lengths.sum())}
+        return told if self.upbeats is None else told | {"upbeats": round(self.upbeats / len(self), 3)}
 
 
 def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -> Examples:
@@ -176,6 +184,7 @@ def _examples(examples: Iterable[tuple[str, Example]], config: Config, files: tu
     smallest = np.min_scalar_type(config.encoding.num_classes - 1)
     size = config.encoding.input_size
     inputs, right = [], []
+    upbeats: int | None = 0
     labels: list[NDArray[np.unsignedinteger]] = []
     for place, example in examples:
         _check(example, config, place)
@@ -185,12 +194,13 @@ def _examples(examples: Iterable[tuple[str, Example]], config: Config, files: tu
             right.append(_right_classes(example, config.encoding, place))
         # An example without steps stays, so that record numbers are the file's; it adds nothing to any sum.
         inputs.append(pack(example.inputs.reshape(-1, size)))
+        upbeats = None if upbeats is None or example.events is None else upbeats + example.has_upbeat
         labels.append(example.labels.astype(smallest))
     lengths = np.array([len(melody) for melody in labels], np.int64)
     if lengths.sum() == 0:
         raise no_records(source)
     masks = tuple(right) if config.hparams.loss == "events" else None
-    return Examples(files, size, tuple(inputs), tuple(labels), lengths, masks)
+    return Examples(files, size, tuple(inputs), tuple(labels), lengths, masks, upbeats)
 
 
 def require_records(pattern: str, *, skip_corrupt: bool = False) -> None:

@@ -65,6 +65,14 @@ class Example:
     meter: tuple[int, int] | None = None
     ends: bool = False
 
+    @property
+    def has_upbeat(self) -> bool:
+        """Whether the events begin in the second half of a bar; False if they or the bar are not in the record."""
+        if self.events is None or self.steps_per_bar is None:
+            return False
+        starts = np.flatnonzero(self.events >= 0)
+        return len(starts) > 0 and self.steps_per_bar <= 2 * starts[0] < 2 * self.steps_per_bar
+
 
 def serialize_sequence_example(example: Example) -> bytes:
     """The bytes of a SequenceExample, packed straight from the arrays."""
