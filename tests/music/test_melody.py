@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ostinato.errors import OstinatoError, SettingsError
 from ostinato.music.melody import Melody, MelodyList, pitch_name
+from ostinato.music.meter import parse_meter
 
 
 def test_a_melody_is_its_events() -> None:
@@ -86,3 +87,12 @@ def test_pretty_midi_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "pretty_midi", None)
     with pytest.raises(OstinatoError, match="pip install pretty_midi"):
         Melody([60]).to_pretty_midi()
+
+
+@pytest.mark.parametrize(
+    ("rest", "meter", "has_one"),
+    [(0, "4/4", False), (7, "4/4", False), (8, "4/4", True), (15, "4/4", True), (16, "4/4", False), (6, "6/8", True)],
+)
+def test_an_upbeat_is_a_note_in_the_second_half_of_the_first_bar(rest: int, meter: str, has_one: bool) -> None:
+    assert Melody([-2] * rest + [60, -2], meter=parse_meter(meter)).has_upbeat == has_one
+    assert not Melody([-2] * 20, meter=parse_meter(meter)).has_upbeat

@@ -100,6 +100,16 @@ def test_the_end_of_a_tune_is_the_last_of_its_labels_and_alone_right() -> None:
     assert not right[1][:, end].any()
 
 
+def test_how_many_begin_with_an_upbeat_is_told(tmp_path: Path) -> None:
+    config = preset("lookback_rnn")
+    melodies = [Melody([-2] * rest + [60, -2, 62, -2]) for rest in (0, 12, 12, 4)]
+    assert examples_of_melodies(melodies, config, "some").told()["upbeats"] == 0.5
+    # Records of Magenta's have no events.
+    inputs, labels = config.encoding.encode(melodies[0])
+    write_records(tmp_path / "old", [serialize_sequence_example(Example(inputs, labels))])
+    assert "upbeats" not in load_examples(str(tmp_path / "old"), config).told()
+
+
 def test_a_hundred_thousand_melodies_fit_in_two_gigabytes(tmp_path: Path) -> None:
     # The widest inputs of all presets; 312 steps is the mean length of real melodies.
     config = preset("mono_rnn")
