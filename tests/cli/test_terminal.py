@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.cli.terminal import cut, sparkline, text_table, wrapped
+from ostinato.cli.terminal import cut, figures_table, sparkline, text_table, wrapped
 
 PROJECT = Path(__file__).parent.parent.parent
 
@@ -108,6 +108,13 @@ def test_in_a_pipe_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert cut("x" * 20) == "x" * 9 + "…"
     assert cut("x" * 10) == "x" * 10
+
+
+def test_a_table_too_wide_goes_on_below() -> None:
+    rows = [["model", "bits", "right"], ["mono", "1.5", "60 %"]]
+    assert figures_table(rows, None) == figures_table(rows, 18) == "model  bits  right\nmono    1.5   60 %"
+    assert figures_table(rows, 17) == "model  bits\nmono    1.5\n\nmodel  right\nmono    60 %"
+    assert figures_table(rows, 12) == figures_table(rows, 17)
 
 
 def test_a_sparkline_goes_from_the_lowest_block_to_the_highest() -> None:

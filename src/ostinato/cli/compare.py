@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ostinato.cli.flags import USUAL, add_boolean, add_reading, melodies_in, reading_of
-from ostinato.cli.terminal import say, text_table
+from ostinato.cli.terminal import figures_table, room, say
 from ostinato.dataset.report import off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
@@ -86,12 +86,14 @@ def as_text(comparison: "Comparison") -> str:
     """The tables of a comparison, for a terminal."""
     from ostinato.evaluation.comparison_report import tables
 
+    width = room()
+    inner = None if width is None else width - 2
     return "\n\n".join(
         "\n".join(
             [
                 table.title,
-                *textwrap.wrap(table.note, _NOTE_WIDTH),
-                textwrap.indent(text_table([table.header, *table.rows]), "  "),
+                *textwrap.wrap(table.note, min(_NOTE_WIDTH, width or _NOTE_WIDTH)),
+                textwrap.indent(figures_table([table.header, *table.rows], inner), "  "),
             ]
         )
         for table in tables(comparison)

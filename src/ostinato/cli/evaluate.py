@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import USUAL, add_extraction, add_model, chosen_models, extraction_of, listed, melodies_in
-from ostinato.cli.terminal import progress, say, text_table
+from ostinato.cli.terminal import figures_table, progress, room, say, wrapped
 from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:
@@ -150,10 +150,11 @@ def _contenders(
 def _tell(report: "Report") -> None:
     from ostinato.evaluation.report import summary, table_rows
 
+    width = room()
     for line in summary(report):
-        print(printable(line))
+        print(printable(line) if width is None else wrapped(printable(line), width=width))
     print()
-    print(text_table(table_rows(report)))
+    print(figures_table(table_rows(report), width))
 
 
 def _write(args: argparse.Namespace, report: "Report") -> None:

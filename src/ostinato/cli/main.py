@@ -6,8 +6,7 @@ import logging
 import os
 import re
 import sys
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, cast
 
@@ -42,7 +41,6 @@ EXIT_CODES = {
 _MAGENTA_VERBS = {"create_dataset": "dataset", "train": "train", "generate": "generate"}
 _MAGENTA_CONVERTERS = ("convert_midi_dir_to_note_sequences", "convert_dir_to_note_sequences")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "FATAL")
-_SEVERAL_NAMES = re.compile(r"(--\w+)(?:/--\w+)+")  # how argparse calls a flag that has several
 _HELP_COLUMN = 28  # where the help of a flag begins
 
 
@@ -79,9 +77,23 @@ class _Help(argparse.HelpFormatter):
 def _filled(line: str, width: int) -> str:
     """A line of help in the terminal's width; of a command, with the shell's sign that it goes on."""
     if not line.startswith("  "):
-        return textwrap.fill(line, width, break_on_hyphens=False, break_long_words=False)
-    words = textwrap.wrap(line, width - 2, subsequent_indent="      ", break_on_hyphens=False, break_long_words=False)
-    return " \\\n".join(["  " + words[0].strip(), *words[1:]])
+        return "\n".join(_lines(line.split(), width))
+    return " \\\n".join(_lines(line.split(), width - 2, "  ", " " * 6))
+
+
+def _lines(words: Iterable[str], width: int, start: str = "", indent: str = "") -> list[str]:
+    """Words in lines of this width, the first after `start`, the others after `indent`.
+
+    What textwrap does takes longer to load than all else that `ostinato --help` needs.
+    """
+    lines, line, is_empty = [], start, True
+    for word in words:
+        if not is_empty and len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line, is_empty = indent, True
+        line += word if is_empty else f" {word}"
+        is_empty = False
+    return [*lines, line]
 
 
 def spelling(action: argparse.Action) -> str:
@@ -104,17 +116,27 @@ class Parser(argparse.ArgumentParser):
 
     Attributes:
         takes_unknown: let flags pass that are not its own; they are for a runner.
+        example: a command to end the help with.
     """
 
     takes_unknown = False
+    example = ""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"formatter_class": _Help, "allow_abbrev": False, "add_help": False, **options})
         self._positionals.title = "what it takes"
 
+    def format_help(self) -> str:
+        """The help, in the width of the terminal."""
+        self.usage, self.epilog = _usage(self), _spellings(self)
+        if self.example:
+            self.epilog += f"\n\nexample:\n  {self.example}"
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Exit with code 2."""
-        message = _SEVERAL_NAMES.sub(r"\1", message.removeprefix("argument "))
+        # Of a flag with several names argparse tells all.
+        message = re.sub(r"(--\w+)(?:/--\w+)+", r"\1", message.removeprefix("argument "))
         message = message.replace("the following arguments are required:", "missing:")
         hint = "" if message.endswith("?") else f"; see {self.prog} --help"
         self.exit(2, f"{self.prog}: {message}{hint}\n")
@@ -189,8 +211,7 @@ def _overview(width: int) -> str:
     column = max(map(len, COMMANDS)) + 4
 
     def listed(name: str, text: str) -> str:
-        start = f"  {name}".ljust(column)
-        return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * column, break_on_hyphens=False)
+        return "\n".join(_lines(text.split(), width, f"  {name}".ljust(column), " " * column))
 
     return "\n".join(
         [
@@ -246,9 +267,7 @@ def parser_of(command: str, *, prog: str | None = None) -> Parser:
             help=f"how much to say: {', '.join(_LOG_LEVELS)}",
         )
         general.add_argument("-h", "--help", action="help", help="show this and exit")
-        each.usage = _usage(each)
-        each.epilog = _spellings(each)
-    parser.epilog = f"{parser.epilog}\n\nexample:\n  {module.EXAMPLE}"
+    parser.example = module.EXAMPLE
     return parser
 
 
@@ -279,13 +298,8 @@ def _usage(parser: argparse.ArgumentParser) -> str:
         if not action.option_strings
         for name in [str(action.metavar or action.dest)]
     ]
-    words = " ".join([parser.prog, *takes, *must, "[--flag=value\0...]"])
-    indent = " " * len("usage: ")
-    return (
-        textwrap.fill(words, terminal_width(), initial_indent=indent, subsequent_indent=indent * 2)
-        .strip()
-        .replace("\0", " ")
-    )
+    words = [parser.prog, *takes, *must, "[--flag=value ...]"]
+    return "\n".join(_lines(words, terminal_width() - len("usage: "), indent=" " * 7))
 
 
 def aliases_of(parser: argparse.ArgumentParser) -> dict[str, list[str]]:

@@ -5,9 +5,8 @@ A log line, or a line that is said, never lands on a bar: the bar makes room for
 
 import contextlib
 import logging
-import shutil
+import os
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -147,16 +146,30 @@ def sparkline(values: Sequence[float], width: int = 24) -> str:
 
 def terminal_width() -> int:
     """How many characters a line of the terminal holds; 80 where there is none."""
-    return shutil.get_terminal_size().columns
+    # As shutil does it, whose loading takes longer than all of `ostinato --help`.
+    if (columns := os.environ.get("COLUMNS", "")).isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # no stdout, a closed one, no terminal
+        return 80
+
+
+def room() -> int | None:
+    """How wide what is printed may be; None where it goes into a pipe or a file, which hold any line."""
+    return terminal_width() if sys.stdout.isatty() else None
 
 
 def cut(line: str) -> str:
-    """A line that the terminal holds without breaking it; in a pipe all of it."""
-    return _cut(line, terminal_width()) if sys.stdout.isatty() else line
+    """A line that the terminal holds without breaking it."""
+    width = room()
+    return line if width is None else _cut(line, width)
 
 
 def wrapped(text: str, *, indent: str = "", width: int) -> str:
     """Text in lines of this many characters at most, those after the first a little further in."""
+    import textwrap
+
     return textwrap.fill(text, width, initial_indent=indent, subsequent_indent=indent + "  ", break_on_hyphens=False)
 
 
@@ -182,6 +195,25 @@ def text_table(rows: Sequence[Sequence[str]], *, words: int = 1, width: int | No
         for row in rows
     ]
     return "\n".join(lines if width is None else [_cut(line, width) for line in lines])
+
+
+def figures_table(rows: Sequence[Sequence[str]], width: int | None) -> str:
+    """A table of a word and its figures; where it is too wide, several below each other with some columns each.
+
+    Args:
+        rows: each with as many cells.
+        width: of a line at most; None keeps all columns beside each other.
+    """
+    sizes = [max(map(len, column)) + 2 for column in zip(*rows, strict=True)]
+    blocks: list[list[int]] = [[]]
+    for column in range(1, len(sizes)):
+        taken = sizes[0] + sum(sizes[each] for each in [*blocks[-1], column]) - 2
+        if width is not None and blocks[-1] and taken > width:
+            blocks.append([])
+        blocks[-1].append(column)
+    return "\n\n".join(
+        text_table([[row[0], *(row[column] for column in block)] for row in rows], width=width) for block in blocks
+    )
 
 
 def _cut(cell: str, width: int) -> str:
