@@ -28,14 +28,14 @@ BOOK = b"X:1\nL:1/4\nK:C\nCDEF|\nX:2\nL:1/4\nK:C\nGABc|\n"
 
 
 def test_every_name_is_there_and_documented() -> None:
-    page = (PROJECT / "docs" / "python.md").read_text(encoding="utf-8")
-    code = "\n".join(documents.blocks("python", PROJECT / "docs" / "python.md"))
+    page = (PROJECT / "docs" / "guides" / "python.md").read_text(encoding="utf-8")
+    code = "\n".join(documents.blocks("python", PROJECT / "docs" / "guides" / "python.md"))
     for name in ostinato.__all__:
         assert getattr(ostinato, name) is not None
         assert name in dir(ostinato)
-        assert re.search(rf"\b{name}\b", page), f"docs/python.md tells nothing of {name}"
+        assert re.search(rf"\b{name}\b", page), f"docs/guides/python.md says nothing about {name}"
         if name not in ("MelodyList", "__version__"):  # which is what others give, and a text
-            assert re.search(rf"\bostinato\.{name}\b", code), f"docs/python.md has no example of {name}"
+            assert re.search(rf"\bostinato\.{name}\b", code), f"docs/guides/python.md has no example of {name}"
 
 
 def test_importing_loads_nothing() -> None:
@@ -82,7 +82,7 @@ def test_no_melody_says_why() -> None:
     notes = sequence((60, 0, 4), (64, 4, 8))
     with pytest.warns(Remark, match=r"tune\.mid: there is no melody in it: 1 melody shorter than 7 bars \(min_bars\)"):
         assert ostinato.extract_melodies(notes, ostinato.ExtractionSettings()) == []
-    with pytest.warns(Remark, match="1 track of drums"):
+    with pytest.warns(Remark, match="1 drum track"):
         ostinato.extract_melodies(sequence((35, 0, 4), is_drum=True))
     with pytest.warns(Remark, match="it holds no notes"):
         ostinato.extract_melodies(ostinato.NoteSequence())

@@ -558,7 +558,10 @@ def test_bars_end_unless_told_not_to(tmp_path: Path, make: Generate, capsys: pyt
     lengths = []
     for flags in (["--num_bars=4"], ["--num_bars=4", "--no_ending"], ["--until_end", "--num_bars=8"]):
         capsys.readouterr()
-        assert make(*flags, "--num_outputs=3", "--seed=1", "--meter=6/8", model=f"--config={BEST_MODEL}") == 0
+        assert (
+            make(*flags, "--no_upbeat", "--num_outputs=3", "--seed=1", "--meter=6/8", model=f"--config={BEST_MODEL}")
+            == 0
+        )
         shown = capsys.readouterr().out.splitlines()[:3]
         # Each note and rest of a line has its length after the colon.
         lengths.append([sum(map(int, re.findall(r":(\d+)", line.split("|", 1)[1]))) for line in shown])

@@ -155,7 +155,8 @@ class Parser(argparse.ArgumentParser):
     def _check_flag(self, argument: str) -> None:
         name = argument.partition("=")[0]
         if name not in self._option_string_actions:
-            near = did_you_mean("--" + name.lstrip("-"), self._option_string_actions)
+            # The dashes, which all have, would make any two of three letters alike.
+            near = did_you_mean(name.lstrip("-"), [known.lstrip("-") for known in self._option_string_actions], "--")
             self.error(f"no flag is called {name}{near}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -366,7 +367,7 @@ def _parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
     args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments[:split]])
     if parser.takes_unknown:
         args.runner_flags = [*unknown, *arguments[split:]]
-    elif unknown:
+    elif unknown := [each for each in unknown if each != "--"]:
         near = did_you_mean("--" + unknown[0].partition("=")[0].replace("-", "_"), parser._option_string_actions)
         parser.error(f"it takes no {unknown[0]!r}{near}")
     return args
