@@ -33,7 +33,7 @@ export async function generate(wishes, signal) {
   return (await post("/api/generate", wishes, signal)).json();
 }
 
-/** The melodies in a MIDI file, one or more for every track that has any. */
+/** The melodies in a MIDI, MusicXML or ABC file, one or more for every track that has any. */
 export async function readMidi(file) {
   const path = `/api/primer?filename=${encodeURIComponent(file.name)}`;
   const options = { method: "POST", headers: { "Content-Type": "audio/midi" }, body: file };
