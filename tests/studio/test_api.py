@@ -41,7 +41,8 @@ from ostinato.studio.api import (
 )
 from ostinato.studio.models import Models
 from ostinato.studio.schema import GenerateRequest, MelodyJson, MidiRequest, WavRequest, read_request
-from ostinato.studio.security import MAX_UPLOAD_BYTES, Workers
+from ostinato.studio.security import MAX_UPLOAD_BYTES
+from ostinato.studio.workers import Workers
 from studio_parts import ATTENTION_LENGTH, small_models, studio_client
 
 MELODY = {"events": [60, -2, 62, -2, -1, -2], "steps_per_bar": 12}
@@ -248,12 +249,12 @@ def test_more_than_can_be_done_is_refused_and_the_rest_goes_on(models: Models, m
         return {}
 
     monkeypatch.setattr(api, "generated", slow)
-    with studio_client(models, Workers(threads=1, queue=0)) as client, ThreadPoolExecutor(1) as others:
+    with studio_client(models, Workers(threads=1, waiting=0)) as client, ThreadPoolExecutor(1) as others:
         first = others.submit(client.post, "/api/generate", json={"num_steps": 4})
         assert begun.wait(10)
         refused = client.post("/api/generate", json={"num_steps": 4})
         assert refused.status_code == 503
-        assert _described(refused) == {"error": "too much is being done at once; ask again in a second"}
+        assert _described(refused) == {"error": "too much is being done at once; ask again in 1 second"}
         assert refused.headers["retry-after"] == "1"
         assert client.get("/api/models").status_code == 200
         go_on.set()
@@ -659,7 +660,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 6
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 7
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 

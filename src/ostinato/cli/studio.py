@@ -47,12 +47,12 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.studio.models import Models
     from ostinato.studio.security import is_loopback
     from ostinato.studio.server import create_app, listen, make_server, url_of
+    from ostinato.studio.workers import Players
 
     if not 0 <= args.port <= _MAX_PORT:
         raise SettingsError(f"--port must be 0 to {_MAX_PORT}, not {args.port}")
     models = Models.shipped_and(model_paths(args), args.config)
-    models.model()  # so that the first click waits for no loading
-    with listen(args.host, args.port) as bound:
+    with listen(args.host, args.port) as bound, contextlib.closing(Players(models.paths, models.default)) as players:
         port = bound.getsockname()[1]
         url = url_of(args.host, port)
         if not is_loopback(args.host):
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             # Some browsers come back only when they are closed.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
-            make_server(create_app(models, host=args.host, port=port)).run(sockets=[bound])
+            make_server(create_app(models, host=args.host, port=port, players=players)).run(sockets=[bound])
     return 0
 
 

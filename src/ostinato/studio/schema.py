@@ -340,6 +340,18 @@ class Generated(_Message, frozen=True, kw_only=True):
     variations: Annotated[list[Variation], Meta(min_length=1, max_length=MAX_VARIATIONS)]
 
 
+class Queue(_Message, frozen=True, kw_only=True):
+    """How long a client has to wait."""
+
+    ahead: Annotated[
+        Count | None,
+        Meta(description="Requests that are done before yours, 0 once it is begun; null if none of yours waits."),
+    ]
+    seconds: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Until yours is begun, as far as can be said.")
+    ]
+
+
 class Track(_Message, frozen=True, kw_only=True):
     """The melody of a track."""
 
@@ -365,7 +377,7 @@ class Tracks(_Message, frozen=True):
 @functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
-    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Tracks, WavRequest)
+    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, Tracks, WavRequest)
     return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
 
 

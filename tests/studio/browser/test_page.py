@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("playwright")
 
 import symusic
-from playwright.sync_api import Position, expect
+from playwright.sync_api import Position, Route, expect
 
 from midi_files import END, NOTE, midi
 from ostinato.formats.midi.writer import note_sequence_to_midi
@@ -519,3 +519,42 @@ def test_a_server_that_is_gone_is_told_of(wide: StudioPage) -> None:
     wide.page.get_by_role("button", name="Generate", exact=True).click()
     expect(wide.page.get_by_role("alert")).to_contain_text("The studio does not answer.")
     wide.complaints.clear()  # the browser's own word on it
+
+
+def test_who_has_to_wait_sees_where_they_stand(studio: StudioPage) -> None:
+    page = studio.page
+    waiting = page.locator("#waiting")
+    held: list[Route] = []
+    queue = {"ahead": 5, "seconds": 1.2}
+    names: list[str | None] = []
+
+    def tell_queue(route: Route) -> None:
+        names.append(route.request.header_value("Ostinato-Client"))
+        route.fulfill(json=queue)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/queue", tell_queue)
+    page.route("**/api/generate", hold)
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(waiting).to_have_text("5 requests are before yours, about 2 seconds.")
+    expect(page.get_by_role("status")).to_have_text("5 requests are before yours, about 2 seconds.")
+    queue |= {"ahead": 1, "seconds": 0.2}
+    expect(waiting).to_have_text("One request is before yours, about a second.")
+    queue |= {"ahead": 0, "seconds": 0.0}
+    expect(waiting).to_have_text("Yours is being made.")
+    held[0].continue_()
+    expect(page.locator("#cards .small-roll")).to_have_count(4)
+    expect(waiting).to_be_hidden()
+    assert len(set(names)) == 1
+    assert names[0] == held[0].request.header_value("Ostinato-Client")
+    assert names[0]
+
+
+def test_who_was_refused_reads_when_to_try_again(wide: StudioPage) -> None:
+    answer = {"error": "too much is being done at once; ask again in 3 seconds"}
+    wide.page.route("**/api/generate", lambda route: route.fulfill(status=503, json=answer))
+    wide.page.get_by_role("button", name="Generate", exact=True).click()
+    expect(wide.page.get_by_role("alert")).to_have_text("Too much is being done at once; ask again in 3 seconds.")
+    wide.complaints.clear()  # the browser's own word on the refusal

@@ -1,12 +1,16 @@
 /** The studio's server: see /api/openapi.json. */
 
+import { browserName } from "./storage.js";
+
+const client = { "Ostinato-Client": browserName() };
+
 /** What the server, or the lack of one, says in one sentence for the person at the page. */
 export class ApiError extends Error {}
 
 async function request(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: { ...client, ...options?.headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError("The studio does not answer. Is “ostinato studio” still running in the terminal?");
@@ -31,6 +35,11 @@ export async function fetchModels() {
 
 export async function generate(wishes, signal) {
   return (await post("/api/generate", wishes, signal)).json();
+}
+
+/** {ahead, seconds}: how many requests come before ours, and how long they take; null if we have none. */
+export async function fetchQueue() {
+  return (await request("/api/queue")).json();
 }
 
 /** The melodies in a MIDI, MusicXML or ABC file, one or more for every track that has any. */

@@ -24,7 +24,7 @@ import { Wishes } from "./wishes.js";
 const part = (id) => document.getElementById(id);
 const limits = { max_steps: 1024, max_bars: 32, max_fill_bars: 16, max_variations: 8 };
 const player = new Player();
-const asking = new Asking(part("generate"));
+const asking = new Asking(part("generate"), part("waiting"));
 
 // ---- what is shown, and its past
 

@@ -16,6 +16,17 @@ export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(9)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** This browser's name, by which the server lets all browsers take turns. */
+export function browserName() {
+  const key = "ostinato.browser";
+  try {
+    if (!localStorage.getItem(key)) localStorage.setItem(key, newId());
+    return localStorage.getItem(key);
+  } catch {
+    return newId();
+  }
+}
+
 function opened() {
   database ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, 1);
