@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from ostinato.errors import FormatError
+from ostinato.errors import FormatError, SettingsError
 from ostinato.studio import security
 from ostinato.studio.api import refuse, refuse_http
 from ostinato.studio.schema import parse_json
@@ -22,6 +22,7 @@ from ostinato.studio.security import (
     MAX_UPLOAD_BYTES,
     Guard,
     PatientSending,
+    checked_host,
     is_loopback,
     json_response,
     read_json,
@@ -70,7 +71,48 @@ def test_only_this_studios_host_is_answered(host: str, bound: str, status: int) 
     response = _client(bound).get("/api/models", headers={"Host": host})
     assert response.status_code == status
     if status == 403:
-        assert response.json() == {"error": "the Host is not this studio's; open the address that it printed"}
+        assert response.json()["error"].startswith("the Host is not this studio's; open the address that it printed")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("localhost:9000", "http://localhost:9000", 200),  # ssh -L 9000:localhost:8765
+        ("Music.School.example", "https://music.school.example", 200),  # a proxy that keeps the Host
+        ("127.0.0.1:8765", "https://music.school.example", 200),  # and one that does not
+        ("music.school.example:9000", "http://music.school.example:9000", 200),
+        ("127.0.0.1:9000", "http://127.0.0.1:9000", 403),
+        ("school.example", "https://school.example", 403),
+        ("music.school.example", "https://evil.example", 403),
+        ("music.school.example", "null", 403),
+        ("music.school.example", "https://music.school.example.evil.example", 403),
+        ("music.school.example", "http://[", 403),
+        ("127.0.0.1:8765", "ftp://music.school.example", 403),
+    ],
+)
+def test_names_that_were_allowed_are_answered(host: str, origin: str, status: int) -> None:
+    client = TestClient(Guard(_app, "127.0.0.1", 8765, ["localhost", "music.school.example"]))
+    assert client.post("/api/generate", headers={"Host": host, "Origin": origin}).status_code == status
+
+
+def test_the_refusal_of_a_host_says_how_to_allow_it() -> None:
+    told = "the Host is not this studio's; open the address that it printed"
+    for host, hint in (
+        ("localhost:9000", ", or start it with --allow_host=localhost"),
+        ("[fe80::1]:9000", ", or start it with --allow_host=fe80::1"),
+        ("a b", ""),
+    ):
+        assert _client().get("/", headers={"Host": host}).json() == {"error": told + hint}
+
+
+@pytest.mark.parametrize("name", ["a b", "http://x", "localhost:9000", "x/y", "", "a\nb", "x" * 254])
+def test_what_is_no_host_cannot_be_allowed(name: str) -> None:
+    with pytest.raises(SettingsError, match="--allow_host takes names such as"):
+        checked_host(name)
+
+
+def test_addresses_and_names_can_be_allowed() -> None:
+    assert [checked_host(name) for name in ("music.example.org", "10.0.0.1", "fe80::1")]
 
 
 def test_a_web_servers_port_needs_no_naming() -> None:

@@ -10,6 +10,8 @@ import asyncio
 import ipaddress
 import re
 import socket
+from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ostinato.errors import SettingsError
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MIDI_TYPES = (
@@ -55,6 +59,18 @@ _HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([^\s:/@\[\]]{1,253}))(?::([0-9]{
 _DEFAULT_PORT = 80
 
 
+def checked_host(name: str) -> str:
+    """A name or address of a host, without a port, as it was given.
+
+    Raises:
+        SettingsError: if it is none.
+    """
+    found = _HOST.fullmatch(f"[{name}]" if ":" in name else name)
+    if found is None or not name.isprintable():
+        raise SettingsError(f"--allow_host takes names such as music.example.org, without a port, not {name!r}")
+    return name
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address or name can be reached from this machine alone."""
     try:
@@ -74,12 +90,14 @@ class Guard:
         app: what to guard.
         host: the address that the server is bound to.
         port: and its port.
+        allowed: names under which it is reached besides, at any port: through a tunnel or behind a proxy.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, allowed: Iterable[str] = ()) -> None:
         self._app = app
         self._port = port
         self._names = {*LOOPBACK_NAMES, host.lower()}
+        self._allowed = {name.lower() for name in allowed}
         # Bound to all addresses, it is called by any of them; no name of another's leads to a bare address.
         self._by_any_address = _is_unspecified(host)
         if self._by_any_address:
@@ -106,22 +124,40 @@ class Guard:
         """Why a request is refused, if it is."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return "the Host is not this studio's; open the address that it printed"
+            found = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+            hint = f", or start it with --allow_host={found[1] or found[2]}" if found else ""
+            return f"the Host is not this studio's; open the address that it printed{hint}"
         site = headers.get("sec-fetch-site", "none")
         followed_link = method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
         if site not in ("same-origin", "none") and not followed_link:
             return "requests from other pages are refused"
         if method not in ("GET", "HEAD"):
             origins = headers.getlist("origin")
-            if origins and origins != [f"http://{hosts[0]}"]:
+            if (
+                origins
+                and origins != [f"http://{hosts[0]}"]
+                and not (len(origins) == 1 and self._is_allowed(origins[0]))
+            ):
                 return "requests from other pages are refused"
         return None
 
+    def _is_allowed(self, origin: str) -> bool:
+        """Whether a page is this studio's under a name that was allowed; a proxy may have told us another Host."""
+        try:
+            parts = urlsplit(origin)
+            return parts.scheme in ("http", "https") and (parts.hostname or "") in self._allowed
+        except ValueError:
+            return False
+
     def _is_ours(self, host: str) -> bool:
         found = _HOST.fullmatch(host.lower())
-        if found is None or int(found[3] or _DEFAULT_PORT) != self._port:
+        if found is None:
             return False
         name = found[1] or found[2]
+        if name in self._allowed:
+            return True
+        if int(found[3] or _DEFAULT_PORT) != self._port:
+            return False
         return name in self._names or (self._by_any_address and _is_address(name))
 
 

@@ -6,7 +6,7 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def create_app(
     *,
     host: str = "127.0.0.1",
     port: int,
+    allowed: Iterable[str] = (),
     workers: Workers | None = None,
     players: Players | None = None,
 ) -> ASGIApp:
@@ -55,6 +56,7 @@ def create_app(
         models: what can be played.
         host: the address that it is served at; requests for others are refused.
         port: and its port.
+        allowed: names under which it is reached besides; see `Guard`.
         workers: who does what takes time; by default two at once, or as many as there are players.
         players: processes that make melodies; without them this one does.
     """
@@ -76,7 +78,7 @@ def create_app(
         exception_handlers={HTTPException: refuse_http, OstinatoError: refuse, Exception: _apologize},
         lifespan=lifespan,
     )
-    return PatientSending(Guard(app, host, port))
+    return PatientSending(Guard(app, host, port, allowed))
 
 
 def listen(host: str, port: int) -> socket.socket:
