@@ -28,6 +28,7 @@ from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
 from ostinato.music.melody import Melody
+from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.tracks import rank_tracks
 from ostinato.studio.models import Models
 from ostinato.studio.schema import (
@@ -295,6 +296,7 @@ CLIENT_HEADER = "Ostinato-Client"
 _DECIMALS = 6  # of a probability, of which there are six a step; more digits would only be sent
 _ATTENTION_DECIMALS = 4  # of a weight: there are 40 a step
 _SEED_BITS = 32  # of a new seed: few enough digits to note down
+_CLICK = 76  # of General MIDI's drums: the high wood block
 _SAMPLE_RATE = 44_100  # a CD's, which everything plays
 _MAX_FILE_NAME = 100  # characters of an uploaded file's name in errors
 _MAX_WRITTEN_NAME = 60  # and of one that is written
@@ -429,6 +431,7 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     return Generated(
         model=name,
         seed=seed,
+        draw=request.draw,
         steps_per_bar=request.one_meter.steps_per_bar,
         meter=str(request.one_meter),
         milliseconds=round(1000 * (time.perf_counter() - began), 1),
@@ -475,8 +478,24 @@ def wav_file(request: WavRequest) -> bytes:
     from ostinato.sound.synthesizer import synthesize
     from ostinato.sound.wav import wav_bytes
 
-    sequence = request.melody().to_note_sequence(request.qpm)
-    return wav_bytes(synthesize(sequence, sample_rate=_SAMPLE_RATE), _SAMPLE_RATE)
+    melody = request.melody()
+    sequence = melody.to_note_sequence(request.qpm, program=request.program)
+    if request.clicks:
+        step_seconds = 60 / request.qpm / STEPS_PER_QUARTER
+        for step in range(0, len(melody), melody.meter.steps_per_beat):
+            loud = step % melody.steps_per_bar == 0
+            begin = step * step_seconds
+            sequence.notes.add(
+                pitch=_CLICK,
+                velocity=110 if loud else 70,
+                start_time=begin,
+                end_time=begin + step_seconds,
+                is_drum=True,
+            )
+    samples = synthesize(sequence, sample_rate=_SAMPLE_RATE)
+    # The room throws back each pitch from another side: what is one instrument would wander between the speakers.
+    middle = samples.mean(axis=1, keepdims=True, dtype=np.float32)
+    return wav_bytes(np.repeat(middle, 2, axis=1), _SAMPLE_RATE)
 
 
 def _client(request: Request) -> Client:

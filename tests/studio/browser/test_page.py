@@ -1,5 +1,6 @@
 """The studio's page as people use it, at a desk and on a phone, in a real browser."""
 
+import io
 import logging
 import zipfile
 from base64 import b64decode
@@ -558,3 +559,71 @@ def test_who_was_refused_reads_when_to_try_again(wide: StudioPage) -> None:
     wide.page.get_by_role("button", name="Generate", exact=True).click()
     expect(wide.page.get_by_role("alert")).to_have_text("Too much is being done at once; ask again in 3 seconds.")
     wide.complaints.clear()  # the browser's own word on the refusal
+
+
+def test_a_meter_goes_all_the_way_into_files(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_label("Meter", exact=True).select_option("6/8")
+    page.get_by_role("spinbutton", name="Tempo").fill("97.5")
+    page.get_by_role("spinbutton", name="Tempo").press("Enter")
+    page.get_by_role("button", name="Metronome").click()
+    page.get_by_label("Sound").select_option("Flute")
+    wide.generate(New_bars="1", Variations="2")
+    score: Any = symusic.Score.from_midi(wide.saved("MIDI: Variation 1").read_bytes())
+    assert [(each.numerator, each.denominator) for each in score.time_signatures] == [(6, 8)]
+    assert round(score.tempos[0].qpm, 1) == 97.5
+    with page.expect_request("**/api/wav") as request:
+        page.get_by_role("button", name="WAV: Variation 1").click()
+    asked = request.value.post_data_json
+    assert {name: asked[name] for name in ("meter", "qpm", "clicks", "program")} == {
+        "meter": "6/8",
+        "qpm": 97.5,
+        "clicks": True,
+        "program": 73,  # General MIDI's flute
+    }
+
+
+def test_a_file_keeps_its_tempo_and_favorites_their_colors(wide: StudioPage) -> None:
+    page = wide.page
+    book = b"X:1\nT:A tune\nM:6/8\nL:1/8\nQ:1/4=97.5\nK:C\nCDE FGA|Bcd e3|\n\nX:2\nM:6/8\nL:1/8\nK:C\nEEE FFF|\n"
+    drop_file(wide, "two.abc", book)
+    page.get_by_role("dialog", name="Which track?").get_by_role("button", name="Tune 1").click()
+    expect(page.get_by_role("spinbutton", name="Tempo")).to_have_value("97.5")
+    expect(page.get_by_label("Meter", exact=True)).to_have_value("6/8")
+    wide.generate(New_bars="2", Variations="1")
+    kinds = "notes => notes.map((note) => note.getAttribute('fill'))"
+    colors = page.locator("#cards rect.note").evaluate_all(kinds)
+    page.get_by_role("button", name="Keep Variation 1 as a favorite").click()
+    expect(page.get_by_role("article", name="Favorite 1")).to_be_visible()
+    wide.open()
+    assert page.locator("#favorites rect.note").evaluate_all(kinds) == colors
+
+
+SCORE = """<?xml version="1.0"?><score-partwise version="4.0"><part-list><score-part id="P1"><part-name>V</part-name>
+</score-part></part-list><part id="P1"><measure number="1"><attributes><divisions>1</divisions>
+<time><beats>3</beats><beat-type>4</beat-type></time></attributes>
+<note><pitch><step>C</step><octave>4</octave></pitch><duration>1</duration></note>
+<note><pitch><step>E</step><octave>4</octave></pitch><duration>1</duration></note>
+<note><pitch><step>G</step><octave>4</octave></pitch><duration>1</duration></note></measure></part></score-partwise>"""
+CONTAINER = """<?xml version="1.0"?><container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>"""
+
+
+def _zipped_score() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("META-INF/container.xml", CONTAINER)
+        archive.writestr("score.xml", SCORE)
+    return buffer.getvalue()
+
+
+def test_scores_and_karaoke_are_read_as_everywhere(wide: StudioPage) -> None:
+    for name, data, meter in (
+        ("tune.musicxml", SCORE.encode(), "3/4"),
+        ("tune.kar", midi_of([C4, -2, -2, -2, E4, -2, -2, -2, G4, -2, -2, -2, -2, -2, -2, -2]), "4/4"),
+        ("tune.mxl", _zipped_score(), "3/4"),
+        ("tune.abc", b"X:1\nM:4/4\nL:1/4\nK:C\nCEG2|\n", "4/4"),
+    ):
+        drop_file(wide, name, data)
+        expect(wide.page.locator("#message-text")).to_have_text(f"Your melody is now {name}.")
+        expect(wide.page.get_by_label("Meter", exact=True)).to_have_value(meter)
+        assert pitches_of(wide.primer()) == [C4, E4, G4]

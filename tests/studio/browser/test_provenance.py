@@ -77,3 +77,25 @@ def test_a_model_that_has_changed_is_not_passed_off_as_the_same(wide: StudioPage
     expect(page.locator("#message-text")).to_have_text(
         "The model “ostinato” has changed since, so the notes are others."
     )
+
+
+def test_a_locked_seed_goes_on_through_its_sequence_and_says_which(wide: StudioPage) -> None:
+    page = wide.page
+    wide.generate(New_bars="4", Temperature="1.5", Seed="7")
+    message, card = page.locator("#message-text"), page.get_by_role("article", name="Variation 1")
+    made = []
+    for draw in (1, 2, 3):
+        made.append(change_from(wide, 1, 40))
+        expect(message).to_have_text(f"Variation 1: the rest is new, from seed 7, draw {draw}.")
+    expect(card).to_contain_text("ostinato · seed 7, draw 3 · new from bar 3, beat 3")
+    assert len({tuple(events) for events in made}) == 3
+    page.get_by_role("button", name="Undo", exact=True).first.click()  # what was undone does not come again
+    change_from(wide, 1, 40)
+    expect(message).to_have_text("Variation 1: the rest is new, from seed 7, draw 4.")
+    change_from(wide, 1, 36)  # another step begins the sequence anew
+    expect(message).to_have_text("Variation 1: the rest is new, from seed 7, draw 1.")
+    change_from(wide, 2, 40)
+    assert wide.asked_for()["seed"] == 7
+    answer = wide.answer_to(page.get_by_role("button", name="Again: Variation 2").click)
+    assert answer["seed"] == 7
+    expect(message).to_have_text("Variation 1 has the same notes again.")

@@ -55,8 +55,9 @@ export async function midiOf(melodies, qpm, names) {
   return (await post("api/midi", { melodies: melodies.map(forServer), qpm, names })).blob();
 }
 
-export async function wavOf(melody, qpm) {
-  return (await post("api/wav", { ...forServer(melody), qpm })).blob();
+/** The sound of a melody at a tempo, with a General MIDI program, and with clicks on its beats or without. */
+export async function wavOf(melody, { qpm, program, clicks }) {
+  return (await post("api/wav", { ...forServer(melody), qpm, program, clicks })).blob();
 }
 
 function forServer({ events, meter }) {

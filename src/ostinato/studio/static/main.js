@@ -18,7 +18,7 @@ import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
 import { fileNameOf, variationsOf } from "./variation.js";
-import { VOICES } from "./voices.js";
+import { PROGRAMS, VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
 const part = (id) => document.getElementById(id);
@@ -160,7 +160,7 @@ async function openFile(file) {
     const tracks = await api.readMidi(file);
     const track = tracks.length === 1 ? tracks[0] : await chooseTrack(tracks);
     if (!track) return;
-    setTempo(Math.round(track.qpm));
+    setTempo(track.qpm);
     const isCut = track.length > track.events.length;
     const bars = barsOf(track.events.length, track.steps_per_bar);
     useMelody(track, isCut ? `the first ${bars} bars of ${file.name}` : file.name);
@@ -258,6 +258,8 @@ async function renew(variation, step, length, what) {
       ...length(),
       primer: { events: variation.events.slice(0, step), meter: variation.meter },
     };
+    // A locked seed goes on through its sequence, or the same would come again.
+    if (request.seed !== null) request.draw = nextDraw(request);
     const answer = await asking.ask(request);
     if (!answer) return;
     const { results } = history.present;
@@ -270,10 +272,25 @@ async function renew(variation, step, length, what) {
     const { roll: changed } = resultList.cards[place];
     changed.pin(step);
     changed.element.focus({ preventScroll: true });
-    tell(`Variation ${place + 1}: ${what}.`, { onundo: undo });
+    const which = request.seed === null ? "" : `, from seed ${answer.seed}, draw ${request.draw + 1}`;
+    tell(`Variation ${place + 1}: ${what}${which}.`, { onundo: undo });
   } catch (error) {
     report(error);
   }
+}
+
+/** Which of a seed's melodies comes next: the first that was not made from the same request, undone ones included. */
+function nextDraw(request) {
+  const wanted = withoutDraw(request);
+  const { past, present, future } = history.line;
+  const states = [present, ...[...past, ...future].map((each) => each.state)];
+  const made = new Set(states.flatMap((state) => state.results?.variations ?? []).map((each) => each.made));
+  const same = [...made].filter((each) => each?.from && withoutDraw(each.request) === wanted);
+  return Math.max(-1, ...same.map((each) => each.draw)) + 1;
+}
+
+function withoutDraw(request) {
+  return JSON.stringify({ ...request, draw: undefined });
 }
 
 function change(variation, step) {
@@ -346,7 +363,11 @@ const actions = {
     useMelody(variation, variation.name ?? `variation ${1 + history.present.results.variations.indexOf(variation)}`),
   midi: (variation) =>
     save(api.midiOf([variation], variation.qpm ?? player.qpm, [fileNameOf(variation)]), `${fileNameOf(variation)}.mid`),
-  wav: (variation) => save(api.wavOf(variation, variation.qpm ?? player.qpm), `${fileNameOf(variation)}.wav`),
+  wav: (variation) => {
+    const qpm = variation.qpm ?? player.qpm;
+    const sound = { qpm, program: PROGRAMS[player.voice], clicks: player.metronome };
+    return save(api.wavOf(variation, sound), `${fileNameOf(variation)}.wav`);
+  },
   link: async (variation) => {
     const name = fileNameOf(variation);
     const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [name]).catch(() => null);
