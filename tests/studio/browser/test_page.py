@@ -445,6 +445,57 @@ def test_keys_are_recorded_on_the_grid(wide: StudioPage) -> None:
     assert pitches_of(wide.primer()) == [C4, E4]
 
 
+LOG_TICKS = """() => {
+    window.ticks = [];
+    const { setValueAtTime } = AudioParam.prototype;
+    AudioParam.prototype.setValueAtTime = function (value, when) {
+        if (value === 1200 || value === 1800) window.ticks.push(value);
+        return setValueAtTime.call(this, value, when);
+    };
+}"""
+
+
+def test_a_recording_clicks_and_stops_and_is_undone(studio: StudioPage) -> None:
+    page = studio.page
+    before = studio.primer()
+    page.evaluate(LOG_TICKS)
+    page.get_by_role("spinbutton", name="Tempo").fill("240")
+    page.get_by_role("button", name="Metronome").click()
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#recording")).to_be_visible()
+    page.wait_for_function("() => ticks.length >= 4 + 5")  # a bar is counted in, and another one is over
+    assert page.evaluate("ticks.slice(0, 9)") == [1800, 1200, 1200, 1200] * 2 + [1800]
+    page.keyboard.press("KeyG")
+    page.keyboard.press("Escape")
+    expect(page.locator("#recording")).to_be_hidden()
+    expect(page.locator("#message-text")).to_have_text("Recorded 1 note.")
+    assert pitches_of(studio.primer()) == [67]
+    assert len(studio.primer()) > 16
+    page.locator("#message-undo").click()
+    assert studio.primer() == before
+
+
+def test_a_recording_can_go_over_the_melody(wide: StudioPage) -> None:
+    page = wide.page
+    before = wide.primer()
+    page.get_by_label("What a recording does").select_option("goes over it")
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator(".roll-notes .note")).to_have_count(EXAMPLE_NOTES)
+    page.wait_for_function(
+        "() => new DOMMatrix(getComputedStyle(document.querySelector('.roll .playhead')).transform).e > 150"
+    )
+    page.keyboard.press("KeyA")
+    page.get_by_role("button", name="Record").click()
+    after = wide.primer()
+    assert C4 in after
+    assert C4 not in before
+    where = after.index(C4)
+    assert where >= 4
+    assert after[: where - 1] == before[: where - 1]
+    wide.open()
+    expect(page.get_by_label("What a recording does")).to_have_value("over")
+
+
 def test_a_midi_keyboard_is_asked_for_by_a_click_and_recorded(wide: StudioPage) -> None:
     """The keyboard is a stand-in, for the browser of a test has none."""
     page = wide.page
@@ -627,3 +678,40 @@ def test_scores_and_karaoke_are_read_as_everywhere(wide: StudioPage) -> None:
         expect(wide.page.locator("#message-text")).to_have_text(f"Your melody is now {name}.")
         expect(wide.page.get_by_label("Meter", exact=True)).to_have_value(meter)
         assert pitches_of(wide.primer()) == [C4, E4, G4]
+
+
+def in_sight(studio: StudioPage) -> bool:
+    """Whether all notes of the roll can be seen, up and down."""
+    shown: bool = studio.page.evaluate(
+        """() => {
+            const place = document.querySelector("#roll").getBoundingClientRect();
+            return [...document.querySelectorAll(".roll-notes .note")]
+                .map((note) => note.getBoundingClientRect())
+                .every(({ top, bottom }) => top >= place.top + 26 && bottom <= place.bottom);
+        }"""
+    )
+    return shown
+
+
+def test_the_view_follows_the_notes(wide: StudioPage) -> None:
+    page = wide.page
+    for model in ("mono_rnn", "ostinato", "attention_rnn"):
+        page.get_by_label("Model").select_option(model)
+        assert in_sight(wide)
+    for pitch in (20, 110):  # far below and above what there is room for
+        drop_file(wide, "far.mid", midi_of([pitch, -2, pitch + 2, -2] * 4))
+        expect(page.locator("#message-text")).to_have_text("Your melody is now far.mid.")
+        assert in_sight(wide)
+        page.get_by_role("button", name="Undo", exact=True).first.click()
+        assert in_sight(wide)
+
+
+def test_a_long_melodys_card_shows_where_the_new_begins(studio: StudioPage) -> None:
+    drop_file(studio, "long.mid", midi_of([C4, -2, E4, -2, G4, -2, E4, -2] * 56))  # 28 bars
+    expect(studio.page.locator("#message-text")).to_have_text("Your melody is now long.mid.")
+    studio.generate(New_bars="2", Variations="1")
+    roll = studio.page.get_by_role("slider", name="Variation 1, step by step")
+    expect(roll.get_by_text("29", exact=True)).to_be_in_viewport()
+    kept, fresh = roll.locator("rect.note.is-given").last, roll.locator("rect.note:not(.is-given)").first
+    expect(kept).to_be_in_viewport()
+    expect(fresh).to_be_in_viewport()

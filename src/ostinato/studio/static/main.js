@@ -52,12 +52,14 @@ let keptSettings = {}; // until the form knows the models, and can be filled in
 function settings() {
   if (keptSettings) return keptSettings;
   const [loop, metronome] = [player.loop, player.metronome];
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome };
+  const record = part("record-mode").value;
+  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, record };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, record }) {
   setTempo(Number(qpm));
   if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
+  if (record === "over") part("record-mode").value = record;
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
   const gone = wishes.restore(Object(wished));
@@ -96,13 +98,18 @@ const roll = new PianoRoll(part("roll"), {
 const marked = new MarkedBars(roll.picture, { onfill: fill, say });
 
 const recording = new Recording(player, {
-  settings: () => ({ meter: history.present.meter, longest: limits.max_steps / 2 }),
-  onnotes: (notes) => roll.show(notes, history.present.meter),
+  settings: () => ({
+    ...history.present,
+    longest: limits.max_steps / 2,
+    isOver: part("record-mode").value === "over",
+  }),
+  onnotes: (notes) => roll.show(recording.over(history.present.notes, notes), history.present.meter),
+  onstep: (step) => roll.picture.showPlayhead(step),
   onend: (notes) => {
     if (notes.length) {
-      history.commit({ notes, ends: false }, "the recording");
+      history.commit({ notes: recording.over(history.present.notes, notes), ends: false }, "the recording");
       roll.picture.center();
-      tell(notes.length === 1 ? "Recorded 1 note." : `Recorded ${notes.length} notes.`);
+      tell(notes.length === 1 ? "Recorded 1 note." : `Recorded ${notes.length} notes.`, { onundo: undo });
     } else {
       show(history.present);
       tell("No note was played, so your melody is as it was.");
@@ -130,6 +137,7 @@ function showMelodyPlaying(isPlaying) {
 }
 
 async function playMelody() {
+  if (recording.isOn) return recording.stop();
   if (playedMelody && player.isPlaying(playedMelody)) return player.stop();
   playedMelody = melodyTrack();
   await player.play(playedMelody);
@@ -460,7 +468,7 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     const hasControl = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
-    if (key === "escape" && !recording.isOn) player.stop();
+    if (key === "escape") recording.isOn ? recording.stop() : player.stop();
     else if (hasControl && key === "enter") generate();
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
     else if (hasControl && key === "y" && !isTyping(event.target)) redo();

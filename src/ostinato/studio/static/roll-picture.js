@@ -45,7 +45,7 @@ export class RollPicture {
 
   setRange(lowest, highest) {
     this.#range = [lowest, highest];
-    if (this.#shown) this.#drawAll();
+    if (this.#shown) this.#drawInPlace();
   }
 
   draw(notes, meter, bars) {
@@ -57,18 +57,36 @@ export class RollPicture {
       before?.meter === meter && before.bars === bars && lowest === this.lowest && highest === this.highest;
     if (isSameGrid) return this.drawNotes(notes);
     this.#fit();
-    this.#drawAll();
+    if (isFirst) this.#drawAll();
+    else this.#drawInPlace();
     if (isFirst) this.center();
   }
 
-  /** Scroll to where the notes are. */
+  /** Draw other rows where the old ones were: the pitch in the middle stays there, and notes stay in sight. */
+  #drawInPlace() {
+    const half = (this.place.clientHeight - RULER_HEIGHT) / 2;
+    const { lowest, highest } = this;
+    const middle = highest - (this.place.scrollTop + half) / this.rowHeight;
+    this.#drawAll();
+    if (lowest === this.lowest && highest === this.highest) return;
+    this.place.scrollTop = (this.highest - middle) * this.rowHeight - half;
+    const y = this.place.scrollTop;
+    const isInSight = ({ pitch }) => this.#top(pitch) >= y && this.#top(pitch - 1) <= y + 2 * half;
+    if (!this.#shown.notes.every(isInSight)) this.#centerPitches();
+  }
+
+  /** Scroll to where the notes are, and to their beginning. */
   center() {
+    this.#centerPitches();
+    this.place.scrollLeft = 0;
+  }
+
+  #centerPitches() {
     const { notes } = this.#shown;
     const pitches = notes.length ? notes.map((note) => note.pitch) : [60, 72];
     const middle = (Math.min(...pitches) + Math.max(...pitches)) / 2;
     const visible = this.place.clientHeight - RULER_HEIGHT;
     this.place.scrollTop = (this.highest - middle + 0.5) * this.rowHeight - visible / 2;
-    this.place.scrollLeft = 0;
   }
 
   clampPitch(pitch) {
