@@ -8,7 +8,7 @@ import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
 import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
 import { History } from "./history.js";
-import { isTyping } from "./keyboard.js";
+import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
 import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
@@ -465,6 +465,11 @@ function listen() {
     event.preventDefault();
     useMelody(JSON.parse(event.dataTransfer.getData(DRAGGED)), "what you dropped");
   });
+  part("show-keys").addEventListener("click", () => part("keys").showModal());
+  // A button that was clicked would take Space for another click when it goes up.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && !belongsToFocus(event.target, " ")) event.preventDefault();
+  });
   document.addEventListener("keydown", (event) => {
     const hasControl = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
@@ -472,8 +477,10 @@ function listen() {
     else if (hasControl && key === "enter") generate();
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
     else if (hasControl && key === "y" && !isTyping(event.target)) redo();
-    else if (key === " " && event.target === document.body) playMelody();
-    else return;
+    else if (key === "?" && !isTyping(event.target)) part("keys").showModal();
+    else if (hasControl || event.altKey || belongsToFocus(event.target, key)) return;
+    else if (key === " ") event.repeat || playMelody();
+    else if (recording.isOn || !roll.keyOnSelected(event)) return;
     if (key !== "escape") event.preventDefault();
   });
 }

@@ -15,6 +15,7 @@ export class RollPicture {
   steps = 64;
   #range = [48, 83];
   #shown = null; // { notes, meter, bars }
+  #selected = null;
   #marked = null; // the first and the last bar
 
   constructor(place, onkey) {
@@ -143,12 +144,20 @@ export class RollPicture {
     if (x < scrollLeft || x > scrollLeft + clientWidth - KEYS_WIDTH - 8) this.place.scrollLeft = x;
   }
 
+  /** Let a note be seen as the one that keys change, or none. */
+  showSelected(selected) {
+    this.#selected = selected;
+    const start = selected && String(selected.start);
+    for (const note of this.noteLayer.children) note.classList.toggle("is-selected", note.dataset.start === start);
+  }
+
   /** The notes alone; `active` is the one under the pointer. */
   drawNotes(notes, active = null) {
     this.noteLayer.replaceChildren(
       ...notes.map((note) =>
         svg("rect", {
           class: note === active ? "note is-active" : "note",
+          "data-start": note.start,
           x: note.start * this.stepWidth + 0.5,
           y: this.#top(note.pitch) + 1,
           width: Math.max(note.length * this.stepWidth - 1.5, 2),
@@ -157,6 +166,7 @@ export class RollPicture {
         }),
       ),
     );
+    this.showSelected(this.#selected);
     const end = endOf(notes);
     const { stepsPerBar } = meterOf(this.#shown.meter);
     const bar = stepsPerBar * this.stepWidth;
