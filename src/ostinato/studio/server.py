@@ -14,6 +14,8 @@ import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
@@ -71,9 +73,10 @@ def create_app(
 
     app = Starlette(
         routes=[
-            Route("/", _page, methods=["GET"]),
+            Route("/", _page, methods=["GET"], middleware=[Middleware(GZipMiddleware)]),
             *Api(models, at_work, players).routes(),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            # Answers of the API are not packed: on this machine that takes longer than sending them.
+            Mount("/static", StaticFiles(directory=STATIC), middleware=[Middleware(GZipMiddleware)]),
         ],
         exception_handlers={HTTPException: refuse_http, OstinatoError: refuse, Exception: _apologize},
         lifespan=lifespan,

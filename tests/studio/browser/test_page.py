@@ -478,7 +478,7 @@ def test_a_recording_clicks_and_stops_and_is_undone(studio: StudioPage) -> None:
 def test_a_recording_can_go_over_the_melody(wide: StudioPage) -> None:
     page = wide.page
     before = wide.primer()
-    page.get_by_label("What a recording does").select_option("goes over it")
+    page.get_by_role("button", name="Go over the melody").click()
     page.get_by_role("button", name="Record").click()
     expect(page.locator(".roll-notes .note")).to_have_count(EXAMPLE_NOTES)
     page.wait_for_function(
@@ -493,7 +493,7 @@ def test_a_recording_can_go_over_the_melody(wide: StudioPage) -> None:
     assert where >= 4
     assert after[: where - 1] == before[: where - 1]
     wide.open()
-    expect(page.get_by_label("What a recording does")).to_have_value("over")
+    expect(page.get_by_role("button", name="Go over the melody")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_midi_keyboard_is_asked_for_by_a_click_and_recorded(wide: StudioPage) -> None:

@@ -52,14 +52,14 @@ let keptSettings = {}; // until the form knows the models, and can be filled in
 function settings() {
   if (keptSettings) return keptSettings;
   const [loop, metronome] = [player.loop, player.metronome];
-  const record = part("record-mode").value;
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, record };
+  const over = isPressed(part("over"));
+  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, record }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over }) {
   setTempo(Number(qpm));
   if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
-  if (record === "over") part("record-mode").value = record;
+  press(part("over"), over === true);
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
   const gone = wishes.restore(Object(wished));
@@ -101,7 +101,7 @@ const recording = new Recording(player, {
   settings: () => ({
     ...history.present,
     longest: limits.max_steps / 2,
-    isOver: part("record-mode").value === "over",
+    isOver: isPressed(part("over")),
   }),
   onnotes: (notes) => roll.show(recording.over(history.present.notes, notes), history.present.meter),
   onstep: (step) => roll.picture.showPlayhead(step),
@@ -441,6 +441,7 @@ function listen() {
   part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value }, "the change of meter"));
   part("save-session").addEventListener("click", saveSession);
   part("voice").addEventListener("change", () => (player.voice = part("voice").value));
+  toggle("over", (isOn) => say(isOn ? "A recording goes over the melody." : "A recording replaces the melody."));
   toggle("loop", (isOn) => (player.loop = isOn));
   toggle("metronome", (isOn) => (player.metronome = isOn));
   toggle("erase", (isOn) => {
