@@ -42,9 +42,8 @@ def main() -> None:
             num_bytes, files = page.evaluate(SENT)
             context.close()
         painted, ready = map(statistics.median, zip(*paints, strict=True))
-        print(
-            f"the page: {num_bytes:,} bytes in {files} files; painted after {painted:.0f} ms, ready after {ready:.0f} ms"
-        )
+        print(f"the page: {num_bytes:,} bytes in {files} files")
+        print(f"painted after {painted:.0f} ms, ready after {ready:.0f} ms, medians of {VISITS} first visits")
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.goto(f"http://127.0.0.1:{port}/")
         page.wait_for_selector("html[data-ready]")

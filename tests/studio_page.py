@@ -160,6 +160,7 @@ def visit(browser: Browser, url: str, width: int = WIDE, **options: Any) -> tupl
         **options,
     )
     context.set_default_timeout(SECONDS * 1000)
+    context.set_default_navigation_timeout(3 * SECONDS * 1000)  # thirty files, maybe by a browser that just started
     context.add_init_script(_LISTEN_IN)
     studio = StudioPage(context.new_page(), url, is_touched)
     studio.listen()
