@@ -82,7 +82,7 @@ def test_a_drawn_melody_becomes_four_that_can_be_had_again(studio: StudioPage) -
         expect(page.locator("#cards .small-roll").nth(number).locator("rect.note")).to_have_count(notes)
     again = studio.generate()
     assert studio.asked_for()["seed"] == 7
-    assert again["variations"] == first["variations"]
+    assert [each["events"] for each in again["variations"]] == [each["events"] for each in first["variations"]]
     assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
 
     page.get_by_role("button", name="Keep this seed").click()  # let it go
