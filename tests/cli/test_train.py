@@ -230,7 +230,7 @@ def test_fine_tuning(records: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["--config=mono_rnn"], "of the config basic_rnn, not mono_rnn"),
+        (["--config=mono_rnn"], "the model's config is basic_rnn, not mono_rnn"),
         (["--hparams=rnn_layer_sizes=[7]"], "rnn_layer_sizes=(6,), not (7,)"),
         (["--hparams=attn_length=3"], "attn_length=0, not 3"),
         (["--hparams=residual_connections=true"], "residual_connections=False, not True"),
