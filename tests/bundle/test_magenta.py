@@ -348,10 +348,10 @@ CELL = "rnn/multi_rnn_cell/cell_0/basic_lstm_cell/"
         ({"fully_connected/biases": ()}, "its output layer has no bias"),
         ({"fully_connected/weights": None}, r"needs array output\.kernel"),
         ({"fully_connected_1/biases": (40,)}, None),
-        ({f"fully_connected_{'9' * 5000}/biases": (40,)}, "none that a Melody RNN has"),
+        ({f"fully_connected_{'9' * 5000}/biases": (40,)}, "a Melody RNN has no variable"),
         ({f"RNN/Cell{'9' * 5000}/BasicLSTMCell/Bias": (40,)}, r"a second lstm\.0\.bias"),
         ({"rnn/multi_rnn_cell/cell_5/basic_lstm_cell/bias": (8,)}, r"array lstm\.5\.bias of shape none"),
-        ({"rnn/multi_rnn_cell/cell_1/attention_cell_wrapper/bias": (8,)}, "none that a Melody RNN has"),
+        ({"rnn/multi_rnn_cell/cell_1/attention_cell_wrapper/bias": (8,)}, "a Melody RNN has no variable"),
         (
             {
                 "rnn/multi_rnn_cell/cell_0/attention_cell_wrapper/bias": (8,),

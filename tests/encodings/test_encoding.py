@@ -179,7 +179,7 @@ def test_events_in_the_range_pass() -> None:
 
 @pytest.mark.parametrize("event", [-3, 0, 47, 84])
 def test_a_gate_refuses_what_is_no_event_of_the_range(event: int) -> None:
-    with pytest.raises(DataError, match=f"event {event} lies outside"):
+    with pytest.raises(DataError, match=f"event {event} is outside"):
         EventGate(1, 48, 84).admit(np.array([event]))
 
 

@@ -31,7 +31,7 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.mid: cannot be read: No such file"):
         contents_of(tmp_path / "none.mid", 10)
     (tmp_path / "large.mid").write_bytes(bytes(11))
-    with pytest.raises(FormatError, match=r"large\.mid: 11 bytes are too many for such a file; at most 10"):
+    with pytest.raises(FormatError, match=r"large\.mid: 11 bytes is too large for a music file; the limit is 10"):
         contents_of(tmp_path / "large.mid", 10)
     with pytest.raises(SettingsError, match="not from int"):
         contents_of(3, 10)

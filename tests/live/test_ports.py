@@ -88,12 +88,14 @@ def test_messages_come_in_and_go_out() -> None:
 def test_virtual_ports() -> None:
     assert open_input("virtual").name == "Ostinato input"
     assert open_output("virtual:My band").name == "My band"
-    with pytest.raises(PortError, match=r"'unsupported' cannot be opened: no virtual ports here; on Windows, where"):
+    with pytest.raises(PortError, match=r"'unsupported' cannot be opened: no virtual ports here; on Windows, programs"):
         open_output("virtual:unsupported")
 
 
 def test_a_port_that_cannot_be_opened() -> None:
-    with pytest.raises(PortError, match=r"the output port 'Synth B' cannot be opened: busy; another program may hold"):
+    with pytest.raises(
+        PortError, match=r"the output port 'Synth B' cannot be opened: busy; another program may be using it"
+    ):
         open_output("Synth B")
 
 

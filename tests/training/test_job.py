@@ -156,7 +156,12 @@ def test_checkpoints_and_what_they_tell(examples: Examples, tmp_path: Path) -> N
     assert [step for step, _ in checkpoints(train_folder(tmp_path / "run"))] == [4, 5]
     history = newest(tmp_path / "run").history
     steps = int(examples.lengths.sum())
-    assert history["data"] == {"files": ["lookback_rnn.tfrecord"], "num_melodies": 11, "num_steps": steps}
+    assert history["data"] == {
+        "files": ["lookback_rnn.tfrecord"],
+        "num_melodies": 11,
+        "num_steps": steps,
+        "upbeats": 0.0,
+    }
     assert history["metrics"]["loss"] > 0
     settings = json.loads((train_folder(tmp_path / "run") / "settings.json").read_text())
     assert settings["config"] == LOOKBACK.to_json()

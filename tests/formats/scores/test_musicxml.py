@@ -447,9 +447,9 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no XML"),
-        (b"no music", "no XML"),
-        (TUNE[:-30].encode(), "no XML, or damaged"),
+        (b"", "not XML"),
+        (b"no music", "not XML"),
+        (TUNE[:-30].encode(), "not XML, or it is damaged"),
         (b'<?xml version="1.0"\n?>\n<score-partwise>\n</score>', "mismatched tag: line 4, column 2"),
         (b'<!DOCTYPE x [\n<!ENTITY a "b">]><x/>', "line 2: it declares"),
         (b"<html/>", "outermost element is <html>"),
@@ -460,7 +460,7 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
         (TUNE.replace("<octave>", "<octave>4").encode(), "no note"),
         (b" " * (MAX_XML_BYTES + 1), "too large for one score"),
         (b"PK\x03\x04", "damaged archive"),
-        (packed({}) + b"PK", "no XML"),
+        (packed({}) + b"PK", "not XML"),
         (packed({INDEX: CONTAINER}), "no score in the archive"),
         (packed({"a": "b"}), "a in the archive: it is not XML"),
         (packed({INDEX: CONTAINER, "a/score.xml": "<html/>", "b.xml": "<svg/>"}), "a/score.xml .* is <html>"),

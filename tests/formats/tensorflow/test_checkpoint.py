@@ -281,7 +281,7 @@ def test_halves_of_more_than_16_bits_are_refused(value: int) -> None:
     piece.data.name = "v"
     piece.data.slice.extent.add()
     piece.data.data.half_val.append(value)
-    with pytest.raises(FormatError, match="16 bits"):
+    with pytest.raises(FormatError, match="a 16-bit number"):
         read_checkpoint_v1(table([(b"", meta.SerializeToString()), (b"v", piece.SerializeToString())]), "x")
 
 
