@@ -93,9 +93,7 @@ def test_virtual_ports() -> None:
 
 
 def test_a_port_that_cannot_be_opened() -> None:
-    with pytest.raises(
-        PortError, match=r"the output port 'Synth B' cannot be opened: busy; another program may be using it"
-    ):
+    with pytest.raises(PortError, match=r"the output port 'Synth B' cannot be opened: busy; another program may be"):
         open_output("Synth B")
 
 
