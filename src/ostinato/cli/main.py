@@ -22,6 +22,7 @@ COMMANDS = {
     "generate": "make new melodies with a trained model, as MIDI files",
     "render": "turn a MIDI file into a sound file",
     "bundle": "show what a .mag bundle holds, convert Magenta's, write one from a run_dir",
+    "export": "write a model as a web page, a JavaScript module or ONNX, to run without Python",
     "models": "list the models that come with Ostinato, and how well each predicts tunes it has not seen",
     "evaluate": "measure in bits per 16th note how well models predict melodies, with n-gram models beside them",
     "compare": "compare generated melodies with human ones, and tell what they copy",
