@@ -1,9 +1,14 @@
 """Models and melodies for the tests of exports, and Node to run what is written."""
 
+import contextlib
+import functools
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +109,27 @@ def node(program: str, folder: Path, *arguments: str | Path) -> Any:
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine; the address."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def npm_packages(name: str, folder: Path) -> None:
+    """Put npm's packages into a folder, as `npm`; without this one the test is skipped."""
+    packages = Path(__file__).parent.parent / ".npm"
+    if not (packages / name).is_dir():
+        assert not os.environ.get("OSTINATO_WHOLE_INSTALL"), f"fetch {name}: scripts/fetch_npm"
+        pytest.skip(f"{name} is not here; scripts/fetch_npm fetches it")
+    (folder / "npm").symlink_to(packages)
