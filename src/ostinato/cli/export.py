@@ -3,7 +3,7 @@
 import argparse
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,40 +36,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what the flags ask for."""
-    targets = {flag: path for flag in _FLAGS if (path := getattr(args, flag)) is not None}
-    if not targets:
+    asked = [flag for flag in _FLAGS if getattr(args, flag) is not None]
+    if not asked:
         raise SettingsError(f"nothing to write; give one of {', '.join(f'--{flag}' for flag in _FLAGS)}")
-    for flag, path in targets.items():
-        _require_free(flag, path)
+    for flag in asked:
+        _require_free(flag, getattr(args, flag))
 
     from ostinato.bundle import load_bundle
     from ostinato.shipped import model_path
 
     bundle = load_bundle(model_path(args.model))
-    made = {flag: _makers()[flag](bundle, args.bits) for flag in targets}
-    for flag, path in targets.items():
-        _write(made[flag], path)
+    # All is made before the first file is written.
+    made = [each for flag in asked for each in _made(flag, getattr(args, flag), bundle, args.bits)]
+    for path, content in made:
+        _write(content, path)
     return 0
 
 
 def _require_free(flag: str, path: str) -> None:
     """Refuse a name that the file cannot have."""
     ending = _ENDINGS.get(flag)
-    if ending and not (path.endswith(ending) and Path(path).stem):
+    if ending and (not path.endswith(ending) or Path(path).name == ending):
         raise SettingsError(f"--{flag}={path}: the name must end in {ending}")
-    if not path or Path(path).exists():
-        raise SettingsError(f"--{flag}={path}: there is such a file or folder already; choose another name")
+    for each in (path, _sequence_path(path)) if flag == "onnx" else (path,):
+        if not each or Path(each).exists():
+            raise SettingsError(f"--{flag}={each}: there is such a file or folder already; choose another name")
+
+
+def _sequence_path(path: str) -> str:
+    """Where the whole-sequence form of a network goes, beside its step."""
+    return f"{path.removesuffix('.onnx')}-sequence.onnx"
 
 
 Made = bytes | Mapping[str, bytes]
 """What is written: a file, or the files of a folder by their names."""
 
 
-def _makers() -> dict[str, "Callable[[Bundle, int], Made]"]:
-    """What makes each format of a model and the bits that are asked for."""
-    from ostinato.export.javascript import javascript_files
+def _made(flag: str, path: str, bundle: "Bundle", bits: int) -> list[tuple[str, Made]]:
+    """What a flag asks for, and where it goes."""
+    if flag == "page":
+        from ostinato.export.page import page_html
 
-    return {"js": javascript_files}
+        return [(path, page_html(bundle, bits).encode())]
+    if flag == "js":
+        from ostinato.export.javascript import javascript_files
+
+        return [(path, javascript_files(bundle, bits))]
+    if flag == "onnx":
+        from ostinato.export.onnx import onnx_files
+
+        files = onnx_files(bundle)
+        return [(path, files["step"]), (_sequence_path(path), files["sequence"])]
+    from ostinato.export.magentajs import magentajs_files
+
+    return [(path, magentajs_files(bundle))]
 
 
 def _write(made: Made, path: str) -> None:
