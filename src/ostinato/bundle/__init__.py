@@ -192,7 +192,8 @@ def _out_of_8_bits(arrays: dict[str, NDArray[Any]]) -> None:
         scales, scaled = arrays.pop(name), arrays.get(name.removesuffix(_SCALE))
         if scaled is None or scaled.dtype != np.int8 or scales.dtype != np.float32:
             raise TypeError(f"array {name} scales none of 8 bits")
-        arrays[name.removesuffix(_SCALE)] = scaled * scales
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused later
+            arrays[name.removesuffix(_SCALE)] = scaled * scales
 
 
 def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[Any]]]:
