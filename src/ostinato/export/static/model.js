@@ -140,14 +140,14 @@ export class Model {
     let melodies;
     let openings;
     if (primer) {
-      melodies = new Growing(this.#network, encoding, [stepper()], [fed[0]], asked.temperature, constraints);
+      melodies = new Growing(this.#network, encoding, stepper, [fed[0]], asked.temperature, constraints);
       for (const event of fed.slice(1)) melodies.append(event);
       melodies = melodies.select(generators.map(() => 0));
       openings = generators.map(() => primer);
     } else {
       const notes = openingNotes(this.settings, constraints.notes, key, semitones);
       const first = generators.map((generator) => notes[generator.integer(notes.length)]);
-      melodies = new Growing(this.#network, encoding, generators.map(stepper), first, asked.temperature, constraints);
+      melodies = new Growing(this.#network, encoding, stepper, first, asked.temperature, constraints);
       openings = first.map((note) => [heardEvent(note, semitones)]);
     }
     return { melodies, openings, semitones, generators };
@@ -267,54 +267,86 @@ class Constraints {
   }
 }
 
-/** B melodies at the model's hands. */
+/**
+ * Melodies at the model's hands. Those that are still the same share a slot: what the model makes of them is computed
+ * once, until a draw parts them.
+ */
 class Growing {
+  #slots; // of each melody
+  #steppers; // of each slot, as `#last` is, the event that was not fed yet
+  #last;
   #state;
   #heard = null;
 
-  constructor(network, encoding, steppers, last, temperature, constraints, state = network.initialState(last.length)) {
-    Object.assign(this, { network, encoding, steppers, last, temperature, constraints });
-    this.#state = state;
+  constructor(network, encoding, stepper, firsts, temperature, constraints) {
+    Object.assign(this, { network, encoding, temperature, constraints });
+    this.#slots = firsts.map((_, i) => i);
+    this.#steppers = firsts.map(stepper);
+    this.#last = firsts;
+    this.#state = network.initialState(firsts.length);
   }
 
-  /** Feed the last event of each; returns the logits [B][C] of what may follow. */
+  /** Feed the last event of each melody; returns the logits [B][C] of what may follow. */
   hear() {
     const { inputSize } = this.encoding;
-    const inputs = new Float64Array(this.last.length * inputSize);
-    this.steppers.forEach((stepper, i) => stepper.push(this.last[i], inputs.subarray(i * inputSize, (i + 1) * inputSize)));
+    const count = this.#last.length;
+    const inputs = new Float64Array(count * inputSize);
+    this.#steppers.forEach((stepper, i) => stepper.push(this.#last[i], inputs.subarray(i * inputSize, (i + 1) * inputSize)));
     const logits = this.network.step(inputs, this.#state);
-    const numClasses = logits.length / this.last.length;
-    this.#heard = this.last.map((_, i) => logits.subarray(i * numClasses, (i + 1) * numClasses));
-    return this.#heard;
+    const numClasses = logits.length / count;
+    this.#heard = this.#last.map((_, i) => logits.subarray(i * numClasses, (i + 1) * numClasses));
+    return this.#slots.map((slot) => this.#heard[slot]);
   }
 
-  /** Append a drawn event to each; each of the generators serves as many. */
+  /** Append a drawn event to each, and return them; each of the generators serves as many melodies. */
   extend(generators) {
-    const heard = this.#heard ?? this.hear();
-    const each = this.last.length / generators.length;
-    this.last = heard.map((logits, i) => {
-      const classEvents = this.steppers[i].classEvents();
+    if (!this.#heard) this.hear();
+    const choices = this.#heard.map((logits, slot) => {
+      const events = this.#steppers[slot].classEvents();
       // The end of the tune, where it has a class, is no event: what is drawn is how the tune goes on.
-      const likely = logSoftmax(logits.subarray(0, classEvents.length), this.temperature);
-      const drawn = inverseCdf(this.constraints.filter(likely, classEvents).map(Math.exp), generators[Math.floor(i / each)].random());
-      return classEvents[drawn];
+      const likely = logSoftmax(logits.subarray(0, events.length), this.temperature);
+      return { events, probabilities: this.constraints.filter(likely, events).map(Math.exp) };
     });
-    this.#heard = null;
-    return this.last;
+    const each = this.#slots.length / generators.length;
+    const drawn = this.#slots.map((slot, i) => {
+      const { events, probabilities } = choices[slot];
+      return events[inverseCdf(probabilities, generators[Math.floor(i / each)].random())];
+    });
+    this.#part(drawn);
+    return drawn;
   }
 
   /** Append a given event to each. */
   append(event) {
     if (!this.#heard) this.hear();
-    this.last = this.last.map(() => event);
-    this.#heard = null;
+    this.#part(this.#slots.map(() => event));
   }
 
-  /** The melodies at `rows`; rows may repeat. */
+  /** The melodies at `rows`, in that order, in place of these; rows may repeat. */
   select(rows) {
-    const { network, encoding, steppers, last, temperature, constraints } = this;
-    const its = rows.map((row) => steppers[row].copy());
-    return new Growing(network, encoding, its, rows.map((row) => last[row]), temperature, constraints, network.select(this.#state, rows));
+    this.#slots = rows.map((row) => this.#slots[row]);
+    return this;
+  }
+
+  /** Give each melody the slot of those that were the same and go on with the same event. */
+  #part(events) {
+    const places = new Map();
+    const from = [];
+    const last = [];
+    this.#slots = this.#slots.map((slot, i) => {
+      const way = `${slot} ${events[i]}`;
+      if (!places.has(way)) {
+        places.set(way, from.length);
+        from.push(slot);
+        last.push(events[i]);
+      }
+      return places.get(way);
+    });
+    this.#last = last;
+    this.#heard = null;
+    if (from.length === this.#steppers.length && from.every((slot, i) => slot === i)) return;
+    this.#steppers = from.map((slot) => this.#steppers[slot].copy());
+    this.#state = this.network.select(this.#state, from);
   }
 }
 
@@ -337,8 +369,8 @@ function drawEnding(melodies, generators, numSteps, stepsPerBar) {
   const children = generators.map((generator) => generator.spawn(1)[0]);
   const branched = melodies.select(children.flatMap((_, i) => new Array(NUM_CONTINUATIONS).fill(i)));
   const window = Math.min(stepsPerBar, numSteps);
-  const events = branched.last.map(() => []);
-  const logEnds = branched.last.map(() => []);
+  const events = Array.from({ length: children.length * NUM_CONTINUATIONS }, () => []);
+  const logEnds = events.map(() => []);
   for (let step = 0; step <= numSteps; step += 1) {
     const logits = branched.hear();
     if (step > numSteps - window) logits.forEach((each, i) => logEnds[i].push(logEnd(each)));

@@ -79,29 +79,28 @@ class DenseRows {
     }
   }
 
+  // Block by block, melody by melody: to take several melodies at once needs more registers than there are.
   add(inputs, batchSize, sums) {
-    for (let melody = 0; melody < batchSize; melody += 1) this.#addOne(inputs, melody, sums);
+    for (let column = 0; column < this.numColumns; column += BLOCK) {
+      for (let melody = 0; melody < batchSize; melody += 1) this.#addBlock(inputs, melody, column, sums);
+    }
   }
 
-  // Melody by melody: to take several at once needs more registers than there are, and is slower.
-  #addOne(inputs, melody, sums) {
+  #addBlock(inputs, melody, column, sums) {
     const { values, numRows, numColumns } = this;
     const first = melody * numRows;
-    let at = 0;
-    for (let column = 0; column < numColumns; column += BLOCK) {
-      let a = 0;
-      let b = 0;
-      let c = 0;
-      let d = 0;
-      for (let row = 0; row < numRows; row += 1, at += BLOCK) {
-        const input = inputs[first + row];
-        a += input * values[at];
-        b += input * values[at + 1];
-        c += input * values[at + 2];
-        d += input * values[at + 3];
-      }
-      addTo(sums, melody, column, numColumns, a, b, c, d);
+    let a = 0;
+    let b = 0;
+    let c = 0;
+    let d = 0;
+    for (let row = 0, at = column * numRows; row < numRows; row += 1, at += BLOCK) {
+      const input = inputs[first + row];
+      a += input * values[at];
+      b += input * values[at + 1];
+      c += input * values[at + 2];
+      d += input * values[at + 3];
     }
+    addTo(sums, melody, column, numColumns, a, b, c, d);
   }
 }
 
