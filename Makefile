@@ -18,6 +18,7 @@ road: $(VENV)/train.installed
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/road
 
 test: $(VENV)/test.installed
+	@scripts/fetch_npm
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/check
 	@PATH="$(CURDIR)/$(BIN):$$PATH" scripts/test
 

@@ -23,8 +23,9 @@ ROAD["shipped"] = {*ROAD["bundle"], "bundle"}
 ROAD["training"] = ROAD["generation"] = {*ROAD["config"], "config", "dataset", "bundle"}
 ROAD["evaluation"] = ROAD["live"] = {*ROAD["generation"], "generation"}
 ROAD["pages"] = {*ROAD["evaluation"], "evaluation"}
+ROAD["export"] = {*ROAD["bundle"], "bundle", "pages"}
 ROAD["studio"] = {*ROAD["generation"], "generation", "pages", "sound", "shipped"}
-ROAD["cli"] = {*ROAD["studio"], "studio", "pages", "training", "evaluation", "live"}
+ROAD["cli"] = {*ROAD["studio"], "studio", "pages", "training", "evaluation", "live", "export"}
 # Users ask a melody for its picture, or to write itself; the way back up is taken only then.
 WHEN_CALLED = {
     ("music/melody.py", "ostinato.pages.piano_roll.notebook_html"),

@@ -18,6 +18,7 @@ _PACKAGES = {
     "live": "mido python-rtmidi",
     "sound": "--no-deps tinysoundfont",
     "beam": "apache-beam",
+    "onnx": "onnx",
 }
 
 _MAX_TEXT = 2000  # characters of a text of unknown origin that are shown

@@ -150,6 +150,44 @@ def test_half_precision_is_half_the_size_and_11_bits() -> None:
         encode_bundle(Bundle(bundle.config, too_large), half_precision=True)
 
 
+def test_eight_bits_have_a_scale_for_each_column() -> None:
+    bundle = random_bundle(preset("lookback_rnn"))
+    kernel = np.zeros_like(bundle.arrays["output.kernel"])
+    # 127 of them in the first column make 254, so one is 2: 3 is 1.5 of it, which rounds to the even 2, and -5 is -2.5.
+    kernel[:4, 0] = [254, 3, -5, -254]
+    kernel[0, 1] = 1
+    written = encode_bundle(Bundle(bundle.config, {**bundle.arrays, "output.kernel": kernel}), eight_bits=True)
+    read, _ = decode_bundle(written, "x")
+    assert read.arrays["output.kernel"][:5, 0].tolist() == [254, 4, -4, -254, 0]
+    assert read.arrays["output.kernel"][0, 1:3].tolist() == [1, 0]
+    assert all(array.dtype == np.float32 for array in read.arrays.values())
+    for name, array in bundle.arrays.items():
+        if array.ndim == 1:
+            np.testing.assert_array_equal(read.arrays[name], array.astype(np.float16))
+        elif name != "output.kernel":
+            off = np.abs(read.arrays[name] - array) / np.abs(array).max(axis=0)
+            assert off.max() <= 0.5 / 127 * 1.0001
+    assert len(encode_bundle(bundle)) > 3.8 * len(written)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"output.bias.scale": np.ones(40, np.float32)},  # scales what is not of 8 bits
+        {"nothing.scale": np.ones(40, np.float32)},
+        {"output.kernel": np.ones((4, 40), np.int8), "output.kernel.scale": np.ones(40, np.float16)},
+        {"output.kernel": np.ones((4, 40), np.int8), "output.kernel.scale": np.ones(39, np.float32)},
+        {"output.kernel": np.ones((4, 40), np.int8)},
+    ],
+)
+def test_scales_of_nothing_are_refused(arrays: "dict[str, NDArray[Any]]") -> None:
+    metadata = {"ostinato.format": "1", "ostinato.config": json.dumps(preset("lookback_rnn").to_json())}
+    bundle = random_bundle(preset("lookback_rnn"))
+    data = save({**bundle.arrays, **arrays}, {**metadata, "ostinato.provenance": "{}"})
+    with pytest.raises(FormatError, match=r"^x: "):
+        decode_bundle(data, "x")
+
+
 def test_half_precision_is_read_as_single() -> None:
     bundle, _ = decode_bundle(small_file({}, np.float16), "x")
     assert all(array.dtype == np.float32 for array in bundle.arrays.values())

@@ -20,6 +20,9 @@ values into the network, C classes. Kernels multiply from the right: y = x K + b
 | attention.output.kernel, bias   | [2H, H], [H]     | rows: o_t, then a_t                              |
 | output.kernel, bias             | [H_{L-1}, C], [C]| the logits                                       |
 
+To be small, a kernel may be int8, with a float32 array "<name>.scale" of a number for each column that it is
+multiplied by; the others are then float16.
+
 With attn_scope "stack" H is the last layer's size and Q the sum of all 2 H_i;
 with "first_layer" H is H_0, Q is 2 H_0, and the other layers come on top.
 
@@ -71,6 +74,7 @@ TRAINING_PREFIX = "training."
 
 _FORMER_CARD_NAMES = {"licence": "license"}  # what the first model cards wrote, and what it is read as
 _LARGEST_HALF = 65504.0  # the largest float16
+_SCALE = ".scale"  # of an array of 8 bits
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,11 @@ def array_shapes(config: Config) -> dict[str, tuple[int, ...]]:
 
 
 def encode_bundle(
-    bundle: Bundle, extra_arrays: Mapping[str, NDArray[Any]] | None = None, *, half_precision: bool = False
+    bundle: Bundle,
+    extra_arrays: Mapping[str, NDArray[Any]] | None = None,
+    *,
+    half_precision: bool = False,
+    eight_bits: bool = False,
 ) -> bytes:
     """A bundle as safetensors bytes.
 
@@ -146,6 +154,7 @@ def encode_bundle(
         bundle: the model.
         extra_arrays: the additional arrays of a checkpoint; names must begin with "training.".
         half_precision: write the model's arrays as float16, with half the bytes and 11 significant bits.
+        eight_bits: write kernels as int8, with a float32 scale for each column, and all else as float16.
 
     Raises:
         SettingsError: if a value is too large for half precision.
@@ -157,7 +166,12 @@ def encode_bundle(
         "ostinato.config": json.dumps(bundle.config.to_json()),
         "ostinato.provenance": json.dumps(dict(bundle.provenance)),
     }
-    own = {name: _halved(name, array) for name, array in bundle.arrays.items()} if half_precision else bundle.arrays
+    own: dict[str, NDArray[Any]] = dict(bundle.arrays)
+    for name, array in bundle.arrays.items():
+        if eight_bits and array.ndim == 2:
+            own[name], own[name + _SCALE] = _in_8_bits(array)
+        elif half_precision or eight_bits:
+            own[name] = _halved(name, array)
     arrays = {name: np.ascontiguousarray(array) for name, array in {**own, **extra_arrays}.items()}
     return save_safetensors(arrays, metadata=metadata)
 
@@ -166,6 +180,23 @@ def _halved(name: str, array: NDArray[np.float32]) -> NDArray[np.float16]:
     if (largest := float(np.abs(array).max(initial=0))) > _LARGEST_HALF:
         raise SettingsError(f"array {name} holds {largest:g}, too large for half precision; write it in full precision")
     return array.astype(np.float16)
+
+
+def _in_8_bits(array: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """A kernel as whole numbers of -127..127, and what one of them is worth in each column."""
+    scales = np.abs(array).max(axis=0, initial=0) / np.float32(127)
+    scales[scales == 0] = 1
+    return np.rint(array / scales).astype(np.int8), scales
+
+
+def _out_of_8_bits(arrays: dict[str, NDArray[Any]]) -> None:
+    """Multiply the scales into the arrays that have some, in place."""
+    for name in [name for name in arrays if name.endswith(_SCALE)]:
+        scales, scaled = arrays.pop(name), arrays.get(name.removesuffix(_SCALE))
+        if scaled is None or scaled.dtype != np.int8 or scales.dtype != np.float32:
+            raise TypeError(f"array {name} scales none of 8 bits")
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused later
+            arrays[name.removesuffix(_SCALE)] = scaled * scales
 
 
 def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[Any]]]:
@@ -193,6 +224,7 @@ def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[A
         if isinstance(card := provenance.get("card"), dict):
             provenance["card"] = {_FORMER_CARD_NAMES.get(name, name): told for name, told in card.items()}
         arrays = load_safetensors(data)
+        _out_of_8_bits(arrays)
         if strange := [name for name, array in arrays.items() if array.dtype.kind != "f"]:
             raise TypeError(f"array {strange[0]} does not hold real numbers")
         extra = {name: arrays.pop(name) for name in list(arrays) if name.startswith(TRAINING_PREFIX)}

@@ -146,6 +146,7 @@ def _require_free(path: str, force: bool) -> None:
 def shown(bundle: "Bundle", path: str) -> str:
     """What a bundle holds, a line each."""
     from ostinato.bundle import num_parameters
+    from ostinato.export import formats_of
 
     config, hparams = bundle.config, bundle.config.hparams
     encoding = config.encoding
@@ -162,6 +163,7 @@ def shown(bundle: "Bundle", path: str) -> str:
         + ("" if key is None else f", moved to the key of {_KEYS[key]}"),
         "parameters": f"{num_parameters(bundle):,}",
         "size": f"{Path(path).stat().st_size:,} bytes" if Path(path).is_file() else "",
+        "exports to": ", ".join(formats_of(config)),
         "description": _text(bundle, "description"),
         **{
             name.replace("_", " "): _text(bundle, name)

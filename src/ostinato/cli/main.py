@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "measure how well models predict melodies, in bits per 16th note, beside n-gram models",
     "compare": "compare generated melodies with human ones, and show what they copy",
     "bundle": "show what a .mag bundle holds, convert one of Magenta's, write one from a run_dir",
+    "export": "write a model as a web page, a JavaScript module or ONNX, to run without Python",
     "completion": "print the script that lets bash, zsh or fish complete what you type",
 }
 EXIT_CODES = {

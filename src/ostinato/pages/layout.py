@@ -23,7 +23,7 @@ from html import escape
 from importlib import resources
 
 
-def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
+def page(title: str, body: str, *, style: str = "", script: str = "", policy: str = "") -> str:
     """A whole HTML document, in light and dark, for wide screens and telephones.
 
     Args:
@@ -31,16 +31,17 @@ def page(title: str, body: str, *, style: str = "", script: str = "") -> str:
         body: HTML made by our own code, which has escaped everything from elsewhere. Scripts in it do not run.
         style: more CSS, after that of the layout.
         script: JavaScript to run when the body is there; the only script that the browser lets run.
+        policy: what else the browser lets the page do, as a Content-Security-Policy says it.
 
     Returns:
         The document, to be written as UTF-8.
     """
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {_source(script)}"
+    policies = [f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {_source(script)}", policy]
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta http-equiv="Content-Security-Policy" content="{"; ".join(filter(None, policies))}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">

@@ -1,0 +1,3 @@
+import { serve } from "./ostinato.js";
+
+serve(self);
