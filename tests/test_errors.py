@@ -9,7 +9,7 @@ import pytest
 from ostinato.errors import MissingExtraError, printable
 
 PROJECT = Path(__file__).parent.parent
-EXTRAS = {"train", "studio", "live", "sound", "beam"}
+EXTRAS = {"train", "studio", "live", "sound", "beam", "onnx"}
 
 
 def test_the_command_names_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_the_command_names_this_python(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_extra_brings_the_packages_that_the_message_names() -> None:
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
-    assert extras.keys() - {"test", "dev"} == EXTRAS
+    assert extras.keys() - {"docs", "test", "dev"} == EXTRAS
     for extra in EXTRAS:
         names = [requirement.split(">=")[0] for requirement in extras[extra]]
         assert str(MissingExtraError("it", extra)).endswith(" ".join(["", *names])), extra
