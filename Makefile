@@ -7,7 +7,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo road test check docs format clean
 
@@ -36,19 +35,13 @@ format: $(VENV)/dev.installed
 clean:
 	rm -rf $(VENV) docs/_build road generated .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# TinySoundFont names PyAudio, to play to a loudspeaker, which the tests do not and which bare machines cannot build.
 $(VENV)/test.installed: $(VENV)/dev.installed
-	@$(INSTALL) --no-deps 'tinysoundfont>=0.3.7'
 	@touch $@
 
 $(VENV)/core.installed: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing ostinato into $(VENV) ..."
-	@$(INSTALL) --editable .
+	@scripts/install "$(PYTHON)" $(VENV)
 	@touch $@
 
 $(VENV)/%.installed: pyproject.toml constraints.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "Installing ostinato[$*] into $(VENV) (PyTorch takes the longest) ..."
-	@$(INSTALL) --editable '.[$*]'
+	@scripts/install "$(PYTHON)" $(VENV) $*
 	@touch $@

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Download, Page, Request
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDE, NARROW = 1280, 390
@@ -41,6 +41,19 @@ class StudioPage:
         if not request.url.startswith((self.url, "blob:", "data:")):
             self.complaints.append(f"asks {request.url}")
 
+    def listen(self) -> None:
+        """Hear what the browser complains of and whom the page asks."""
+        self.page.on("console", self.hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self.watch)
+
+    def tab(self) -> "StudioPage":
+        """The studio in another tab of the same browser."""
+        other = StudioPage(self.page.context.new_page(), self.url, self.is_touched, self.complaints)
+        other.listen()
+        other.open()
+        return other
+
     def open(self) -> None:
         self.page.goto(self.url)
         self.page.wait_for_selector("html[data-ready]")
@@ -72,7 +85,8 @@ class StudioPage:
         events: list[int] = self.page.evaluate(
             """async () => {
                 const { eventsOf } = await import("/static/melody.js");
-                return eventsOf(JSON.parse(localStorage.getItem("ostinato.melody.1")).notes);
+                const { history } = await import("/static/main.js");
+                return eventsOf(history.present.notes);
             }"""
         )
         return events
@@ -127,9 +141,13 @@ class StudioPage:
 
     def saved(self, name: str) -> Path:
         """The file that a button's press downloads."""
+        return Path(self.download(name).path())
+
+    def download(self, name: str) -> Download:
+        """The download that a button's press begins."""
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=name, exact=True).click()
-        return Path(download.value.path())
+        return download.value
 
 
 def visit(browser: Browser, url: str, width: int = WIDE, **options: Any) -> tuple[BrowserContext, StudioPage]:
@@ -142,10 +160,9 @@ def visit(browser: Browser, url: str, width: int = WIDE, **options: Any) -> tupl
         **options,
     )
     context.set_default_timeout(SECONDS * 1000)
+    context.set_default_navigation_timeout(3 * SECONDS * 1000)  # thirty files, maybe by a browser that just started
     context.add_init_script(_LISTEN_IN)
     studio = StudioPage(context.new_page(), url, is_touched)
-    studio.page.on("console", studio.hear)
-    studio.page.on("pageerror", lambda error: studio.complaints.append(str(error)))
-    studio.page.on("request", studio.watch)
+    studio.listen()
     studio.open()
     return context, studio

@@ -9,8 +9,8 @@ from ostinato.bundle import Bundle, array_shapes, save_bundle
 from ostinato.config import Config, Hparams, preset
 from ostinato.encodings import BarEncoding
 from ostinato.studio.models import Models
-from ostinato.studio.security import Workers
 from ostinato.studio.server import create_app
+from ostinato.studio.workers import Workers
 
 PORT = 8765
 HOME = f"http://localhost:{PORT}"

@@ -26,10 +26,13 @@ ROAD["pages"] = {*ROAD["evaluation"], "evaluation"}
 ROAD["export"] = {*ROAD["bundle"], "bundle", "pages"}
 ROAD["studio"] = {*ROAD["generation"], "generation", "pages", "sound", "shipped"}
 ROAD["cli"] = {*ROAD["studio"], "studio", "pages", "training", "evaluation", "live", "export"}
-# A notebook asks a melody for its picture; the way back up is taken only then.
-WHEN_CALLED = {("music/melody.py", "ostinato.pages.piano_roll.notebook_html")}
+# Users ask a melody for its picture, or to write itself; the way back up is taken only then.
+WHEN_CALLED = {
+    ("music/melody.py", "ostinato.pages.piano_roll.notebook_html"),
+    ("music/melody.py", "ostinato.front.write"),
+}
 HEAVY = {"torch", "numba", "tensorboard", "matplotlib"}
-FRONT = {"__init__", "__main__"}  # the names for users; they may point anywhere
+FRONT = {"__init__", "__main__", "front"}  # the names for users; they may point anywhere
 
 
 def _imports(path: Path, *, when_loaded: bool = False) -> Iterator[str]:
@@ -160,11 +163,11 @@ def test_the_core_loads_no_training_library(program: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "most", "never"),
     [
-        (["--help"], 4, {"numpy", "google", "ostinato.config"}),
-        (["generate", "--num_outputs=1", "--seed=0"], 35, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
-        (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 35, {"ostinato.dataset"}),
+        (["--help"], 5, {"numpy", "google", "ostinato.config"}),
+        (["generate", "--num_outputs=1", "--seed=0"], 36, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
+        (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 36, {"ostinato.dataset"}),
         (["convert", "--input_dir=none", "--output_file=none"], 18, {"google", "ostinato.music"}),
-        (["models"], 25, {"ostinato.generation", "ostinato.dataset"}),
+        (["models"], 27, {"ostinato.generation", "ostinato.dataset"}),
     ],
 )
 def test_what_a_command_loads(arguments: list[str], most: int, never: set[str], tmp_path: Path) -> None:

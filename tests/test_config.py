@@ -65,7 +65,7 @@ def test_hparams_know_magentas_words() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("bach_size=64", "no hparam is called 'bach_size'; known are batch_size, rnn_layer_sizes"),
+        ("bach_size=64", "no hparam is called 'bach_size'; did you mean batch_size?"),
         ("{64: 1}", "no hparam is called 64"),
         ("batch_size=64,batch_size=32", "batch_size is given twice"),
         ("{'batch_size': 64, 'batch_size': 32}", "batch_size is given twice"),

@@ -136,6 +136,12 @@ def test_the_tree_shows_every_folder_of_the_package() -> None:
     assert folders - set(shown) == set()
 
 
+def test_what_to_install_is_said_in_few_places() -> None:
+    """So that little has to change when Ostinato is on an index."""
+    told = {page.name for page in PAGES if "pip install" in page.read_text(encoding="utf-8")}
+    assert told == {"README.md", "install.md", "tutorial.md"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_what_pip_is_told_to_install_is_there(page: Path) -> None:
     """Ostinato is on no index: what installs it or its extras names the clone."""

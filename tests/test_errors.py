@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.errors import MissingExtraError, printable
+from ostinato.errors import MissingExtraError, did_you_mean, nearest_file, printable
 
 PROJECT = Path(__file__).parent.parent
 EXTRAS = {"train", "studio", "live", "sound", "beam", "onnx"}
@@ -34,3 +34,24 @@ def test_text_of_strangers_commands_no_terminal() -> None:
     assert printable("a\nb\x1b[31mc\u202e") == "a b [31mc "
     assert printable("größer") == "größer"
     assert printable("x" * 5000) == "x" * 2000 + "..."
+
+
+def test_what_was_likely_meant_is_named() -> None:
+    assert did_you_mean("atention_rnn", ["basic_rnn", "attention_rnn"]) == "; did you mean attention_rnn?"
+    assert did_you_mean("dorain", ["major", "dorian"], "D ") == "; did you mean D dorian?"
+    assert did_you_mean("drums", ["basic_rnn", "attention_rnn"]) == ""
+    assert did_you_mean("", []) == ""
+    assert did_you_mean("ab\x1b[31mc", ["ab\x1b[31md"]) == "; did you mean ab [31md?"
+
+
+def test_the_nearest_file_of_the_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tunes").mkdir()
+    (tmp_path / "tunes" / "jig.mid").touch()
+    monkeypatch.chdir(tmp_path)
+    assert nearest_file("tunes/jigg.mid") == "; did you mean tunes/jig.mid?"
+    assert nearest_file(tmp_path / "tuns") == f"; did you mean {tmp_path / 'tunes'}?"
+    assert nearest_file("tuns/jig.mid") == "; did you mean tunes?"  # of a path the first part that is wrong
+    assert nearest_file("tunes/jig.mid") == ""
+    assert nearest_file("quadrille") == ""
+    assert nearest_file("x" * 5000) == ""
+    assert nearest_file("") == ""

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from ostinato.encodings import BarEncoding, Encoding, KeyEncoding, LookbackEncoding, OneHotEncoding
 from ostinato.encodings.repeats import LookbackDistances, RepeatEncoding
-from ostinato.errors import FormatError, SettingsError
+from ostinato.errors import FormatError, SettingsError, did_you_mean
 
 AttentionScope = Literal["stack", "first_layer"]
 LearningRateSchedule = Literal["staircase", "cosine"]
@@ -156,7 +156,9 @@ def parse_hparams(text: str) -> dict[str, Any]:
     for name, value in settings:
         full_name = _ALIASES.get(name, name) if isinstance(name, str) else name
         if full_name not in known:
-            raise SettingsError(f"--hparams: no hparam is called {name!r}; known are {', '.join([*known, *_ALIASES])}")
+            names = [*known, *_ALIASES]
+            near = did_you_mean(str(name), names) or f"; known are {', '.join(names)}"
+            raise SettingsError(f"--hparams: no hparam is called {name!r}{near}")
         if full_name in chosen:
             raise SettingsError(f"--hparams: {full_name} is given twice")
         chosen[full_name] = value
@@ -283,4 +285,5 @@ def preset(name: str) -> Config:
     try:
         return PRESETS[name]
     except KeyError:
-        raise SettingsError(f"no config is called {name!r}; known are {', '.join(PRESETS)}") from None
+        near = did_you_mean(name, PRESETS) or f"; known are {', '.join(PRESETS)}"
+        raise SettingsError(f"no config is called {name!r}{near}") from None

@@ -5,7 +5,10 @@ to do next. Library code raises; only the command line prints and exits, with
 the class's `exit_code`.
 """
 
+import os
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 
 # What pip is given for each extra: the packages, since `ostinato[train]` is on no index. TinySoundFont asks for
 # PyAudio, to play to a loudspeaker, which we do not need and which Linux has no wheel of.
@@ -25,6 +28,32 @@ def printable(text: str) -> str:
     """Text out of a file that may come from anyone: on one line, without what would command a terminal."""
     line = "".join(character if character.isprintable() else " " for character in text[:_MAX_TEXT])
     return line + "..." if len(text) > _MAX_TEXT else line
+
+
+def did_you_mean(word: str, known: Iterable[str], place: str = "") -> str:
+    """What to add to the error about an unknown name: "; did you mean NAME?", or nothing if none is near.
+
+    Args:
+        word: the name.
+        known: the names that there are.
+        place: what stands before the name that is meant, as a folder does before its files.
+    """
+    import difflib  # which only errors need
+
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {place}{printable(near[0])}?" if near else ""
+
+
+def nearest_file(path: str | os.PathLike[str]) -> str:
+    """What to add to the error about a file: which one there is that is called nearly so, if it is not there."""
+    missing = Path(path)
+    while not missing.parent.exists():
+        missing = missing.parent
+    try:
+        names = [] if missing.exists() else sorted(each.name for each in missing.parent.iterdir())
+    except OSError:  # a folder that cannot be read, a name that is too long
+        return ""
+    return did_you_mean(missing.name, names, str(missing)[: -len(missing.name)])
 
 
 class OstinatoError(Exception):

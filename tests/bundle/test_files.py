@@ -75,7 +75,7 @@ def test_a_run_dir_of_magentas(tmp_path: Path, model: str, caplog: pytest.LogCap
         found = load_bundle(path)
         assert_same(found, bundle)
         assert found.provenance["step"] == 30
-    assert ("40 steps are taken" in caplog.text) == (model == "attention")
+    assert ("40 steps are assumed" in caplog.text) == (model == "attention")
     assert_same(load_bundle(tmp_path, config=f"{model}_rnn", hparams={"rnn_layer_sizes": (32, 32)}), bundle)
 
 
@@ -106,7 +106,7 @@ def test_a_run_of_2016_whose_checkpoints_are_of_version_1(tmp_path: Path) -> Non
 def test_a_config_that_contradicts_the_file_is_refused() -> None:
     path = GOLDEN / "gold_lookback.mag"
     assert load_bundle(path, config="lookback_rnn").config.name == "lookback_rnn"
-    with pytest.raises(SettingsError, match="the model is of the config lookback_rnn, not attention_rnn; leave"):
+    with pytest.raises(SettingsError, match="the model's config is lookback_rnn, not attention_rnn; leave"):
         load_bundle(path, config="attention_rnn")
 
 
@@ -118,7 +118,7 @@ def test_hparams_that_contradict_the_file_are_refused() -> None:
 
 
 def test_a_checkpoint_of_another_config_is_refused() -> None:
-    with pytest.raises(FormatError, match="a network of 121 inputs and 40 classes is no basic_rnn"):
+    with pytest.raises(FormatError, match="a network of 121 inputs and 40 classes is not basic_rnn"):
         load_bundle(GOLDEN / "v2_checkpoint_lookback", config="basic_rnn")
     with pytest.raises(SettingsError, match="no config is called 'drum_kit'"):
         load_bundle(GOLDEN / "v2_checkpoint_lookback", config="drum_kit")
@@ -134,7 +134,7 @@ def test_a_network_that_fits_no_config_is_refused(tmp_path: Path) -> None:
         "fully_connected/biases": bundle.arrays["output.bias"],
     }
     (tmp_path / "model.ckpt-1").write_bytes(checkpoint_v1(variables))
-    with pytest.raises(FormatError, match="12 inputs and 38 classes is none of basic_rnn, mono_rnn"):
+    with pytest.raises(FormatError, match="12 inputs and 38 classes fits none of basic_rnn, mono_rnn"):
         load_bundle(tmp_path / "model.ckpt-1")
 
 
@@ -164,14 +164,14 @@ def damaged_lookback(**changes: object) -> bytes:
     ("data", "message"),
     [
         (b"", "the file is empty"),
-        (b"MThd\0\0\0\6", "no bundle or checkpoint, or one that is damaged or cut off"),
-        (np.random.default_rng(0).bytes(4096), "no bundle or checkpoint"),
-        (damaged_lookback()[:90_000], "no bundle or checkpoint, or one that is damaged or cut off"),
-        (damaged_lookback(checkpoint_file=None), "a bundle holds one checkpoint_file, and this one none"),
-        (damaged_lookback(checkpoint_file=[b"a", b"b"]), "one checkpoint_file, and this one 2"),
-        (damaged_lookback(checkpoint_file=[b"a"]), "no TensorFlow checkpoint"),
-        (damaged_lookback(metagraph_file=None), "metagraph_file, .* is missing"),
-        (damaged_lookback(metagraph_file=None, bundle_details=None), "metagraph_file, .* is missing"),
+        (b"MThd\0\0\0\6", "this is not a bundle or checkpoint, or it is damaged or cut off"),
+        (np.random.default_rng(0).bytes(4096), "not a bundle or checkpoint"),
+        (damaged_lookback()[:90_000], "this is not a bundle or checkpoint, or it is damaged or cut off"),
+        (damaged_lookback(checkpoint_file=None), "a bundle has one checkpoint_file, but this one has none"),
+        (damaged_lookback(checkpoint_file=[b"a", b"b"]), "one checkpoint_file, but this one has 2"),
+        (damaged_lookback(checkpoint_file=[b"a"]), "not a TensorFlow checkpoint"),
+        (damaged_lookback(metagraph_file=None), "metagraph_file is missing"),
+        (damaged_lookback(metagraph_file=None, bundle_details=None), "metagraph_file is missing"),
         (damaged_lookback(generator_details=None), "does not say which model it holds"),
         (damaged_lookback(generator_details={"id": "polyphony"}), "a bundle of the model 'polyphony'"),
         (damaged_lookback(generator_details={"id": "a\nb" * 9999}), "a bundle of the model"),
@@ -193,11 +193,11 @@ def test_damaged_files_are_refused_in_one_line(tmp_path: Path, data: bytes, mess
     [
         ("corrupt_checkpoint_byte", "wrong checksum"),
         ("empty", "the file is empty"),
-        ("lookback_weights_as_attention", "no attention_rnn"),
+        ("lookback_weights_as_attention", "is not attention_rnn"),
         ("no_checkpoint", "one checkpoint_file"),
         ("no_details", "does not say which model"),
         ("no_metagraph", "is missing"),
-        ("random", "no bundle or checkpoint"),
+        ("random", "not a bundle or checkpoint"),
         ("truncated", "damaged or cut off"),
         ("unknown_id", "'polyphony'"),
     ],
@@ -212,11 +212,11 @@ def test_a_bundle_that_could_not_be_played_is_refused(tmp_path: Path) -> None:
     bundle = random_bundle()
     bundle.arrays["lstm.1.bias"][2] = np.nan
     path.write_bytes(encode_bundle(bundle))
-    with pytest.raises(FormatError, match=r"array lstm\.1\.bias holds values that are no finite numbers"):
+    with pytest.raises(FormatError, match=r"array lstm\.1\.bias holds values that are not finite numbers"):
         load_bundle(path)
     hparams = {"rnn_layer_sizes": (3, 2), "attn_length": 10**12}
     path.write_bytes(encode_bundle(random_bundle(preset("attention_rnn").with_hparams(hparams))))
-    with pytest.raises(FormatError, match="an attention of length 1000000000000; at most 4096 can be played"):
+    with pytest.raises(FormatError, match="the attention has length 1000000000000; at most 4096 can be played"):
         load_bundle(path)
 
 
@@ -233,7 +233,9 @@ def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "x.mag"
     with path.open("wb") as file:
         file.truncate(2 << 30)
-    with pytest.raises(FormatError, match="2147483648 bytes, and a bundle or checkpoint has at most 1073741824"):
+    with pytest.raises(
+        FormatError, match="2147483648 bytes is too large; a bundle or checkpoint has at most 1073741824"
+    ):
         load_bundle(path)
 
 

@@ -269,9 +269,9 @@ def test_the_length_of_the_attention_of_2017_without_its_state(golden_public: Pa
         ([[1, 32 * 6 + 1]], "a state of 193 values, which fits no attention over layers"),
         ([[1, 32 * 5]], "an attention over 0 steps"),
         ([[1, -1]], "fits no attention"),
-        ([[1] * 9], "does not tell how long the attention is"),
-        ([[1, 32 * 5 + 32 * 5000]], "an attention of length 5000; at most 4096"),
-        ([[1, 1 << 60]], "an attention of length [0-9]+; at most 4096"),
+        ([[1] * 9], "does not say how long the attention is"),
+        ([[1, 32 * 5 + 32 * 5000]], "the attention has length 5000; at most 4096"),
+        ([[1, 1 << 60]], "the attention has length [0-9]+; at most 4096"),
     ],
 )
 def test_states_that_no_attention_has(tmp_path: Path, states: list[list[int]], message: str) -> None:
@@ -299,11 +299,11 @@ def gold_lookback() -> GeneratorBundle:
 @pytest.mark.parametrize(
     ("generator", "message"),
     [
-        ("drum_kit", "a bundle of the model 'drum_kit', and Ostinato plays Melody RNN only: basic_rnn, mono_rnn"),
+        ("drum_kit", "a bundle of the model 'drum_kit', but Ostinato only plays Melody RNN: basic_rnn, mono_rnn"),
         ("performance_with_dynamics", "a bundle of the model 'performance_with_dynamics'"),
         ("polyphony", "a bundle of the model 'polyphony'"),
         ("", "does not say which model it holds"),
-        ("attention_rnn", "a network of 121 inputs and 40 classes is no attention_rnn, which has 74 and 40"),
+        ("attention_rnn", "a network of 121 inputs and 40 classes is not attention_rnn, which has 74 and 40"),
     ],
 )
 def test_other_models_are_refused(generator: str, message: str) -> None:
@@ -319,14 +319,14 @@ def test_parts_that_are_missing_or_damaged_are_named() -> None:
     with pytest.raises(FormatError, match=r"x\.mag: its metagraph_file.* is missing"):
         read_magenta_bundle(bundle, "x.mag")
     bundle.metagraph_file = b"\xff"
-    with pytest.raises(FormatError, match=r"x\.mag: its graph is no MetaGraphDef"):
+    with pytest.raises(FormatError, match=r"x\.mag: its graph is not a MetaGraphDef"):
         read_magenta_bundle(bundle, "x.mag")
     bundle.metagraph_file = bytes(9 << 20)
     with pytest.raises(FormatError, match=r"x\.mag: its graph has 9437184 bytes"):
         read_magenta_bundle(bundle, "x.mag")
     bundle = gold_lookback()
     bundle.checkpoint_file[0] = b""
-    with pytest.raises(FormatError, match=r"x\.mag: no TensorFlow checkpoint"):
+    with pytest.raises(FormatError, match=r"x\.mag: not a TensorFlow checkpoint"):
         read_magenta_bundle(bundle, "x.mag")
 
 
@@ -336,22 +336,22 @@ CELL = "rnn/multi_rnn_cell/cell_0/basic_lstm_cell/"
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({CELL + "w_f_diag": (32,)}, f"variable {CELL}w_f_diag is none that a Melody RNN has"),
+        ({CELL + "w_f_diag": (32,)}, f"a Melody RNN has no variable {CELL}w_f_diag"),
         ({"RNN/MultiRNNCell/Cell0/BasicLSTMCell/Linear/Matrix": (153, 128)}, r"a second lstm\.0\.kernel"),
-        ({CELL + "kernel": (153, 127)}, r"layer 0 has a kernel of shape \[153, 127\], no LSTM's"),
+        ({CELL + "kernel": (153, 127)}, r"layer 0 has a kernel of shape \[153, 127\], which is not an LSTM's"),
         ({CELL + "kernel": (128,)}, r"layer 0 has a kernel of shape \[128\]"),
         ({CELL + "kernel": (32, 128)}, r"layer 0 has a kernel of shape \[32, 128\]"),
         ({CELL + "kernel": None}, "no LSTM layer 0"),
         ({CELL + "bias": None}, r"needs array lstm\.0\.bias of shape \(128,\), found none"),
         ({CELL + "bias": (3,)}, r"needs array lstm\.0\.bias of shape \(128,\), found \(3,\)"),
-        ({"fully_connected/biases": None}, "no bias of the output layer"),
-        ({"fully_connected/biases": ()}, "no bias of the output layer"),
+        ({"fully_connected/biases": None}, "its output layer has no bias"),
+        ({"fully_connected/biases": ()}, "its output layer has no bias"),
         ({"fully_connected/weights": None}, r"needs array output\.kernel"),
         ({"fully_connected_1/biases": (40,)}, None),
-        ({f"fully_connected_{'9' * 5000}/biases": (40,)}, "none that a Melody RNN has"),
+        ({f"fully_connected_{'9' * 5000}/biases": (40,)}, "a Melody RNN has no variable"),
         ({f"RNN/Cell{'9' * 5000}/BasicLSTMCell/Bias": (40,)}, r"a second lstm\.0\.bias"),
         ({"rnn/multi_rnn_cell/cell_5/basic_lstm_cell/bias": (8,)}, r"array lstm\.5\.bias of shape none"),
-        ({"rnn/multi_rnn_cell/cell_1/attention_cell_wrapper/bias": (8,)}, "none that a Melody RNN has"),
+        ({"rnn/multi_rnn_cell/cell_1/attention_cell_wrapper/bias": (8,)}, "a Melody RNN has no variable"),
         (
             {
                 "rnn/multi_rnn_cell/cell_0/attention_cell_wrapper/bias": (8,),
@@ -359,7 +359,7 @@ CELL = "rnn/multi_rnn_cell/cell_0/basic_lstm_cell/"
             },
             "two attentions",
         ),
-        ({"rnn/multi_rnn_cell/cell_0/input_projection_wrapper/kernel": (8,)}, "projection of layer 0 is no matrix"),
+        ({"rnn/multi_rnn_cell/cell_0/input_projection_wrapper/kernel": (8,)}, "projection of layer 0 is not a matrix"),
     ],
 )
 def test_variables_that_no_melody_rnn_has(changes: dict[str, tuple[int, ...] | None], message: str | None) -> None:
@@ -398,7 +398,7 @@ def test_double_precision_too_large_for_single_is_refused_as_infinite(tmp_path: 
         "fully_connected/biases": bundle.arrays["output.bias"],
     }
     (tmp_path / "x.mag").write_bytes(magenta_bundle("basic_rnn", variables).SerializeToString())
-    with pytest.raises(FormatError, match=r"array lstm\.0\.bias holds values that are no finite numbers"):
+    with pytest.raises(FormatError, match=r"array lstm\.0\.bias holds values that are not finite numbers"):
         load_bundle(tmp_path / "x.mag")
 
 

@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_named(folders: list[str], tmp_path: Path) -> Non
     ostinato.write_midi(tune(0, num_notes=4).to_note_sequence(), tmp_path / "human" / "short.mid")
     done = ostinato_compare(*folders, f"--json={tmp_path}/found.json")
     assert done.returncode == 0
-    assert "bad.mid: no MIDI file" in done.stderr
+    assert "bad.mid: not a MIDI file" in done.stderr
     assert "1 melody shorter than 7 bars" in done.stderr
     sources = json.loads((tmp_path / "found.json").read_bytes())["sources"]
     assert [each["file"] for each in sources["generated"]["skipped"]] == ["bad.mid"]
@@ -158,4 +158,4 @@ def test_the_human_tunes_are_read_as_the_flags_say(folders: list[str]) -> None:
     done = ostinato_compare(*folders, "--tracks=99")
     assert done.returncode == 1
     assert "human: no melody in " in done.stderr
-    assert "other than those asked for (--tracks)" in done.stderr
+    assert "that were not chosen (--tracks)" in done.stderr

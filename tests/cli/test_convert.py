@@ -44,14 +44,14 @@ def test_bad_files_are_named_and_counted(tunes: Path, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
         "Skipped 3 of 6 files:",
-        "  a status byte stands where a data byte must (2):",
+        "  there is a status byte where a data byte must be (2):",
         "    bad1.mid, at byte 23",
         "    bad2.mid, at byte 23",
-        "  no MIDI file: its header, MThd, is missing (1):",
+        "  not a MIDI file: its header, MThd, is missing (1):",
         "    text.mid",
         "Remarks on 2 of 6 files:",
         "  malformed events (1):",
-        "    loud.mid: a malformed event, at byte 22; what surrounds it is used",
+        "    loud.mid: a malformed event, at byte 22; the rest is used",
         "  no notes (1):",
         "    silent.mid: there are no notes in it",
         f"Wrote 3 NoteSequences of 6 files to {tmp_path}/out",

@@ -63,7 +63,7 @@ def test_dedupe_and_transpose_are_counted(tmp_path: Path) -> None:
     )
     assert made.returncode == 0, made.stderr
     records = len(list(read_records(tmp_path / "training_melodies.tfrecord")))
-    assert "  27 melodies that equal an earlier one up to transposition (--dedupe)" in made.stdout
+    assert "  27 melodies that repeat an earlier one, in any key (--dedupe)" in made.stdout
     assert records == 27 * 12
     assert not (tmp_path / "eval_melodies.tfrecord").exists()
 
@@ -94,7 +94,10 @@ def test_no_melody_is_an_error_of_one_line(tmp_path: Path) -> None:
     made = dataset("--config=basic_rnn", f"--input={NOTES}", f"--output_dir={tmp_path}", "--min_bars=400")
     assert made.returncode == 1
     assert made.stderr.count("\n") == 1
-    assert "no melody can be used of 30 NoteSequences: 3 tracks left where several notes start at once" in made.stderr
+    assert (
+        "there is no usable melody in 30 NoteSequences: 3 tracks read only up to where several notes start at once"
+        in made.stderr
+    )
     assert "; 27 melodies shorter than 400 bars (--min_bars)\n" in made.stderr
     assert list(tmp_path.iterdir()) == []
 
@@ -132,7 +135,7 @@ def test_a_damaged_file_stops_unless_its_whole_records_are_asked_for(tmp_path: P
             ["--output_dir=o", "--config=ostinato", "--lookback_distances=16,32"],
             "--lookback_distances=16,32: the encoding of ostinato looks back in bars, not steps",
         ),
-        (["--output_dir=o", "--config=polka_rnn"], "no config is called 'polka_rnn'; known are basic_rnn"),
+        (["--output_dir=o", "--config=drums"], "no config is called 'drums'; known are basic_rnn"),
     ],
 )
 def test_what_cannot_be_or_contradicts_is_a_usage_error(tmp_path: Path, flags: list[str], message: str) -> None:
@@ -156,10 +159,10 @@ def test_the_report_as_json_and_the_flags_of_tracks_and_meters(tmp_path: Path) -
     assert (told["tunes"], told["read"], told["melodies"], told["without_melody"]) == (30, 30, 27, 3)
     assert told["training_records"] == 27
     (polyphonic,) = (one for one in told["left_out"] if one["flag"].startswith("--polyphony"))
-    assert (polyphonic["count"], polyphonic["what"]) == (3, "tracks left where several notes start at once")
+    assert (polyphonic["count"], polyphonic["what"]) == (3, "tracks read only up to where several notes start at once")
     # The top line of those three is a melody too.
     assert dataset(*flags, f"--output_dir={tmp_path / 'b'}", "--polyphony=line").returncode == 0
     assert json.loads(written.read_bytes())["melodies"] == 30
     made = dataset(*flags, f"--output_dir={tmp_path / 'c'}", "--tracks=99")
     assert made.returncode == 1
-    assert "30 tracks other than those asked for (--tracks)" in made.stderr
+    assert "30 tracks that were not chosen (--tracks)" in made.stderr

@@ -138,7 +138,7 @@ def test_models_that_come_with_ostinato(
     assert evaluate("--config=ostinato") == 1
     assert "there is no such bundle" in capsys.readouterr().err
     assert evaluate("--config=wrong_rnn") == 2
-    assert "no model called 'wrong_rnn'" in capsys.readouterr().err
+    assert "no built-in model is called 'wrong_rnn'" in capsys.readouterr().err
 
 
 def test_without_any_model_the_n_gram_models_do(

@@ -90,7 +90,7 @@ def test_flags_that_contradict_each_other_are_refused() -> None:
         extraction("--ignore_polyphonic_notes", "--polyphony=line")
     with pytest.raises(SettingsError, match="max_offgrid must be a share from 0 to 1"):
         extraction("--max_offgrid=20")
-    with pytest.raises(SettingsError, match="the meter 'four' is none"):
+    with pytest.raises(SettingsError, match="'four' is not a meter"):
         extraction("--meter=four")
 
 
@@ -100,7 +100,7 @@ ATTENTION = golden_files.SMALL.parent / "gold_attention.mag"
 
 def model_flags(*flags: str, several: bool = False) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    add_model(parser, "play", several=several)
+    add_model(parser, several=several)
     return parser.parse_args(flags)
 
 

@@ -20,12 +20,13 @@ from ostinato.bundle import Bundle, array_shapes, checkpoint_path, encode_bundle
 from ostinato.cli import generate
 from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.config import preset
+from ostinato.dataset.convert import read_music
 from ostinato.formats.midi.reader import read_midi
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.front import extract_melodies
 from ostinato.generation.model import Model
 from ostinato.generation.search import most_varied
-from ostinato.music.extract import ExtractionSettings, extract_melodies
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
 
@@ -152,8 +153,8 @@ def test_a_primer_midi_keeps_tempo_and_meter_and_its_track_is_named(
     first, why, melody, _ = capsys.readouterr().out.splitlines()
     # The longer one is chords.
     assert first == f"{primer_midi}: 8 steps of track 0 'Flute', bar 1, 3/4 at 90 quarters a minute"
-    assert why.startswith("  it is likeliest the melody: ")
-    assert why.endswith("; next likeliest is track 1 'Lute' (--primer_track=1)")
+    assert why.startswith("  it is most likely the melody: ")
+    assert why.endswith("; next is track 1 'Lute' (--primer_track=1)")
     assert "| E5:4 G5:" in melody
     (path,) = written(tmp_path)
     assert re.fullmatch(r".*_1\.mid", path.name)
@@ -218,7 +219,7 @@ def test_hparams_that_contradict_the_stored_ones_are_refused(
 def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
     assert make("--config=attention_rnn", "--num_outputs=1", "--num_steps=4") == 0
     assert make("--config=mono_rnn") == 2
-    assert "the model is of the config attention_rnn, not mono_rnn" in capsys.readouterr().err
+    assert "the model's config is attention_rnn, not mono_rnn" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -250,18 +251,20 @@ def test_another_config_is_refused(make: Generate, capsys: pytest.CaptureFixture
         (["--branch_factor=0"], 2, "branch_factor must be"),
         (["--steps_per_iteration=0"], 2, "steps_per_iteration must be"),
         (["--seed=-1"], 2, "seed must be a whole number of 0 or more, not -1"),
-        (["--qpm=0"], 2, "tempo must be above 0 quarters a minute, not 0"),
+        (["--qpm=0"], 2, "tempo must be above 0 quarter notes a minute, not 0"),
         (["--hparams=batch_size"], 2, "--hparams='batch_size' cannot be read"),
         (["--hparams=rnn_layer_sizes=[64]"], 2, "rnn_layer_sizes"),
-        (["--key=H"], 2, "key 'H' is none; write a tonic and a mode"),
+        (["--key=H"], 2, "there is no key 'H'; write a tonic and a mode"),
         (["--top_k=-1"], 2, "top_k must be a whole number of 0 or more, not -1"),
         (["--top_p=1.5"], 2, "top_p must be a share above 0 and up to 1, not 1.5"),
-        (["--min_note=H3"], 2, "--min_note: 'H3' is no note; write a MIDI number 0..127"),
-        (["--max_note=128"], 2, "--max_note: '128' is no note"),
+        (["--min_note=H3"], 2, "--min_note: 'H3' is not a note; write a MIDI number in 0..127"),
+        (["--max_note=128"], 2, "--max_note: '128' is not a note"),
         (["--min_note=C5", "--max_note=C4"], 2, "min_note=72 lies above max_note=60"),
         (["--min_note=C#4", "--max_note=61", "--key=C"], 2, "there is no note of C major within 61..61"),
         (["--primer_melody=[60]", "--min_note=C7"], 2, "makes notes of 48..83 (C3..B5), and none of them is within 96"),
-        (["--meter=waltz"], 2, "the meter 'waltz' is none; write it as 4/4"),
+        (["--meter=waltz"], 2, "'waltz' is not a meter; write it like 4/4"),
+        (["--meter=6-8"], 2, "'6-8' is not a meter; did you mean 6/8?"),
+        (["--key=D dorain"], 2, "did you mean D dorian?"),
         (["--num_steps=16", "--num_bars=1"], 2, "give either --num_steps or --num_bars, not both"),
         (["--num_bars=0"], 2, "--num_bars=0: there must be at least 1 bar"),
         (["--no_primer_in_output"], 2, "--no_primer_in_output leaves out a primer, but there is none"),
@@ -276,8 +279,10 @@ def test_what_cannot_be_is_one_line_and_makes_nothing(
 ) -> None:
     assert make(*flags) == code
     captured = capsys.readouterr()
-    assert words in captured.err
-    assert captured.err.count("\n") == 1
+    *told, error = captured.err.splitlines()
+    assert error.startswith("ostinato generate: ")
+    assert words in error
+    assert all(line.endswith("kept") for line in told)
     assert captured.out == ""
     assert not (tmp_path / "out").exists()
 
@@ -300,7 +305,7 @@ def test_a_config_names_a_shipped_model(
     assert main(["generate", *flags, "--config=attention_rnn"]) == 0
     assert "1 melody of the built-in model attention_rnn" in capsys.readouterr().out
     assert main(["generate", *flags, "--config=nonsense"]) == 2
-    assert "no model called 'nonsense' comes with Ostinato" in capsys.readouterr().err
+    assert "no built-in model is called 'nonsense'; there are ostinato, lieder" in capsys.readouterr().err
     # Magenta's command of that model has the config set.
     monkeypatch.setattr("sys.argv", ["lookback_rnn_generate", *flags])
     assert main_by_magenta_name() == 0
@@ -417,6 +422,28 @@ def test_each_melody_has_its_sound(tmp_path: Path, make: Generate) -> None:
             assert sound.getnframes() >= 2 * 44_100
 
 
+def test_scores_stand_beside_the_midi_files(tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        make("--abc", "--musicxml", "--num_outputs=2", "--num_bars=2", "--meter=6/8", "--key=E minor", "--qpm=90") == 0
+    )
+    midi = [path for path in written(tmp_path) if path.suffix == ".mid"]
+    (book,) = [path for path in written(tmp_path) if path.suffix == ".abc"]
+    assert midi[0].stem == f"{book.stem}_1"
+    assert f"{book}: a tune book of them in ABC" in capsys.readouterr().out
+    assert (
+        book.read_text(encoding="utf-8")
+        .split("\n\n")[2]
+        .startswith(f"X:2\nT:{midi[1].stem}\nM:6/8\nL:1/8\nQ:1/4=90\nK:Em\n")
+    )
+    for path, tune in zip(midi, read_music(book), strict=True):
+        (played,), (score,) = read_music(path), read_music(path.with_suffix(".musicxml"))
+        notes, *written_down = [
+            [(note.pitch, round(note.start_time * 6), round(note.end_time * 6)) for note in sequence.notes]
+            for sequence in (played, score, tune)
+        ]
+        assert written_down == [notes, notes]
+
+
 def test_a_soundfont_that_cannot_play_leaves_nothing_behind(
     tmp_path: Path, make: Generate, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -531,7 +558,10 @@ def test_bars_end_unless_told_not_to(tmp_path: Path, make: Generate, capsys: pyt
     lengths = []
     for flags in (["--num_bars=4"], ["--num_bars=4", "--no_ending"], ["--until_end", "--num_bars=8"]):
         capsys.readouterr()
-        assert make(*flags, "--num_outputs=3", "--seed=1", "--meter=6/8", model=f"--config={BEST_MODEL}") == 0
+        assert (
+            make(*flags, "--no_upbeat", "--num_outputs=3", "--seed=1", "--meter=6/8", model=f"--config={BEST_MODEL}")
+            == 0
+        )
         shown = capsys.readouterr().out.splitlines()[:3]
         # Each note and rest of a line has its length after the colon.
         lengths.append([sum(map(int, re.findall(r":(\d+)", line.split("|", 1)[1]))) for line in shown])
@@ -549,7 +579,7 @@ def test_bars_of_a_file_are_filled(tmp_path: Path, make: Generate) -> None:
     (whole, *_) = extract_melodies(read_midi(primer))
     bar = whole.steps_per_bar
     for path in written(tmp_path):
-        (filled,) = extract_melodies(read_midi(path), ExtractionSettings(min_bars=0, min_unique_pitches=0))
+        (filled,) = extract_melodies(read_midi(path))
         assert (filled[: 2 * bar], filled[4 * bar : len(whole)]) == (whole[: 2 * bar], whole[4 * bar :])
 
 

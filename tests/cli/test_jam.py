@@ -101,11 +101,14 @@ def test_a_port_that_goes_away_ends_the_session_in_silence(capsys: pytest.Captur
         (["--call_bars=0"], "call_bars must be 1 to 16, not 0"),
         (["--channel=17"], "--channel must be 1 to 16, not 17"),
         (["--metronome_channel=0"], "--metronome_channel must be 1 to 16, not 0"),
-        (["--meter=33/1"], "the meter 33/1 has bars of 528 16ths; choose one of at most 512"),
-        (["--meter=4/5"], "the meter 4/5 cannot be"),
+        (["--meter=33/1"], "the meter 33/1 has bars of 528 16ths; choose one with at most 512"),
+        (["--meter=4/5"], "there is no meter 4/5"),
         (["--seed=-1"], "--seed must be 0 or more, not -1"),
         (["--run_dir=x"], "give one of --bundle_file, --checkpoint_file and --run_dir; there are 2"),
-        (["--output_port=moog"], "--output_port=moog: 0 output ports are called that; choose one of Midi Through"),
+        (
+            ["--output_port=moog"],
+            "--output_port=moog: no output ports have that in their names; choose one of Midi Through",
+        ),
     ],
 )
 def test_flags_that_cannot_be(flags: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,7 +83,7 @@ def test_all_the_way(
     assert "read 10 of 11 music files" in told
     assert "skipped broken.mid: " in caplog.text
     assert "Found 10 melodies in 10 of 10 pieces" in told
-    assert "8 melodies to learn from; 2, of pieces apart, held out" in told
+    assert "8 melodies to learn from; 2, of other pieces, held out" in told
     out = tmp_path / "out"
     bundle = load_bundle(out / "my.mag")
     card = bundle.provenance["card"]
@@ -217,7 +217,7 @@ def test_a_stop_keeps_the_best_so_far(tunes: Path, model: Path) -> None:
         (["--num_training_steps=-1"], "--num_training_steps=-1: must be at least 0", 2),
         (["--seed=-1"], "--seed=-1: must be at least 0", 2),
         (["--transpose=up"], "--transpose=up must be LOW..HIGH", 2),
-        (["--from=none"], "--from=none: none: there is no such bundle", 1),
+        (["--from=none"], "--from=none: there is no such bundle", 1),
         (["--min_bars=4"], "tunes: no melody in 11 files: ", 1),
     ],
 )

@@ -15,7 +15,8 @@ def test_every_model_is_listed_with_its_held_out_figures() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines[1 : 1 + len(SHIPPED_MODELS)]] == list(SHIPPED_MODELS)
-    assert lines[1].endswith("if you ask for none")
+    assert lines[0].split() == ["model", "plays", "layers", "numbers", "validation", "test"]
+    assert max(map(len, lines)) <= 80
     assert "German songs" in done.stdout
 
 
@@ -36,5 +37,5 @@ def test_cards_as_json() -> None:
 def test_a_name_that_is_none() -> None:
     done = models("drums")
     assert done.returncode == 2
-    assert done.stderr.startswith("ostinato models: no model called 'drums' comes with Ostinato; there are ostinato, ")
+    assert done.stderr.startswith("ostinato models: no built-in model is called 'drums'; there are ostinato, ")
     assert shipped_path().name == "ostinato.mag"

@@ -66,9 +66,9 @@ def test_errors_and_exit_codes_are_the_same_with_a_runner(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--direct_num_workers=2"], "unrecognized arguments: --direct_num_workers=2"),
-        (["--", "--direct_num_workers=2"], "--direct_num_workers=2"),
-        (["--runner=DirectRunner", "--num_processes=2"], "--num_processes goes without --runner"),
+        (["--direct_num_workers=2"], "no flag is called --direct_num_workers"),
+        (["--", "--direct_num_workers=2"], "it takes no '--direct_num_workers=2'"),
+        (["--runner=DirectRunner", "--num_processes=2"], "--num_processes cannot be combined with --runner"),
         (["--num_shards=0"], "num_shards must be 1 to 99999, not 0"),
         pytest.param(["--runner=DirectRunner", "--recursve"], "knows --recursve; flags", marks=needs_beam),
     ],
@@ -84,7 +84,7 @@ def test_bad_usage(tmp_path: Path, flags: list[str], message: str) -> None:
 def test_commands_without_a_runner_take_no_further_flags() -> None:
     done = ostinato("train", "--run_dir=none", "--sequence_example_file=none", "--runner=DirectRunner")
     assert done.returncode == 2
-    assert "--runner=DirectRunner" in done.stderr
+    assert "no flag is called --runner" in done.stderr
 
 
 def test_without_beam_the_error_tells_how_to_install_it(tmp_path: Path) -> None:

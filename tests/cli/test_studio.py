@@ -60,7 +60,7 @@ def test_whoever_may_come_from_elsewhere_is_told_of() -> None:
     ("flags", "exit_code", "error"),
     [
         (["--port=65536"], 2, "ostinato studio: --port must be 0 to 65535, not 65536\n"),
-        (["--port=x"], 2, "ostinato studio: argument --port: invalid int value: 'x'"),
+        (["--port=x"], 2, "ostinato studio: --port: must be a whole number, not 'x'"),
         (["--bundle_file=none.mag"], 1, "ostinato studio: none.mag: there is no such bundle, checkpoint or run_dir\n"),
         (["--run_dir=none"], 1, "ostinato studio: none: there is no such bundle, checkpoint or run_dir\n"),
         (["--host=192.0.2.1"], 2, "ostinato studio: --host=192.0.2.1, --port=8765: cannot listen there: "),

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import pytest
 
 import tiny_examples
 from ostinato.bundle import checkpoints, load_bundle
-from ostinato.cli.main import main
+from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.cli.train import LiveLine
 from ostinato.config import preset
+from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
 from ostinato.formats.tensorflow.tfrecord import write_records
 
 pytest.importorskip("torch")
@@ -48,7 +50,6 @@ def flags(run_dir: Path, records: Path, *more: str) -> list[str]:
         f"--run_dir={run_dir}",
         f"--sequence_example_file={records}",
         "--device=cpu",
-        "--log=WARNING",
         *more,
     ]
 
@@ -165,7 +166,7 @@ def test_a_file_without_records_is_an_error(
     for config in ([], ["--config=basic_rnn"]) if evaluation else (["--config=basic_rnn"],):
         assert main(flags(tmp_path / "run", tmp_path / "empty.tfrecord", *config, *evaluation)) == 1
         error = capsys.readouterr().err
-        assert "empty.tfrecord: holds no examples" in error
+        assert "empty.tfrecord: there are no examples" in error
         assert error.count("\n") == 1
 
 
@@ -175,9 +176,9 @@ def test_a_file_without_records_is_an_error(
         (
             ["--config=attention_rnn"],
             1,
-            "holds examples of 38 inputs a step, attention_rnn needs 74; built for basic_rnn",
+            "its examples have 38 inputs per step, but attention_rnn needs 74; was it built for basic_rnn",
         ),
-        (["--config=attention_rnn", "--eval"], 1, "holds examples of 38 inputs a step"),
+        (["--config=attention_rnn", "--eval"], 1, "its examples have 38 inputs per step"),
         ([], 2, "--config is missing"),
         (["--config=jazz_rnn"], 2, "jazz_rnn"),
         (["--config=basic_rnn", "--hparams=batch_sise=3"], 2, "batch_sise"),
@@ -230,7 +231,7 @@ def test_fine_tuning(records: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (["--config=mono_rnn"], "of the config basic_rnn, not mono_rnn"),
+        (["--config=mono_rnn"], "the model's config is basic_rnn, not mono_rnn"),
         (["--hparams=rnn_layer_sizes=[7]"], "rnn_layer_sizes=(6,), not (7,)"),
         (["--hparams=attn_length=3"], "attn_length=0, not 3"),
         (["--hparams=residual_connections=true"], "residual_connections=False, not True"),
@@ -241,6 +242,7 @@ def test_what_a_model_is_cannot_change_in_fine_tuning(
     wrong: list[str], message: str, records: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(new_run(tmp_path / "old", records, "--num_training_steps=1")) == 0
+    capsys.readouterr()
     assert main(flags(tmp_path / "new", records, f"--init_from={tmp_path / 'old'}", *wrong)) == 2
     error = capsys.readouterr().err
     assert message in error
@@ -254,7 +256,7 @@ def test_a_run_that_has_begun_keeps_its_origin(
     assert main(new_run(tmp_path / "old", records, "--num_training_steps=1")) == 0
     again = flags(tmp_path / "old", records, f"--init_from={tmp_path / 'old'}", "--num_training_steps=2")
     assert main(again) == 2
-    assert "was begun from random values, not from --init_from=" in capsys.readouterr().err
+    assert "began from random values, not from --init_from=" in capsys.readouterr().err
     assert main(flags(tmp_path / "new", records, f"--init_from={tmp_path / 'none.mag'}")) == 1
     assert "none.mag: there is no such bundle" in capsys.readouterr().err
 
@@ -368,6 +370,64 @@ def _summary(step: int) -> Any:
     return Summary(step, 0.01, Metrics(1.25, 0.5, 0.5, 0.5, 0.5, 100), 1.0, 10.0, 5000.0, 0.0)
 
 
+def test_a_script_of_magentas_runs_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its four commands with the flags that all of them share."""
+    shared = ["--melody_encoder_decoder=key", "--generator_id=airs_rnn", "--generator_description=Airs of 1782"]
+    folder = Path(__file__).parents[1] / "golden" / "aird" / "corpora"
+    run_dir, examples = f"--run_dir={tmp_path / 'run'}", tmp_path / "examples"
+
+    def typed(name: str, *arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [f"/usr/bin/{name}", *arguments])
+        assert main_by_magenta_name() == 0
+        return capsys.readouterr().out
+
+    notes = tmp_path / "notes.tfrecord"
+    typed(
+        "convert_dir_to_note_sequences", f"--input_dir={folder}", f"--output_file={notes}", "--recursive", "--log=WARN"
+    )
+    typed("melody_rnn_create_dataset", *shared, f"--input={notes}", f"--output_dir={examples}", "--eval_ratio=0.3")
+    small = ["--hparams=batch_size=8,rnn_layer_sizes=[8]", "--num_training_steps=2"]
+    training = f"--sequence_example_file={examples / 'training_melodies.tfrecord'}"
+    typed("melody_rnn_train", *shared, run_dir, training, *small)
+    held_out = f"--sequence_example_file={examples / 'eval_melodies.tfrecord'}"
+    told = {
+        count: typed("melody_rnn_train", *shared, run_dir, held_out, *small, "--eval", f"--num_eval_examples={count}")
+        for count in (0, 1, 10**6)
+    }
+    assert told[0] == told[10**6] != told[1]
+    bundle_file = tmp_path / "airs.mag"
+    typed("melody_rnn_generate", *shared, run_dir, f"--bundle_file={bundle_file}", "--save_generator_bundle")
+    details = GeneratorBundle.FromString(bundle_file.read_bytes()).generator_details
+    assert (details.id, details.description) == ("airs_rnn", "Airs of 1782")
+    bundle = load_bundle(bundle_file)
+    # Magenta's settings where nothing but the encoding is named; batch and layers are those of --hparams.
+    hparams = bundle.config.hparams
+    assert (bundle.config.encoding, hparams.attn_length) == (preset("attention_rnn").encoding, 0)
+    assert (hparams.dropout_keep_prob, hparams.clip_norm, hparams.batch_size) == (1.0, 3.0, 8)
+    typed("melody_rnn_generate", f"--bundle_file={bundle_file}", "--num_outputs=1", f"--output_dir={tmp_path / 'out'}")
+    assert len(list((tmp_path / "out").glob("*.mid"))) == 1
+    assert main(["bundle", "show", str(bundle_file)]) == 0
+    assert "airs_rnn" in capsys.readouterr().out
+
+
+def test_an_encoding_that_is_not_the_configs_is_refused(
+    tmp_path: Path, records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(new_run(tmp_path / "run", records, "--melody_encoder_decoder=onehot", "--num_training_steps=1")) == 0
+    assert load_bundle(tmp_path / "run").config.hparams.dropout_keep_prob == 0.5  # basic_rnn's own
+    for command in (["generate", "--config=lieder"], new_run(tmp_path / "other", records)):
+        assert main([*command, "--melody_encoder_decoder=lookback"]) == 2
+        error = capsys.readouterr().err.splitlines()[-1]
+        config = "lieder" if command[0] == "generate" else "basic_rnn"
+        assert error.endswith(
+            f": --melody_encoder_decoder=lookback is not the encoding of --config={config}; leave one out"
+        )
+    assert main(new_run(tmp_path / "other", records, "--num_eval_examples=-1")) == 2
+    assert "--num_eval_examples must be at least 0, not -1" in capsys.readouterr().err
+
+
 def test_the_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = _Terminal()
     monkeypatch.setattr(sys, "stdout", screen)
@@ -380,14 +440,39 @@ def test_the_line_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "learning rate" not in shown
     last = shown.rstrip().splitlines()[-1].split("\r")[-1]
     assert " 50%|" in last
-    assert "step 10, loss 1.2500, eval loss 1.2500, 5,000 events/s" in last
+    assert "| 10/20 steps [" in last
+    assert last.rstrip().endswith(", loss 1.250, held out 1.250")
 
 
-def test_a_quiet_line_says_nothing_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
-    with LiveLine(num_training_steps=20, quiet=True) as line:
+def test_a_training_that_ends_early_has_made_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ostinato.training.job import TrainReport
+
+    for stopped, share in ((False, "100%|"), (True, " 50%|")):
+        screen = _Terminal()
+        monkeypatch.setattr(sys, "stdout", screen)
+        monkeypatch.setattr(sys, "stderr", screen)
+        with LiveLine(num_training_steps=20) as line:
+            line.on_step(10, None)
+            line.done(TrainReport(0, 10, stopped, None, 1.0, 0.0))
+        assert share in screen.getvalue().split("\r")[-1]
+
+
+def test_the_held_out_curve_is_drawn_as_it_falls(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with LiveLine(num_training_steps=20, draws_curve=True) as line:
         line.on_evaluation(0, _summary(0).metrics)
         line.on_step(10, _summary(10))
     assert capsys.readouterr() == ("", "")
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setattr(sys, "stderr", screen)
+    with LiveLine(max_seconds=90, draws_curve=True) as line:
+        for step, loss in ((0, 3.0), (10, 2.5), (20, 1.0)):
+            line.on_step(step, None)
+            line.on_evaluation(step, replace(_summary(step).metrics, loss=loss))
+    assert screen.getvalue().count("\n") == 1
+    assert screen.getvalue().rstrip().endswith("00:00 of at most 01:30, step 20, held out 1.000 █▆▁")
 
 
 @pytest.mark.parametrize("max_seconds", [0.0, 600.0])
@@ -398,5 +483,6 @@ def test_the_line_of_a_training_whose_last_step_is_unknown(monkeypatch: pytest.M
     with LiveLine(max_seconds=max_seconds) as line:
         line.on_step(1, None)
         line.on_step(2, _summary(2))
-    assert "step 2, loss 1.2500, 5,000 events/s" in screen.getvalue()
-    assert ("%|" in screen.getvalue()) == (max_seconds > 0)
+    assert "step 2, loss 1.250" in screen.getvalue()
+    assert "%|" not in screen.getvalue()
+    assert ("00:00 of at most 10:00, " in screen.getvalue()) == (max_seconds > 0)

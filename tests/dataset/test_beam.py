@@ -93,7 +93,7 @@ def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad" / "x.mid").write_text("no music")
     (tmp_path / "out").write_bytes(b"an earlier one")
     with pytest.raises(
-        NothingConvertedError, match=r"its only file could not be converted, .* x\.mid: no MIDI file"
+        NothingConvertedError, match=r"its only file could not be converted, .* x\.mid: not a MIDI file"
     ) as caught:
         convert_with_beam(str(tmp_path / "bad"), str(tmp_path / "out"), "DirectRunner")
     assert caught.value.report.files == 1
@@ -124,7 +124,7 @@ def test_conversion_on_another_file_system(tunes: Path, tmp_path: Path, monkeypa
     report = convert("shelf://tunes/", recursive=True)
     assert (report.files, report.records) == (63, 61)
     assert [skipped.filename for skipped in report.skipped] == ["broken.mid", "large.mid"]
-    assert f"{MAX_FILE_BYTES + 1} bytes are too many" in report.skipped[1].reason
+    assert f"{MAX_FILE_BYTES + 1} bytes is too large" in report.skipped[1].reason
     (tmp_path / "carried").write_bytes(stored["shelf://out/notes.tfrecord"])
     convert_folder(tunes, tmp_path / "local", recursive=True)
     assert sorted(read_records(tmp_path / "carried")) == sorted(read_records(tmp_path / "local"))
@@ -204,7 +204,9 @@ def test_melodies_of_two_fingerprints_are_settled_as_in_order(pairs: list[tuple[
 def test_nothing_to_train_on_writes_nothing(notes: str, tmp_path: Path) -> None:
     (tmp_path / "train").write_bytes(b"an earlier one")
     settings = dataclasses.replace(SETTINGS, extraction=dataclasses.replace(SETTINGS.extraction, min_bars=500))
-    with pytest.raises(DataError, match=r"no melody can be used of 56 NoteSequences: 1 NoteSequence that .*min_bars"):
+    with pytest.raises(
+        DataError, match=r"there is no usable melody in 56 NoteSequences: 1 NoteSequence that .*min_bars"
+    ):
         build_with_beam(notes, f"{tmp_path}/train", f"{tmp_path}/eval", settings, "DirectRunner")
     assert (tmp_path / "train").read_bytes() == b"an earlier one"
     assert not (tmp_path / "eval").exists()

@@ -106,8 +106,8 @@ def test_bad_files_are_named_with_their_reason(tunes: Path, tmp_path: Path) -> N
     report = convert_folder(tunes, tmp_path / "out")
     assert [skipped.filename for skipped in report.skipped] == ["a_cut.mid", "c_text.mid", "d_large.mid"]
     assert "cut off in a track, at byte 14" in report.skipped[0].reason
-    assert "no MIDI file" in report.skipped[1].reason
-    assert "too many" in report.skipped[2].reason
+    assert "not a MIDI file" in report.skipped[1].reason
+    assert "is too large" in report.skipped[2].reason
     assert len(sequences(tmp_path / "out")) == 3
 
 
@@ -127,7 +127,7 @@ def test_a_book_gives_many_records_and_names_the_tunes_it_cannot(tunes: Path, tm
     assert [(one["count"], one["what"]) for one in told["left_out"]] == [
         (1, "file that is not MIDI, MusicXML or ABC: 1 .txt"),
         (1, "file that cannot be read"),
-        (1, "tune of a file that cannot be read"),
+        (1, "tune that cannot be read"),
     ]
 
 
@@ -136,7 +136,7 @@ def test_files_that_are_no_music_are_counted_by_their_ending(tunes: Path, tmp_pa
         (tunes / name).write_text("words")
     report = convert_folder(tunes, tmp_path / "out")
     assert report.not_read == {".txt": 3, ".mscz": 1, "": 1, ".ds_store": 1}
-    assert endings(report.not_read) == "3 .txt, 1 without an ending, 1 .ds_store, 1 .mscz"
+    assert endings(report.not_read) == "3 .txt, 1 without an extension, 1 .ds_store, 1 .mscz"
     (tmp_path / "words").mkdir()
     (tmp_path / "words" / "a.txt").write_text("words")
     with pytest.raises(DataError, match=r"or \.abc; there are 1 \.txt; --recursive"):
@@ -149,7 +149,7 @@ def test_nothing_converted_writes_nothing(tmp_path: Path) -> None:
     (folder / "x.mid").write_text("no music")
     (tmp_path / "out").write_bytes(b"earlier")
     with pytest.raises(
-        NothingConvertedError, match=r"its only file could not be converted, .* x\.mid: no MIDI file"
+        NothingConvertedError, match=r"its only file could not be converted, .* x\.mid: not a MIDI file"
     ) as caught:
         convert_folder(folder, tmp_path / "out")
     assert caught.value.report.files == 1
@@ -218,8 +218,10 @@ def test_ctrl_c_leaves_no_half_file_and_no_process(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(20) != 0
     assert list((tmp_path / "out").iterdir()) == []
-    with pytest.raises(ProcessLookupError):
-        os.killpg(process.pid, 0)
+    with pytest.raises(ProcessLookupError):  # noqa: PT012 -- on a busy machine they take a moment
+        for _ in range(500):
+            os.killpg(process.pid, 0)
+            time.sleep(0.02)
 
 
 @pytest.mark.parametrize(("name", "case"), json.loads((CASES / "midi.json").read_text()).items())

@@ -52,7 +52,7 @@ def test_a_song_is_told_track_by_track(tmp_path: Path) -> None:
         [],
     )
     assert drums.instrument == "Drums"
-    assert inspection.report.left_out() == ["2 tracks other than those asked for (--tracks=all takes every track)"]
+    assert inspection.report.left_out() == ["2 tracks that were not chosen (--tracks=all takes every track)"]
 
 
 def test_with_magentas_settings_it_says_what_they_leave_out(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_with_magentas_settings_it_says_what_they_leave_out(tmp_path: Path) -> N
     reasons = {track.evidence.name: [reason.text() for reason in track.left_out] for track in file.tunes[0].tracks}
     assert reasons == {
         "Melody": ["1 melody shorter than 9 bars (--min_bars)"],
-        "Piano": ["1 track left where several notes start at once (--polyphony=line keeps the top line)"],
-        "": ["1 track of drums"],
+        "Piano": ["1 track read only up to where several notes start at once (--polyphony=line keeps the top line)"],
+        "": ["1 drum track"],
     }
 
 
@@ -79,13 +79,13 @@ def test_a_folder_counts_what_reading_it_counts(tmp_path: Path) -> None:
     assert report.left_out() == [
         "1 file that is not MIDI, MusicXML or ABC: 1 .txt",
         "1 file that cannot be read",
-        "1 tune of a file that cannot be read",
+        "1 tune that cannot be read",
         "1 file without notes",
-        "2 tracks other than those asked for (--tracks=all takes every track)",
+        "2 tracks that were not chosen (--tracks=all takes every track)",
     ]
     told = json.loads(json.dumps(inspection.to_json(), allow_nan=False))
     assert told["inspected"][0]["tunes"][0]["meters"] == ["3/4"]
-    assert told["inspected"][0]["failures"] == ["tune X:1: line 1: there is no note in it"]
+    assert told["inspected"][0]["failures"] == ["tune X:1: line 1: there are no notes in it"]
 
 
 def test_a_meter_that_is_asked_for_is_said(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_meter_that_is_asked_for_is_said(tmp_path: Path) -> None:
     (file,) = inspect_music(tmp_path / "tune.mid", settings).files
     (tune,) = file.tunes
     assert tune.meters == ["2/4"]
-    assert tune.changes == ["it is read in 2/4 as you asked; the file says 4/4"]
+    assert tune.changes == ["it is read in 2/4, as you asked; the file says 4/4"]
     assert [(found.first_bar, found.last_bar) for found in tune.melodies] == [(1, 16)]
 
 

@@ -51,7 +51,7 @@ def test_a_folder_gives_its_melodies_by_name_and_counts_the_rest(folder: Path) -
         "1 file that is not MIDI, MusicXML or ABC: 1 .txt",
         "1 file that cannot be read",
         "2 files without a melody",
-        "1 track left where several notes start at once (--polyphony=line keeps the top line)",
+        "1 track read only up to where several notes start at once (--polyphony=line keeps the top line)",
         "1 melody shorter than 7 bars (--min_bars)",
     ]
     assert seen == [(number, 5) for number in range(1, 6)]
@@ -76,7 +76,7 @@ def test_the_settings_say_what_a_melody_is(folder: Path) -> None:
     # Of the chord the top note is left, whose one pitch is one too few.
     assert [found.filename for found in sources.melodies] == ["a.mid", "b.mid", "more/e.mid"]
     assert sources.settings == settings
-    assert "1 melody of fewer than 2 different pitch classes (--min_unique_pitches)" in sources.left_out()
+    assert "1 melody with fewer than 2 different pitch classes (--min_unique_pitches)" in sources.left_out()
 
 
 def test_several_melodies_of_a_file_bear_its_name(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_record_that_is_none_is_named(tmp_path: Path) -> None:
     path = tmp_path / "mixed.tfrecord"
     write_records(path, [b"\xff\xff", nameless.SerializeToString()])
     sources = read_melodies(path)
-    reason = "this record is not a NoteSequence; is the file what `ostinato convert` wrote?"
+    reason = "this record is not a NoteSequence; was the file written by `ostinato convert`?"
     assert sources.skipped == [Skipped("mixed.tfrecord, record 1", reason)]
     assert [found.filename for found in sources.melodies] == ["mixed.tfrecord, record 2"]
 
@@ -152,7 +152,7 @@ def test_of_each_track_the_longest_melody_may_be_the_primer() -> None:
     assert [(track, len(found.melody)) for track, found in tracks_of(made).items()] == [(0, 64), (2, 104)]
     chosen = primer_of(made, track=0)
     assert (chosen.track, chosen.track_name, len(chosen.melody)) == (0, "", 64)
-    with pytest.raises(DataError, match=r"tune\.mid: there is no melody in track 3; .* in 0, 2 \(Fiddle\)"):
+    with pytest.raises(DataError, match=r"tune\.mid: there is no melody in track 3; .* in tracks 0, 2 \(Fiddle\)"):
         primer_of(made, track=3)
 
 
@@ -180,7 +180,7 @@ def test_a_primer_of_some_bars_begins_with_the_note_that_is_held_and_is_whole() 
     expected = [62, -2, -2, -2, -1, -2, -2, -2, 64, -2, -2, -2, -1, -2, -2, -2]
     assert second.melody == Melody([*expected, 65, -2, -2, -2, -1, *[-2] * 11], 16)
     assert (second.first_bar, second.last_bar) == (2, 3)
-    with pytest.raises(DataError, match="track 0 has no melody that goes through bars 3-4; it has one in bars 1-3"):
+    with pytest.raises(DataError, match="track 0 has no melody that covers bars 3-4; it has melodies in bars 1-3"):
         primer_of(made, bars=(3, 4))
     with pytest.raises(SettingsError, match="there are no bars 2-1"):
         primer_of(made, bars=(2, 1))
@@ -193,7 +193,7 @@ def test_bars_are_counted_through_a_change_of_tempo() -> None:
     # From the third bar on each written step is half of one.
     assert primer_of(made, bars=(3, 3)).melody.pitches == (63, 64, 60, 61, 62, 63, 64, 60)
     assert primer_of(made, bars=(2, 2)).melody.pitches == (64, 60, 61, 62)
-    with pytest.raises(DataError, match="bars 2-3; it has one in bars 1-2, 3-3"):
+    with pytest.raises(DataError, match="bars 2-3; it has melodies in bars 1-2, 3-3"):
         primer_of(made, bars=(2, 3))
 
 

@@ -144,8 +144,8 @@ def test_what_becomes_equal_by_folding_is_left_out_too(tmp_path: Path, build: An
 def test_no_melody_is_an_error_that_says_why_and_nothing_is_written(tmp_path: Path, build: Any) -> None:
     (tmp_path / "train").write_bytes(b"an earlier one")
     message = (
-        r"no melody can be used of 3 NoteSequences: 2 melodies shorter than 7 bars \(--min_bars\); "
-        r"1 melody of fewer than 5 different pitch classes \(--min_unique_pitches\)"
+        r"there is no usable melody in 3 NoteSequences: 2 melodies shorter than 7 bars \(--min_bars\); "
+        r"1 melody with fewer than 5 different pitch classes \(--min_unique_pitches\)"
     )
     with pytest.raises(DataError, match=message):
         build([tune("a", TUNE[:4]), tune("b", TUNE[:6]), tune("c", [60, 62] * 4)], MONO)
@@ -156,11 +156,11 @@ def test_no_melody_is_an_error_that_says_why_and_nothing_is_written(tmp_path: Pa
 @pytest.mark.parametrize(
     ("note_sequences", "changes", "message"),
     [
-        ([], {}, "the input holds no NoteSequence; convert some MIDI files first"),
+        ([], {}, "the input has no NoteSequences; convert some MIDI files first"),
         ([b"\xff\xff"], {}, "none of 1 record can be used; NoteSequence 1: FormatError: this record is not a NoteSeq"),
-        ([NoteSequence().SerializeToString()], {}, "no melody can be used of 1 NoteSequence: they hold no notes"),
+        ([NoteSequence().SerializeToString()], {}, "there is no usable melody in 1 NoteSequence: they have no notes"),
         ([tune("a")], {"eval_ratio": 1 - 1e-9}, "all 1 records went to eval and none to training; lower --eval_ratio"),
-        ([tune("a")], {"transpositions": (100,)}, "1 transposition that leaves the model's range"),
+        ([tune("a")], {"transpositions": (100,)}, "1 transposition beyond the model's pitch range"),
     ],
 )
 def test_nothing_to_train_on_is_an_error(
@@ -176,7 +176,7 @@ def test_a_note_sequence_that_cannot_be_used_is_counted_and_named(build: Any) ->
     statistics = build([tune("a"), b"\xff", broken.SerializeToString()], MONO)
     assert (statistics.note_sequences, statistics.failures, statistics.training_records) == (3, 2, 1)
     assert [reason.split(":")[0] for reason in statistics.failure_reasons] == ["NoteSequence 2", "NoteSequence 3"]
-    assert "b.mid: a time is no number of seconds" in statistics.failure_reasons[1]
+    assert "b.mid: a time is not a number of seconds" in statistics.failure_reasons[1]
     assert statistics.left_out(MONO.extraction) == ["2 NoteSequences that cannot be read"]
 
 
@@ -209,7 +209,7 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
 
 
 def test_eval_records_need_a_file(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"eval_ratio is 0\.5 but no file"):
+    with pytest.raises(SettingsError, match=r"eval_ratio is 0\.5, but you gave no file"):
         build_dataset([], tmp_path / "train", None, dataclasses.replace(MONO, eval_ratio=0.5))
 
 

@@ -21,7 +21,7 @@ def test_one_is_singular_and_all_else_plural() -> None:
 
 
 def test_the_ending_that_most_files_have_comes_first() -> None:
-    assert endings({".txt": 1, ".mscz": 3, "": 1}) == "3 .mscz, 1 without an ending, 1 .txt"
+    assert endings({".txt": 1, ".mscz": 3, "": 1}) == "3 .mscz, 1 without an extension, 1 .txt"
 
 
 def test_files_and_tunes_are_counted_each_under_its_own_name() -> None:
@@ -29,7 +29,7 @@ def test_files_and_tunes_are_counted_each_under_its_own_name() -> None:
     assert [reason.text() for reason in unread(skipped, Counter({".txt": 2}))] == [
         "2 files that are not MIDI, MusicXML or ABC: 2 .txt",
         "1 file that cannot be read",
-        "18 tunes of files that cannot be read",
+        "18 tunes that cannot be read",
     ]
     assert unread([], {}) == []
 
@@ -46,11 +46,11 @@ def test_each_reason_has_the_flag_that_changes_it() -> None:
     statistics = ExtractionStatistics(polyphonic_tracks=1, too_short=2, truncated=1, other_tracks=3, mended_meters=1)
     settings = ExtractionSettings(min_bars=1, max_steps=64, tracks="likeliest", meter="auto")
     assert [reason.text() for reason in not_extracted(statistics, settings)] == [
-        "3 tracks other than those asked for (--tracks=all takes every track)",
-        "1 track left where several notes start at once (--polyphony=line keeps the top line)",
+        "3 tracks that were not chosen (--tracks=all takes every track)",
+        "1 track read only up to where several notes start at once (--polyphony=line keeps the top line)",
         "2 melodies shorter than 1 bar (--min_bars)",
         "1 melody cut to 64 steps (--max_steps)",
-        "1 tune read in another meter than its file says (--meter=file leaves it as it is)",
+        "1 tune read in a different meter than its file says (--meter=file keeps the file's meter)",
     ]
     assert LeftOut(1, "file", "files", "--flag").text(flag=False) == "1 file"
 

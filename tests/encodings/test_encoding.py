@@ -108,7 +108,7 @@ def test_two_melodies_stay_apart(encoding: Encoding) -> None:
 @pytest.mark.parametrize("encoding", ENCODINGS[:4], ids=lambda encoding: type(encoding).__name__)
 @pytest.mark.parametrize("pitch", [59, 72, 0, 127])
 def test_a_pitch_outside_the_range_is_refused(encoding: Encoding, pitch: int) -> None:
-    message = rf"event {pitch} lies outside the encoding's pitches 60\.\.71; squash"
+    message = rf"event {pitch} is outside the encoding's pitches 60\.\.71; squash"
     for refused in (encoding.encode, encoding.inputs, encoding.labels):
         with pytest.raises(DataError, match=message):
             refused(Melody([60, pitch]))
@@ -123,20 +123,20 @@ def test_a_pitch_outside_the_range_is_refused(encoding: Encoding, pitch: int) ->
         (lambda: OneHotEncoding(-1, 84), r"within 0\.\.128"),
         (lambda: LookbackEncoding(48, 129), r"within 0\.\.128"),
         (lambda: KeyEncoding(48.0, 84), "must be integers"),  # type: ignore[arg-type]
-        (lambda: OneHotEncoding(transpose_to_key=12), "transpose_to_key must be a key of 0"),
-        (lambda: OneHotEncoding(transpose_to_key=-1), "transpose_to_key must be a key of 0"),
-        (lambda: LookbackEncoding(lookback_distances=(32, 16)), "whole steps that rise"),
-        (lambda: LookbackEncoding(lookback_distances=(0, 16)), "whole steps that rise"),
-        (lambda: KeyEncoding(lookback_distances=(16, 16)), "whole steps that rise"),
-        (lambda: KeyEncoding(lookback_distances=[16, 32]), "whole steps that rise"),  # type: ignore[arg-type]
-        (lambda: KeyEncoding(lookback_distances=("16",)), "whole steps that rise"),  # type: ignore[arg-type]
-        (lambda: KeyEncoding(lookback_distances=(16, 2**17)), r"rise within 1\.\.65536"),
+        (lambda: OneHotEncoding(transpose_to_key=12), "transpose_to_key must be a key from 0"),
+        (lambda: OneHotEncoding(transpose_to_key=-1), "transpose_to_key must be a key from 0"),
+        (lambda: LookbackEncoding(lookback_distances=(32, 16)), "increasing whole numbers of steps"),
+        (lambda: LookbackEncoding(lookback_distances=(0, 16)), "increasing whole numbers of steps"),
+        (lambda: KeyEncoding(lookback_distances=(16, 16)), "increasing whole numbers of steps"),
+        (lambda: KeyEncoding(lookback_distances=[16, 32]), "increasing whole numbers of steps"),  # type: ignore[arg-type]
+        (lambda: KeyEncoding(lookback_distances=("16",)), "increasing whole numbers of steps"),  # type: ignore[arg-type]
+        (lambda: KeyEncoding(lookback_distances=(16, 2**17)), r"steps in 1\.\.65536"),
         (lambda: LookbackEncoding(lookback_distances="beats"), 'such as "bars" for one and two'),
-        (lambda: LookbackEncoding(lookback_distances="2,1 bars"), r"rise within 1\.\.64"),
-        (lambda: KeyEncoding(lookback_distances="0 bars"), r"rise within 1\.\.64"),
-        (lambda: KeyEncoding(lookback_distances="1,65 bars"), r"rise within 1\.\.64"),
-        (lambda: BarEncoding(lookback_distances="4,2 bars"), r"rise within 1\.\.64"),
-        (lambda: LookbackEncoding(counter_bits=-1), r"counter_bits must be an integer of 0\.\.62"),
+        (lambda: LookbackEncoding(lookback_distances="2,1 bars"), r"increasing numbers of bars in 1\.\.64"),
+        (lambda: KeyEncoding(lookback_distances="0 bars"), r"increasing numbers of bars in 1\.\.64"),
+        (lambda: KeyEncoding(lookback_distances="1,65 bars"), r"increasing numbers of bars in 1\.\.64"),
+        (lambda: BarEncoding(lookback_distances="4,2 bars"), r"increasing numbers of bars in 1\.\.64"),
+        (lambda: LookbackEncoding(counter_bits=-1), r"counter_bits must be an integer in 0\.\.62"),
         (lambda: KeyEncoding(steps_per_bar=0), "steps_per_bar must be an integer of at least 1"),
     ],
 )
@@ -179,7 +179,7 @@ def test_events_in_the_range_pass() -> None:
 
 @pytest.mark.parametrize("event", [-3, 0, 47, 84])
 def test_a_gate_refuses_what_is_no_event_of_the_range(event: int) -> None:
-    with pytest.raises(DataError, match=f"event {event} lies outside"):
+    with pytest.raises(DataError, match=f"event {event} is outside"):
         EventGate(1, 48, 84).admit(np.array([event]))
 
 

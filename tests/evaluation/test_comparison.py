@@ -215,7 +215,7 @@ def test_what_comes_back_is_looked_for_in_as_many_bars() -> None:
     ("generated", "human", "message"),
     [
         (GENERATED[1:], HUMAN, "1 of 2 generated melodies have 2 notes or more; at least 2 are needed"),
-        (GENERATED, HUMAN[1:], "3 of 3 melodies by people have 2 notes or more in their first 8 steps; at least 4"),
+        (GENERATED, HUMAN[1:], "3 of 3 human melodies have 2 notes or more in their first 8 steps; at least 4"),
     ],
 )
 def test_too_few(generated: list[NamedMelody], human: list[NamedMelody], message: str) -> None:

@@ -106,6 +106,18 @@ def test_a_model_that_foretells_the_end_is_asked_how_the_tune_goes_on() -> None:
     np.testing.assert_allclose(scores.bits, np.log2(22) - np.log2([1, 9]))
 
 
+def test_the_end_by_hand() -> None:
+    # 23 classes, all as likely, of which the last one is the end.
+    encoding = BarEncoding(48, 60, None, foretells_end=True)
+    melodies = [Melody([48, 50, -2], ends=True), Melody([48], ends=True), Melody([48, -2, -2, -2, -2])]
+    going_on, over = math.log2(23 / 22), math.log2(23)
+    scores = event_scores([indifferent(encoding)], melodies)
+    assert scores.end_bits == pytest.approx((2 * going_on + over + over) / 2)
+    assert event_scores([indifferent(encoding)], melodies[2:]).end_bits is None
+    assert event_scores([indifferent(LookbackEncoding(48, 60))], melodies).end_bits is None
+    assert event_scores([indifferent(encoding)] * 2, melodies).end_bits is None
+
+
 @given(st.integers(0, 2**32 - 1), st.sampled_from(ENCODINGS))
 def test_the_probabilities_of_all_events_sum_to_1(seed: int, encoding: Encoding) -> None:
     (melody,), _ = squash_all(encoding, tunes(seed, 1))

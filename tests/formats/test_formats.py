@@ -1,11 +1,13 @@
 """What readers hand over, and whole-or-nothing writes."""
 
+import errno
+import os
 import pickle
 from pathlib import Path
 
 import pytest
 
-from ostinato.formats import Remark, atomic_writer
+from ostinato.formats import Remark, atomic_writer, half_written, lock
 
 
 def test_a_remark_travels_between_processes() -> None:
@@ -40,3 +42,49 @@ def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path, failure: BaseExc
         write_half()
     assert target.read_bytes() == b"earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_says_which_file(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+
+    def fill_the_disk() -> None:
+        with atomic_writer(target):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space") as failed:
+        fill_the_disk()
+    assert failed.value.filename == str(target)
+
+
+def test_a_folder_that_cannot_be_written_is_not_told_by_a_temporary_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    target = tmp_path / "file" / "in" / "it"
+    with pytest.raises(OSError, match="Not a directory") as failed, atomic_writer(target):
+        pass
+    assert ".tmp" not in str(failed.value.filename)
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_new_file_replaces_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    if not links:
+
+        def refuse(*_: object) -> None:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        monkeypatch.setattr(os, "link", refuse)
+    with atomic_writer(tmp_path / "new", overwrite=False) as file:
+        file.write(b"first")
+    with pytest.raises(FileExistsError), atomic_writer(tmp_path / "new", overwrite=False) as file:
+        file.write(b"second")
+    assert (tmp_path / "new").read_bytes() == b"first"
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_the_file_is_locked_while_it_is_written(tmp_path: Path) -> None:
+    with atomic_writer(tmp_path / "a.b"):
+        ((name, temporary),) = half_written(tmp_path)
+        assert name == "a.b"
+        with temporary.open("r+b") as file:
+            assert not lock(file)
+    assert half_written(tmp_path) == []
+    assert half_written(tmp_path / "none") == []

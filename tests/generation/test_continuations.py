@@ -223,7 +223,7 @@ def test_a_fill_keeps_what_is_around_it(model: Model) -> None:
         ({"num_bars": 2, "num_steps": 40}, "num_steps=40 and num_bars=2 are two lengths"),
         ({"num_bars": 0}, "num_bars must be a whole number of 1 or more"),
         ({"meter": "6/8", "steps_per_bar": 16}, "bars of 6/8 are 12 steps long, not 16"),
-        ({"meter": "waltz"}, "the meter 'waltz' is none"),
+        ({"meter": "waltz"}, "'waltz' is not a meter"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(model: Model, asked: dict[str, Any], message: str) -> None:
@@ -238,3 +238,51 @@ def test_a_model_that_foretells_no_end_is_asked_for_none(random_bundle: MakeBund
     for asked in ({"ending": True}, {"until_end": True}):
         with pytest.raises(SettingsError, match="old has not learned where tunes end"):
             model.generate(**asked)  # type: ignore[arg-type]
+
+
+def with_upbeats(model: Model, share: float) -> Model:
+    return Model(Bundle(model.bundle.config, model.bundle.arrays, {"data": {"upbeats": share}}))
+
+
+def is_silent_at_first(melody: Melody) -> bool:
+    half = melody.steps_per_bar // 2
+    return melody[:half] == (-2,) * half
+
+
+def test_a_melody_begins_with_an_upbeat_as_often_as_the_models_tunes(model: Model) -> None:
+    asked: dict[str, Any] = {"num_bars": 4, "ending": False, "meter": "6/8", "seed": 1}
+    some = with_upbeats(model, 0.7).generate(num_outputs=200, **asked)
+    # Six standard deviations of 200 draws are 0.19.
+    assert abs(sum(map(is_silent_at_first, some)) / 200 - 0.7) < 0.19
+    for melody in some:
+        # The bar of the upbeat comes before those that are counted.
+        assert len(melody) == 12 * (4 + is_silent_at_first(melody))
+        assert is_silent_at_first(melody) or melody[0] >= 0
+    # The others are what they would be, and each is what it is alone.
+    plain = model.generate(num_outputs=200, **asked)
+    assert [one for one in some if not is_silent_at_first(one)] == [
+        other for one, other in zip(some, plain, strict=True) if not is_silent_at_first(one)
+    ]
+    assert with_upbeats(model, 0.7).generate(num_outputs=20, **asked) == some[:20]
+
+
+def test_an_upbeat_can_be_asked_for_and_refused(model: Model) -> None:
+    assert is_silent_at_first(model.generate(num_bars=4, upbeat=True, seed=1)[0])
+    assert is_silent_at_first(model.generate(until_end=True, upbeat=True, seed=1)[0])
+    always = with_upbeats(model, 1.0)
+    for asked in ({"num_bars": 4, "upbeat": False}, {"num_steps": 64}, {"num_bars": 4, "primer": [60]}):
+        assert always.generate(seed=1, **cast(Any, asked))[0][0] >= 0
+    with pytest.raises(SettingsError, match="upbeat begins a melody without a primer"):
+        model.generate(num_bars=4, primer=[60], upbeat=True)
+    with pytest.raises(SettingsError, match="give num_bars or until_end"):
+        model.generate(num_steps=64, upbeat=True)
+
+
+def test_how_a_melody_with_an_upbeat_was_made_begins_after_the_silence(model: Model) -> None:
+    asked: dict[str, Any] = {"num_bars": 2, "num_outputs": 12, "seed": 3}
+    half = with_upbeats(model, 0.5)
+    traced = half.generate_traced(**asked)
+    assert [each.melody for each in traced] == half.generate(**asked)
+    for each in traced:
+        first = 8 if is_silent_at_first(each.melody) else 1
+        assert [step.step for step in each.steps] == list(range(first, len(each.melody)))

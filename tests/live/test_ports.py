@@ -40,13 +40,17 @@ def test_a_whole_name_is_meant_though_it_is_part_of_another() -> None:
 @pytest.mark.parametrize(
     ("asked", "names", "message"),
     [
-        ("key", KEYS, f"--input_port=key: 2 input ports are called that; choose one of {KEYS[1]}, {KEYS[2]}"),
-        ("moog", KEYS[:2], f"--input_port=moog: 0 input ports are called that; choose one of {KEYS[0]}, {KEYS[1]}"),
+        ("key", KEYS, f"--input_port=key: 2 input ports have that in their names; choose one of {KEYS[1]}, {KEYS[2]}"),
+        (
+            "moog",
+            KEYS[:2],
+            f"--input_port=moog: no input ports have that in their names; choose one of {KEYS[0]}, {KEYS[1]}",
+        ),
         (None, KEYS, f"--input_port is not given, and there are 2 input ports; choose one of {KEYS[1]}, {KEYS[2]}"),
         (
             None,
             [],
-            "--input_port is not given, and there are 0 input ports; connect one, or make one with "
+            "--input_port is not given, and there are no input ports; connect one, or make one with "
             "--input_port=virtual",
         ),
     ],
@@ -84,12 +88,12 @@ def test_messages_come_in_and_go_out() -> None:
 def test_virtual_ports() -> None:
     assert open_input("virtual").name == "Ostinato input"
     assert open_output("virtual:My band").name == "My band"
-    with pytest.raises(PortError, match=r"'unsupported' cannot be opened: no virtual ports here; on Windows, where"):
+    with pytest.raises(PortError, match=r"'unsupported' cannot be opened: no virtual ports here; on Windows, programs"):
         open_output("virtual:unsupported")
 
 
 def test_a_port_that_cannot_be_opened() -> None:
-    with pytest.raises(PortError, match=r"the output port 'Synth B' cannot be opened: busy; another program may hold"):
+    with pytest.raises(PortError, match=r"the output port 'Synth B' cannot be opened: busy; another program may be"):
         open_output("Synth B")
 
 

@@ -35,7 +35,7 @@ def test_the_grid() -> None:
 
 @pytest.mark.parametrize("qpm", [19.9, 401, 0, -120, float("nan"), float("inf")])
 def test_what_is_no_tempo(qpm: float) -> None:
-    with pytest.raises(SettingsError, match="the tempo must be 20 to 400 quarters a minute, not"):
+    with pytest.raises(SettingsError, match="the tempo must be 20 to 400 quarter notes a minute, not"):
         Grid(0.0, qpm)
 
 
@@ -288,13 +288,13 @@ def test_a_long_call_is_answered_by_no_more_than_16_bars() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"qpm": 10}, "the tempo must be 20 to 400 quarters a minute, not 10"),
+        ({"qpm": 10}, "the tempo must be 20 to 400 quarter notes a minute, not 10"),
         ({"qpm": float("nan")}, "the tempo must be 20 to 400"),
         ({"call_bars": 17}, "call_bars must be 1 to 16, not 17"),
         ({"response_bars": 0}, "response_bars must be 1 to 32, not 0"),
         ({"temperature": 0.0}, "temperature must be a number above 0, not 0.0"),
         ({"temperature_control": 120}, "temperature_control must be 0 to 119, not 120"),
-        ({"num_rounds": -1}, "num_rounds must be 0 for no end, or more, not -1"),
+        ({"num_rounds": -1}, "num_rounds must be 0 (no end) or more, not -1"),
         ({"program": 128}, "program must be 0 to 127, not 128"),
         ({"channel": 16}, "channel must be 0 to 15, not 16"),
     ],

@@ -41,7 +41,7 @@ def test_an_upbeat_is_filled_up_to_a_bar(meter: tuple[int, int], steps: int, pad
     add(made, (67, 0, steps))
     before = made.SerializeToString()
     mended, remarks = mend_meter(made)
-    assert remarks == [f"the opening {meter[0]}/{meter[1]} is an upbeat to 4/4 and was filled up to a bar"]
+    assert remarks == [f"the opening {meter[0]}/{meter[1]} is an upbeat to 4/4 and was filled up to a whole bar"]
     assert meters_of(mended) == [(0, 4, 4)]
     assert starts_of(mended) == pytest.approx([start + pad for start in starts_of(made)])
     assert mended.total_time == pytest.approx(made.total_time + pad * STEP)
@@ -67,8 +67,8 @@ def test_what_follows_an_upbeat_is_looked_at_too() -> None:
     add(made, (67, 0, 6))
     mended, remarks = mend_meter(made)
     assert remarks == [
-        "the opening 1/4 is an upbeat to 4/4 and was filled up to a bar",
-        "the bar lines of 4/4 are 2 16ths later than the file has them",
+        "the opening 1/4 is an upbeat to 4/4 and was filled up to a whole bar",
+        "the bar lines of 4/4 are 2 16ths later than in the file",
     ]
     # 12 steps fill up the upbeat, 14 bring the chords to the next bar line.
     assert starts_of(mended)[0] == pytest.approx(6 + 12 + 14)
@@ -85,8 +85,8 @@ def test_an_opening_without_a_note_is_left() -> None:
 def test_nobody_counts_in_one(steps_per_bar: int, place: int, meter: tuple[int, int]) -> None:
     mended, remarks = mend_meter(with_meters(chords(steps_per_bar, place), (0, 1, 4)))
     text = f"{meter[0]}/{meter[1]}"
-    later = [f"the bar lines of {text} are {place} 16ths later than the file has them"] if place else []
-    assert remarks == [f"the notes fit bars of {text}, not of 1/4", *later]
+    later = [f"the bar lines of {text} are {place} 16ths later than in the file"] if place else []
+    assert remarks == [f"the notes fit bars of {text}, not 1/4", *later]
     assert meters_of(mended) == [(0, *meter)]
     assert starts_of(mended)[0] == pytest.approx(steps_per_bar if place else 0)
 
@@ -94,13 +94,13 @@ def test_nobody_counts_in_one(steps_per_bar: int, place: int, meter: tuple[int, 
 @pytest.mark.parametrize("step", [0, 32])
 def test_the_meter_of_most_notes_counts(step: int) -> None:
     mended, remarks = mend_meter(with_meters(chords(16, 0), (0, 4, 4), (step, 1, 4)))
-    assert (meters_of(mended), remarks) == ([(0, 4, 4)], ["the notes fit bars of 4/4, not of 1/4"])
+    assert (meters_of(mended), remarks) == ([(0, 4, 4)], ["the notes fit bars of 4/4, not 1/4"])
 
 
 @pytest.mark.parametrize("place", [2, 4, 12])
 def test_bar_lines_go_where_the_chords_begin(place: int) -> None:
     mended, remarks = mend_meter(chords(16, place))
-    assert remarks == [f"the bar lines of 4/4 are {place} 16ths later than the file has them"]
+    assert remarks == [f"the bar lines of 4/4 are {place} 16ths later than in the file"]
     assert starts_of(mended) == pytest.approx([start - place + 16 for start in starts_of(chords(16, place))])
     assert mend_meter(mended) == (mended, [])
 
@@ -116,7 +116,7 @@ def test_notes_beside_the_grid_are_put_onto_it() -> None:
 
 def test_another_meter_that_fits_much_better() -> None:
     mended, remarks = mend_meter(with_meters(chords(12, 0, bars=20), (0, 4, 4)))
-    assert (meters_of(mended), remarks) == ([(0, 3, 4)], ["the notes fit bars of 3/4, not of 4/4"])
+    assert (meters_of(mended), remarks) == ([(0, 3, 4)], ["the notes fit bars of 3/4, not 4/4"])
 
 
 def test_one_voice_that_hardly_begins_on_a_bar_line() -> None:
@@ -124,7 +124,7 @@ def test_one_voice_that_hardly_begins_on_a_bar_line() -> None:
     tune = [note for bar in range(2, 122, 12) for note in ((60, bar, bar + 8), (62, bar + 8, bar + 12))]
     made = with_meters(sequence(*tune), (0, 3, 4))
     mended, remarks = mend_meter(made)
-    assert remarks == ["the bar lines of 3/4 are 2 16ths later than the file has them"]
+    assert remarks == ["the bar lines of 3/4 are 2 16ths later than in the file"]
     assert starts_of(mended)[:2] == pytest.approx([12, 20])
     # A note on the line of two bars in eleven is not hardly.
     for line in (12, 24):
@@ -166,7 +166,7 @@ def test_a_tempo_that_changes_within_a_bar_gives_way() -> None:
     made.tempos.add(time=0, qpm=120)
     made.tempos.add(time=8 * STEP, qpm=60)
     mended, remarks = mend_meter(made)
-    assert remarks == ["the tempo changes within bars: 60 quarters a minute hold throughout"]
+    assert remarks == ["the tempo changes within bars: 60 quarter notes a minute holds throughout"]
     assert [(tempo.time, tempo.qpm) for tempo in mended.tempos] == [(0, 60)]
     assert [note.start_time for note in mended.notes] == [step * 2 * STEP for step in range(0, 160, 4)]
 
@@ -240,8 +240,8 @@ def test_a_meter_that_is_asked_for_holds_from_beginning_to_end() -> None:
     made.time_signatures.add(time=16 * STEP, numerator=3, denominator=4)
     changed, told = in_meter(made, "6/8")
     assert [(one.time, one.numerator, one.denominator) for one in changed.time_signatures] == [(0, 6, 8)]
-    assert told == ["it is read in 6/8 as you asked; the file says 3/4, 4/4"]
+    assert told == ["it is read in 6/8, as you asked; the file says 3/4, 4/4"]
     assert len(made.time_signatures) == 2
     assert changed.notes == made.notes
-    with pytest.raises(SettingsError, match="the meter 'four' is none"):
+    with pytest.raises(SettingsError, match="'four' is not a meter"):
         in_meter(made, "four")

@@ -1,6 +1,7 @@
 import base64
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_the_script_needs_nothing_from_outside() -> None:
 
 
 def test_a_notebook_gets_all_in_one_piece() -> None:
-    html = notebook_html(PLAYED)
+    html = notebook_html([PLAYED])
     assert html.count("</melody-player>") == 1
     assert f"<script>{player_script()}</script>" in html
 
@@ -164,3 +165,23 @@ def test_captions_are_one_for_each() -> None:
 def test_the_slider_holds_an_unusual_tempo() -> None:
     assert 'max="300" value="300"' in melodies_page(MELODIES, title="t", qpm=300)
     assert 'min="20" max="240" value="20"' in melodies_page(MELODIES, title="t", qpm=20)
+
+
+def test_no_melody_is_cut_in_two_when_printed(tmp_path: Path) -> None:
+    studio_page = pytest.importorskip("studio_page", reason="make test installs Playwright")
+    if studio_page.CHROMIUM is None:
+        pytest.skip("there is no Chromium here")
+    from playwright.sync_api import sync_playwright
+
+    page_file = tmp_path / "melodies.html"
+    page_file.write_text(melodies_page(MELODIES, title="Two tunes"), encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=studio_page.CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.emulate_media(media="print")
+        page.goto(page_file.as_uri())
+        style = "cards => cards.map(card => getComputedStyle(card).breakInside)"
+        assert page.locator(".melody").evaluate_all(style) == ["avoid", "avoid"]
+        assert not page.get_by_role("button", name="Play melody 1").is_visible()
+        assert page.get_by_label("Piano roll of melody 1").is_visible()
+        browser.close()

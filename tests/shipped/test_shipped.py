@@ -41,7 +41,7 @@ def test_load_knows_them_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_name_that_is_none() -> None:
-    with pytest.raises(SettingsError, match="no model called 'drums'"):
+    with pytest.raises(SettingsError, match="no built-in model is called 'drums'"):
         load_shipped("drums")
 
 

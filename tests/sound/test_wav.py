@@ -37,7 +37,7 @@ def test_a_sequence_lasts_to_its_end_and_that_of_its_notes() -> None:
         ({"pitch": -1}, "pitch -1"),
         ({"velocity": 200}, "velocity 200"),
         ({"program": 128}, "program 128"),
-        ({"start_time": 2.0}, "note 0 lasts from second 2 to 1"),
+        ({"start_time": 2.0}, "note 0 cannot last from second 2 to 1"),
         ({"start_time": -1.0}, "from second -1"),
         ({"end_time": math.inf}, "to inf"),
         ({"start_time": math.nan}, "from second nan"),
@@ -56,7 +56,7 @@ def test_too_many_long_notes() -> None:
 
 @pytest.mark.parametrize("rate", [0, 7_999, 192_001])
 def test_the_sample_rate(rate: int) -> None:
-    with pytest.raises(SettingsError, match=r"must be of 8,000\.\.192,000 samples a second"):
+    with pytest.raises(SettingsError, match=r"must be 8,000 to 192,000 samples a second"):
         sounding_seconds(_sequence(), rate)
 
 

@@ -41,7 +41,8 @@ from ostinato.studio.api import (
 )
 from ostinato.studio.models import Models
 from ostinato.studio.schema import GenerateRequest, MelodyJson, MidiRequest, WavRequest, read_request
-from ostinato.studio.security import MAX_UPLOAD_BYTES, Workers
+from ostinato.studio.security import MAX_UPLOAD_BYTES
+from ostinato.studio.workers import Workers
 from studio_parts import ATTENTION_LENGTH, small_models, studio_client
 
 MELODY = {"events": [60, -2, 62, -2, -1, -2], "steps_per_bar": 12}
@@ -248,12 +249,12 @@ def test_more_than_can_be_done_is_refused_and_the_rest_goes_on(models: Models, m
         return {}
 
     monkeypatch.setattr(api, "generated", slow)
-    with studio_client(models, Workers(threads=1, queue=0)) as client, ThreadPoolExecutor(1) as others:
+    with studio_client(models, Workers(threads=1, waiting=0)) as client, ThreadPoolExecutor(1) as others:
         first = others.submit(client.post, "/api/generate", json={"num_steps": 4})
         assert begun.wait(10)
         refused = client.post("/api/generate", json={"num_steps": 4})
         assert refused.status_code == 503
-        assert _described(refused) == {"error": "too much is being done at once; ask again in a second"}
+        assert _described(refused) == {"error": "too much is being done at once; ask again in 1 second"}
         assert refused.headers["retry-after"] == "1"
         assert client.get("/api/models").status_code == 200
         go_on.set()
@@ -397,6 +398,15 @@ def test_a_new_seed_is_told_and_gives_the_same_again(models: Models) -> None:
     made = _generate(models, "plain")
     assert 0 <= made["seed"] < 2**32
     assert _generate(models, "plain", seed=made["seed"])["variations"] == made["variations"]
+
+
+@pytest.mark.parametrize("model", ["plain", "finite"])
+def test_a_draw_goes_on_where_others_of_the_seed_ended(models: Models, model: str) -> None:
+    all_of_them = _generate(models, model, seed=5, variations=6)["variations"]
+    rest = _generate(models, model, seed=5, variations=2, draw=4)
+    assert rest["draw"] == 4
+    assert rest["variations"] == all_of_them[4:]
+    assert _generate(models, model, seed=5, variations=1, draw=2**31 - 1)["variations"]
 
 
 def test_each_drawn_step_is_explained(models: Models) -> None:
@@ -543,6 +553,33 @@ def test_sound_lasts_as_long_as_the_melody() -> None:
     assert 3_000 < int(np.abs(samples.astype(int)).max()) <= 32_767
 
 
+def _samples(request: WavRequest) -> Any:
+    """[n, 2] samples of a WAV file."""
+    with wave.open(io.BytesIO(wav_file(request))) as sound:
+        return np.frombuffer(sound.readframes(sound.getnframes()), "<i2").reshape(-1, 2).astype(float)
+
+
+@pytest.mark.parametrize(("meter", "beats"), [("6/8", (0, 6, 12, 18)), ("3/4", (0, 4, 8, 12, 16, 20))])
+def test_sound_clicks_on_the_beats_of_the_meter(meter: str, beats: tuple[int, ...]) -> None:
+    silence = (-2,) * 23 + (60,)  # of two bars, but for a note at the end
+    samples = np.abs(_samples(WavRequest(silence, meter=meter, qpm=60.0, clicks=True))[:, 0])
+    step = 44_100 // 4
+    loudness = [samples[place * step : place * step + 2_000].max() for place in range(23)]
+    assert [place for place, loud in enumerate(loudness) if loud > 1_000] == list(beats)
+    assert all(loudness[0] > 1.2 * loudness[place] for place in beats if place not in (0, 12))
+    assert _samples(WavRequest(silence, meter=meter, qpm=60.0))[: 20 * step].max() == 0
+
+
+def test_sound_stays_in_the_middle_and_has_its_instrument() -> None:
+    scale = tuple(event for pitch in range(60, 73) for event in (pitch, -2, -2, -2))
+    piano, flute = (_samples(WavRequest(scale, program=program)) for program in (0, 73))
+    for samples in (piano, flute):
+        assert np.array_equal(samples[:, 0], samples[:, 1])
+    # A piano's note dies away, a flute's does not.
+    shares = [np.abs(samples[17_000:20_000]).max() / np.abs(samples[2_000:5_000]).max() for samples in (piano, flute)]
+    assert shares[0] < 0.8 < shares[1]
+
+
 def _notes(data: bytes) -> list[tuple[int, float, float]]:
     """Pitch, start and length in 16ths, as another library reads them."""
     score: Any = symusic.Score.from_midi(data)
@@ -659,7 +696,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 6
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 7
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 

@@ -108,7 +108,10 @@ def test_everything_may_be_said() -> None:
         ({"num_steps": 8, "until_end": True}, "until_end takes num_bars, the most that a melody may have, instead of"),
         ({"num_bars": 2, "ending": "yes"}, 'ending must be true or false, not "yes"'),
         ({"num_steps": 8, "meter": "waltz"}, 'meter must be a meter such as "3/4" or "6/8", not "waltz"'),
-        ({"num_steps": 8, "meter": "5/7"}, "the meter 5/7 cannot be: it takes beats of a 1, 2, 4, 8, 16, 32 or 64th"),
+        (
+            {"num_steps": 8, "meter": "5/7"},
+            "there is no meter 5/7; write at least 1 beat, over 1, 2, 4, 8, 16, 32 or 64",
+        ),
         ({"num_steps": 8, "meter": "17/4"}, "a bar of meter=17/4 has 68 steps, and at most 64 are taken"),
         (
             {"num_steps": 8, "meter": "6/8", "steps_per_bar": 16},

@@ -1,7 +1,6 @@
-"""Who is let in, how much of it each may take, and what becomes of work that nobody waits for."""
+"""Who is let in, and how much of it each may take."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,18 +13,16 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.types import Message, Receive, Scope, Send
 
-from ostinato.errors import FormatError
+from ostinato.errors import FormatError, SettingsError
 from ostinato.studio import security
 from ostinato.studio.api import refuse, refuse_http
 from ostinato.studio.schema import parse_json
 from ostinato.studio.security import (
     MAX_JSON_BYTES,
     MAX_UPLOAD_BYTES,
-    BusyError,
     Guard,
     PatientSending,
-    VanishedError,
-    Workers,
+    checked_host,
     is_loopback,
     json_response,
     read_json,
@@ -74,7 +71,48 @@ def test_only_this_studios_host_is_answered(host: str, bound: str, status: int) 
     response = _client(bound).get("/api/models", headers={"Host": host})
     assert response.status_code == status
     if status == 403:
-        assert response.json() == {"error": "the Host is not this studio's; open the address that it printed"}
+        assert response.json()["error"].startswith("the Host is not this studio's; open the address that it printed")
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("localhost:9000", "http://localhost:9000", 200),  # ssh -L 9000:localhost:8765
+        ("Music.School.example", "https://music.school.example", 200),  # a proxy that keeps the Host
+        ("127.0.0.1:8765", "https://music.school.example", 200),  # and one that does not
+        ("music.school.example:9000", "http://music.school.example:9000", 200),
+        ("127.0.0.1:9000", "http://127.0.0.1:9000", 403),
+        ("school.example", "https://school.example", 403),
+        ("music.school.example", "https://evil.example", 403),
+        ("music.school.example", "null", 403),
+        ("music.school.example", "https://music.school.example.evil.example", 403),
+        ("music.school.example", "http://[", 403),
+        ("127.0.0.1:8765", "ftp://music.school.example", 403),
+    ],
+)
+def test_names_that_were_allowed_are_answered(host: str, origin: str, status: int) -> None:
+    client = TestClient(Guard(_app, "127.0.0.1", 8765, ["localhost", "music.school.example"]))
+    assert client.post("/api/generate", headers={"Host": host, "Origin": origin}).status_code == status
+
+
+def test_the_refusal_of_a_host_says_how_to_allow_it() -> None:
+    told = "the Host is not this studio's; open the address that it printed"
+    for host, hint in (
+        ("localhost:9000", ", or start it with --allow_host=localhost"),
+        ("[fe80::1]:9000", ", or start it with --allow_host=fe80::1"),
+        ("a b", ""),
+    ):
+        assert _client().get("/", headers={"Host": host}).json() == {"error": told + hint}
+
+
+@pytest.mark.parametrize("name", ["a b", "http://x", "localhost:9000", "x/y", "", "a\nb", "x" * 254])
+def test_what_is_no_host_cannot_be_allowed(name: str) -> None:
+    with pytest.raises(SettingsError, match="--allow_host takes names such as"):
+        checked_host(name)
+
+
+def test_addresses_and_names_can_be_allowed() -> None:
+    assert [checked_host(name) for name in ("music.example.org", "10.0.0.1", "fe80::1")]
 
 
 def test_a_web_servers_port_needs_no_naming() -> None:
@@ -257,86 +295,3 @@ def _request(receive: Receive, *headers: tuple[str, str]) -> Request:
     scope: dict[str, Any] = {"type": "http", "method": "POST", "path": "/"}
     given = (("content-type", "audio/midi"), *headers)
     return Request({**scope, "headers": [(name.encode(), value.encode()) for name, value in given]}, receive)
-
-
-async def _never() -> None:
-    await asyncio.Event().wait()
-
-
-async def _begun(event: threading.Event) -> None:
-    assert await asyncio.to_thread(event.wait, 5)
-
-
-def test_work_is_done_beside_the_loop_and_its_errors_come_back() -> None:
-    async def main() -> None:
-        workers = Workers()
-        assert await workers.do(threading.get_ident, _never()) != threading.get_ident()
-        with pytest.raises(ZeroDivisionError):
-            await workers.do(lambda: 1 // 0, _never())
-        workers.close()
-
-    asyncio.run(main())
-
-
-def test_more_than_can_wait_is_refused_and_room_comes_back() -> None:
-    async def main() -> None:
-        workers = Workers(threads=1, queue=1)
-        begun, go_on = threading.Event(), threading.Event()
-
-        def work() -> bool:
-            begun.set()
-            return go_on.wait(5)
-
-        first = asyncio.ensure_future(workers.do(work, _never()))
-        await _begun(begun)
-        second = asyncio.ensure_future(workers.do(work, _never()))
-        await asyncio.sleep(0)
-        with pytest.raises(BusyError, match="too much is being done at once; ask again in a second"):
-            await workers.do(work, _never())
-        go_on.set()
-        assert await first
-        assert await second
-        assert await workers.do(work, _never())
-        workers.close()
-
-    asyncio.run(main())
-
-
-def test_what_a_vanished_client_asked_for_is_dropped_if_not_begun() -> None:
-    async def main() -> None:
-        workers = Workers(threads=1, queue=1)
-        begun, go_on = threading.Event(), threading.Event()
-        done: list[str] = []
-
-        def slow() -> None:
-            begun.set()
-            go_on.wait(5)
-            done.append("slow")
-
-        first = asyncio.ensure_future(workers.do(slow, _never()))
-        await _begun(begun)
-        with pytest.raises(VanishedError):
-            await workers.do(lambda: done.append("vanished"), asyncio.sleep(0.01))
-        # Its place in the queue is free again.
-        third = asyncio.ensure_future(workers.do(lambda: done.append("third"), _never()))
-        await asyncio.sleep(0)
-        go_on.set()
-        await asyncio.gather(first, third)
-        assert done == ["slow", "third"]
-        workers.close()
-
-    asyncio.run(main())
-
-
-def test_work_that_takes_too_long_is_given_up_but_keeps_its_place() -> None:
-    async def main() -> None:
-        workers = Workers(threads=1, queue=0, seconds=0.02)
-        go_on = threading.Event()
-        with pytest.raises(BusyError, match=r"this took longer than 0\.02 seconds"):
-            await workers.do(lambda: go_on.wait(5), _never())
-        with pytest.raises(BusyError, match="too much"):
-            await workers.do(lambda: None, _never())
-        go_on.set()
-        workers.close()
-
-    asyncio.run(main())

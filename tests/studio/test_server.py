@@ -40,6 +40,23 @@ def test_the_page_and_its_files_are_there(client: TestClient) -> None:
     assert client.head("/").status_code == 200
 
 
+def test_the_page_is_sent_packed(client: TestClient) -> None:
+    """A tablet over a school's network loads it, thirty of them at once."""
+    for path in ("/", "/static/main.js", "/static/studio.css"):
+        packed = client.get(path, headers={"Accept-Encoding": "gzip"})
+        plain = client.get(path, headers={"Accept-Encoding": "identity"})
+        assert packed.content == plain.content
+        assert packed.headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in plain.headers
+        assert int(packed.headers["content-length"]) < 0.45 * len(plain.content)
+    unchanged = client.get("/static/main.js", headers={"If-None-Match": packed_tag(client)})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+
+
+def packed_tag(client: TestClient) -> str:
+    return client.get("/static/main.js").headers["etag"]
+
+
 def test_the_page_offers_files_of_every_ending_that_is_read(client: TestClient) -> None:
     found = re.search(r'accept="([^"]*)"', client.get("/").text)
     assert found

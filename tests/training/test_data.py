@@ -100,6 +100,16 @@ def test_the_end_of_a_tune_is_the_last_of_its_labels_and_alone_right() -> None:
     assert not right[1][:, end].any()
 
 
+def test_how_many_begin_with_an_upbeat_is_told(tmp_path: Path) -> None:
+    config = preset("lookback_rnn")
+    melodies = [Melody([-2] * rest + [60, -2, 62, -2]) for rest in (0, 12, 12, 4)]
+    assert examples_of_melodies(melodies, config, "some").told()["upbeats"] == 0.5
+    # Records of Magenta's have no events.
+    inputs, labels = config.encoding.encode(melodies[0])
+    write_records(tmp_path / "old", [serialize_sequence_example(Example(inputs, labels))])
+    assert "upbeats" not in load_examples(str(tmp_path / "old"), config).told()
+
+
 def test_a_hundred_thousand_melodies_fit_in_two_gigabytes(tmp_path: Path) -> None:
     # The widest inputs of all presets; 312 steps is the mean length of real melodies.
     config = preset("mono_rnn")
@@ -123,7 +133,7 @@ def test_several_files_stand_one_after_the_other(tmp_path: Path) -> None:
 def test_another_models_examples_are_refused(tmp_path: Path) -> None:
     path = tiny_examples.write(tmp_path / "lookback.tfrecord", LOOKBACK, tiny_examples.melodies(1))
     with pytest.raises(
-        FormatError, match=r"lookback.tfrecord, record 1: holds examples of 121 .* attention_rnn needs 74.*lookback_rnn"
+        FormatError, match=r"lookback.tfrecord, record 1: its examples have 121 .* attention_rnn needs 74.*lookback_rnn"
     ):
         load_examples(str(path), preset("attention_rnn"))
 
@@ -132,14 +142,14 @@ def test_labels_that_are_no_classes_are_refused(tmp_path: Path) -> None:
     rows = np.zeros((2, 38), np.float32)
     for labels in ([0, 38], [-1, 0]):
         write_records(tmp_path / "bad.tfrecord", [record(rows, [0, 1]), record(rows, labels)])
-        with pytest.raises(FormatError, match="record 2: holds labels"):
+        with pytest.raises(FormatError, match="record 2: its labels"):
             load_examples(str(tmp_path / "bad.tfrecord"), BASIC)
 
 
 @pytest.mark.parametrize("records", [[], [record(np.zeros((0, 38), np.float32), [])]])
 def test_no_steps_at_all_is_an_error(records: list[bytes], tmp_path: Path) -> None:
     write_records(tmp_path / "empty.tfrecord", records)
-    with pytest.raises(DataError, match=r"empty.tfrecord: holds no examples"):
+    with pytest.raises(DataError, match=r"empty.tfrecord: there are no examples"):
         load_examples(str(tmp_path / "empty.tfrecord"), BASIC)
 
 
@@ -171,7 +181,7 @@ def test_whether_there_are_records_is_told_from_the_first(tmp_path: Path) -> Non
     write_records(tmp_path / "empty.tfrecord", [])
     write_records(tmp_path / "one.tfrecord", [b"anything"])
     require_records(f"{tmp_path}/empty.tfrecord,{tmp_path}/one.tfrecord")
-    with pytest.raises(DataError, match="holds no examples"):
+    with pytest.raises(DataError, match="there are no examples"):
         require_records(str(tmp_path / "empty.tfrecord"))
     with pytest.raises(DataError, match="no such file"):
         require_records(str(tmp_path / "none.tfrecord"))
@@ -210,6 +220,18 @@ def test_padding_is_under_a_tenth_on_real_melodies() -> None:
     batches = epoch_order(lengths, 128, seed=0, epoch=0)
     padded = sum(len(batch) * lengths[batch].max() for batch in batches)
     assert 1 - lengths.sum() / padded < 0.1
+
+
+def test_the_first_examples_are_those_that_have_a_step(tmp_path: Path) -> None:
+    encoding = preset("basic_rnn").encoding
+    inputs, labels = encoding.encode(Melody([60, -2, 62]))
+    one, none = record(inputs, labels.tolist()), record(np.zeros((0, 38), np.float32), [])
+    write_records(tmp_path / "some.tfrecord", [one, none, one, one])
+    some = load_examples(str(tmp_path / "some.tfrecord"), preset("basic_rnn"))
+    assert some.first(0) is some
+    assert some.first(1).lengths.tolist() == [2]
+    assert some.first(2).lengths.tolist() == [2, 0, 2]
+    assert some.first(9).lengths.tolist() == [2, 0, 2, 2]
 
 
 def test_a_batch_holds_its_melodies_and_counts_only_their_steps(examples: Examples) -> None:

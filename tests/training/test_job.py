@@ -156,7 +156,12 @@ def test_checkpoints_and_what_they_tell(examples: Examples, tmp_path: Path) -> N
     assert [step for step, _ in checkpoints(train_folder(tmp_path / "run"))] == [4, 5]
     history = newest(tmp_path / "run").history
     steps = int(examples.lengths.sum())
-    assert history["data"] == {"files": ["lookback_rnn.tfrecord"], "num_melodies": 11, "num_steps": steps}
+    assert history["data"] == {
+        "files": ["lookback_rnn.tfrecord"],
+        "num_melodies": 11,
+        "num_steps": steps,
+        "upbeats": 0.0,
+    }
     assert history["metrics"]["loss"] > 0
     settings = json.loads((train_folder(tmp_path / "run") / "settings.json").read_text())
     assert settings["config"] == LOOKBACK.to_json()
@@ -421,7 +426,7 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_checkpoint(tmp_path: 
     write_records(tmp_path / "bad.tfrecord", [good[0], serialize_sequence_example(bad), good[1]])
     examples = load_examples(str(tmp_path / "bad.tfrecord"), LOOKBACK)
     config = LOOKBACK.with_hparams({"batch_size": 1})
-    with pytest.raises(OstinatoError, match=r"the loss of step \d is nan.* records 2 "):
+    with pytest.raises(OstinatoError, match=r"the loss at step \d is nan.* records 2 "):
         learn(tmp_path / "run", examples, 20, config, checkpoint_seconds=0)
     assert all(np.isfinite(array).all() for array in newest(tmp_path / "run").arrays.values())
 

@@ -294,7 +294,7 @@ def test_without_numba_the_plain_path_runs_and_says_so(
             model(inputs)
     network._has_numba.cache_clear()
     assert [record.getMessage() for record in caplog.records] == [
-        "Numba is not installed: training takes the plain path, which is slower (pip install numba)"
+        "Numba is not installed, so training uses the plain path, which is slower (pip install numba)"
     ]
 
 

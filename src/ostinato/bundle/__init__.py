@@ -1,18 +1,18 @@
 """A model as numbers and settings, and its file: where training and generation meet.
 
 Inside, a bundle is a `Config`, float32 arrays under published names, and what
-is known of how they came about. In a file it is safetensors: the arrays, with
-the settings and the provenance as JSON in the header. A training checkpoint is
-the same file with more arrays, whose names begin with "training.".
+is known about where they come from. In a file it is safetensors: the arrays,
+with the settings and the provenance as JSON in the header. A training checkpoint
+is the same file with more arrays, whose names begin with "training.".
 
 Array names, for L layers of sizes H_0 .. H_{L-1}, X_i values into layer i, D
-values into the network, C classes. A kernel stands on the right: y = x K + b.
+values into the network, C classes. Kernels multiply from the right: y = x K + b.
 
 | name                            | shape            | meaning                                          |
 |---------------------------------|------------------|--------------------------------------------------|
 | lstm.{i}.kernel                 | [X_i + H_i, 4H_i]| rows: input, then h; columns: gates i, j, f, o   |
 | lstm.{i}.bias                   | [4H_i]           | the forget gate's +1 is added at run time        |
-| lstm.{i}.projection.kernel, bias| [., H_i], [H_i]  | with residual connections, where widths differ   |
+| lstm.{i}.projection.kernel, bias| [., H_i], [H_i]  | with residual connections, if widths differ      |
 | attention.input.kernel, bias    | [D + H, D], [D]  | rows: x_t, then a_{t-1}                          |
 | attention.query.kernel, bias    | [Q, H], [H]      | rows: c, h of each layer inside, from the input up |
 | attention.memory.kernel         | [H, H]           | W_m                                              |
@@ -24,14 +24,14 @@ To be small, a kernel may be int8, with a float32 array "<name>.scale" of a numb
 multiplied by; the others are then float16.
 
 With attn_scope "stack" H is the last layer's size and Q the sum of all 2 H_i;
-with "first_layer" H is H_0, Q is 2 H_0, and the other layers stand on top.
+with "first_layer" H is H_0, Q is 2 H_0, and the other layers come on top.
 
-A `.mag` is a GeneratorBundle, Magenta's protobuf. One of ours holds
+A `.mag` is a GeneratorBundle, Magenta's protobuf. One of ours has
 
 | field                       | what                                                             |
 |-----------------------------|------------------------------------------------------------------|
-| generator_details.id        | the config's name                                                |
-| generator_details.description | which program wrote it                                         |
+| generator_details.id        | the config's name, or that of --generator_id                     |
+| generator_details.description | which program wrote it, or --generator_description             |
 | bundle_details.description  | in words: what it is, what it was trained on, its held-out loss  |
 | checkpoint_file, one        | the model as safetensors                                         |
 | metagraph_file              | JSON: `format` "ostinato", `format_version`, `checkpoint_format` |
@@ -39,9 +39,9 @@ A `.mag` is a GeneratorBundle, Magenta's protobuf. One of ours holds
 |                             | the shape of each by its name; for other readers, ours has it all |
 |                             | from the checkpoint                                              |
 
-`load_bundle` opens whatever a user points at; `magenta` turns TensorFlow's
-variables into a bundle. All that is read may come from anyone: sizes and shapes
-are checked before memory is taken for them, and nothing is executed or unpickled.
+`load_bundle` opens anything a user points at; `magenta` turns TensorFlow's
+variables into a bundle. A file can come from anyone, so sizes and shapes are
+checked before memory is allocated, and nothing is executed or unpickled.
 """
 
 import json
@@ -62,7 +62,7 @@ from safetensors.numpy import save as save_safetensors
 
 import ostinato
 from ostinato.config import Config, preset
-from ostinato.errors import DataError, FormatError, SettingsError, printable
+from ostinato.errors import DataError, FormatError, SettingsError, nearest_file, printable
 from ostinato.formats import atomic_writer
 
 if TYPE_CHECKING:
@@ -84,12 +84,15 @@ class Bundle:
     Attributes:
         config: encoding and hyperparameters.
         arrays: float32 arrays by the names and shapes of `array_shapes(config)`.
-        provenance: JSON values: how the arrays came about (step, data, losses, description).
+        provenance: JSON values: where the arrays come from (step, data, losses, description).
     """
 
     config: Config
     arrays: Mapping[str, NDArray[np.float32]]
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Bundle of {self.config.name}, {num_parameters(self):,} numbers in {len(self.arrays)} arrays>"
 
     def __post_init__(self) -> None:
         wanted = array_shapes(self.config)
@@ -104,7 +107,7 @@ class Bundle:
 
 
 def array_shapes(config: Config) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of a model's arrays, in the order of the road through the network."""
+    """Names and shapes of a model's arrays, in the order of the way through the network."""
     hparams, encoding = config.hparams, config.encoding
     sizes = hparams.rnn_layer_sizes
     shapes: dict[str, tuple[int, ...]] = {}
@@ -126,7 +129,7 @@ def array_shapes(config: Config) -> dict[str, tuple[int, ...]]:
         around_stack = hparams.attn_scope == "stack"
         inside = sizes if around_stack else sizes[:1]
         size = inside[-1]
-        # Around the first layer the attention stands inside its input projection.
+        # Around the first layer, the attention is inside its input projection.
         projected = hparams.residual_connections and not around_stack
         input_width = size if projected else encoding.input_size
         dense("attention.input", input_width + size, input_width)
@@ -149,12 +152,12 @@ def encode_bundle(
 
     Args:
         bundle: the model.
-        extra_arrays: what a checkpoint also holds; names must begin with "training.".
-        half_precision: write the model's arrays as float16, in half the bytes and with 11 significant bits.
+        extra_arrays: the additional arrays of a checkpoint; names must begin with "training.".
+        half_precision: write the model's arrays as float16, with half the bytes and 11 significant bits.
         eight_bits: write kernels as int8, with a float32 scale for each column, and all else as float16.
 
     Raises:
-        SettingsError: if a value is beyond what half precision holds.
+        SettingsError: if a value is too large for half precision.
     """
     extra_arrays = extra_arrays or {}
     assert all(name.startswith(TRAINING_PREFIX) for name in extra_arrays)
@@ -175,7 +178,7 @@ def encode_bundle(
 
 def _halved(name: str, array: NDArray[np.float32]) -> NDArray[np.float16]:
     if (largest := float(np.abs(array).max(initial=0))) > _LARGEST_HALF:
-        raise SettingsError(f"array {name} holds {largest:g}, more than half precision can; write it in full")
+        raise SettingsError(f"array {name} holds {largest:g}, too large for half precision; write it in full precision")
     return array.astype(np.float16)
 
 
@@ -207,7 +210,7 @@ def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[A
         The bundle, and the arrays that only training needs.
 
     Raises:
-        FormatError: if these are no safetensors of ours, or arrays and settings disagree.
+        FormatError: if these are not our safetensors, or the arrays and settings disagree.
     """
     try:
         metadata = _metadata(data)
@@ -217,13 +220,13 @@ def decode_bundle(data: bytes, source: str) -> tuple[Bundle, dict[str, NDArray[A
         config = Config.from_json(json.loads(metadata["ostinato.config"]))
         provenance = json.loads(metadata["ostinato.provenance"])
         if not isinstance(provenance, dict):
-            raise TypeError("the provenance is no table")
+            raise TypeError("the provenance is not a table")
         if isinstance(card := provenance.get("card"), dict):
             provenance["card"] = {_FORMER_CARD_NAMES.get(name, name): told for name, told in card.items()}
         arrays = load_safetensors(data)
         _out_of_8_bits(arrays)
         if strange := [name for name, array in arrays.items() if array.dtype.kind != "f"]:
-            raise TypeError(f"array {strange[0]} holds no real numbers")
+            raise TypeError(f"array {strange[0]} does not hold real numbers")
         extra = {name: arrays.pop(name) for name in list(arrays) if name.startswith(TRAINING_PREFIX)}
         # A bundle may hold half precision to be small; we compute in single.
         with np.errstate(over="ignore"):
@@ -240,12 +243,12 @@ def _metadata(data: bytes) -> dict[str, str]:
     header = json.loads(data[8 : 8 + length])
     metadata = header["__metadata__"]
     if not isinstance(metadata, dict):
-        raise TypeError("the metadata is no table")
+        raise TypeError("the metadata is not a table")
     return metadata
 
 
 def checkpoint_path(folder: str | os.PathLike[str], step: int) -> Path:
-    """Where the checkpoint of a step stands: `folder/checkpoint-00001000.safetensors`."""
+    """The path of the checkpoint of a step: `folder/checkpoint-00001000.safetensors`."""
     return Path(folder) / f"checkpoint-{step:08d}.safetensors"
 
 
@@ -271,19 +274,20 @@ _CHECKPOINT_PART = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$")
 def load_bundle(
     path: str | os.PathLike[str], *, config: str | None = None, hparams: Mapping[str, Any] | None = None
 ) -> Bundle:
-    """Read a model from whatever holds one.
+    """Read a model from any file or folder that has one.
 
     Args:
         path: a `.mag` bundle, ours or Magenta's; one of our checkpoints; a run_dir, whose newest checkpoint is taken
             (ours before Magenta's); or a checkpoint of Magenta's, by its prefix such as run1/train/model.ckpt-30.
-        config: the model's kind, for Magenta's checkpoints, which do not say; without it, the preset that the
-            network's inputs and classes fit. Checked against files that do say.
-        hparams: what is known of the model; checked against what the file says. Magenta's checkpoints do not say how
-            long the attention is unless their `.meta` stands beside them: then `attn_length`, or the preset's, counts.
+        config: the kind of model, for Magenta's checkpoints, which do not say; without it, the preset that fits the
+            network's inputs and classes. Checked against files that do say.
+        hparams: what is known about the model; checked against what the file says. Magenta's checkpoints only say how
+            long the attention is if their `.meta` file is next to them; otherwise `attn_length` counts, or the
+            preset's.
 
     Raises:
-        DataError: if there is nothing, or no checkpoint in the run_dir.
-        FormatError: if a file is damaged, or another model's.
+        DataError: if there is no such file or folder, or no checkpoint in the run_dir.
+        FormatError: if a file is damaged, or is that of another model.
         SettingsError: if the config or the hparams contradict the file.
     """
     try:
@@ -299,25 +303,25 @@ def _load(path: str | os.PathLike[str], config: str | None, hparams: Mapping[str
     prefix = _CHECKPOINT_PART.sub("", os.fspath(found))
     if not found.is_file() or prefix != os.fspath(found):
         if not Path(f"{prefix}.index").is_file():
-            raise DataError(f"{source}: there is no such bundle, checkpoint or run_dir")
+            raise DataError(f"{source}: there is no such bundle, checkpoint or run_dir{nearest_file(path)}")
         bundle = _read_magenta_checkpoint(prefix, None, config, hparams)
     else:
         bundle = _read_file(found, config, hparams)
     _check_playable(bundle, os.fspath(found))
     if config not in (None, bundle.config.name):
         raise SettingsError(
-            f"{source}: the model is of the config {printable(bundle.config.name)}, not {config}; leave the config out"
+            f"{source}: the model's config is {printable(bundle.config.name)}, not {config}; leave out the config"
         )
     stated = bundle.config.with_hparams(hparams).hparams
     for name in hparams.keys() & set(_STRUCTURE):
         asked, there = getattr(stated, name), getattr(bundle.config.hparams, name)
         if asked != there and not (name == "attn_scope" and bundle.config.hparams.attn_length == 0):
-            raise SettingsError(f"{source}: the model has {name}={there!r}, not {asked!r}; leave that hparam out")
+            raise SettingsError(f"{source}: the model has {name}={there!r}, not {asked!r}; leave out that hparam")
     return bundle
 
 
 def _checkpoint_in(run_dir: Path) -> Path:
-    """The newest checkpoint of a run, which may also be given by its train folder."""
+    """The newest checkpoint of a run, given by its folder or its train folder."""
     for folder in (run_dir / "train", run_dir):
         if ours := checkpoints(folder):
             return ours[-1][1]
@@ -335,7 +339,7 @@ def _read_file(path: Path, config: str | None, hparams: Mapping[str, Any]) -> Bu
     source = os.fspath(path)
     size = path.stat().st_size
     if size > _MAX_FILE_BYTES:
-        raise FormatError(f"{source}: {size} bytes, and a bundle or checkpoint has at most {_MAX_FILE_BYTES}")
+        raise FormatError(f"{source}: {size} bytes is too large; a bundle or checkpoint has at most {_MAX_FILE_BYTES}")
     data = path.read_bytes()
     # A bundle that ends in its checkpoint ends as a table does, but begins with a field, not with the key "".
     if data[:2] == b"\0\0" and _is_table(data):
@@ -352,7 +356,7 @@ def _is_table(data: bytes) -> bool:
 
 
 def _is_safetensors(data: bytes) -> bool:
-    """Whether a file begins as safetensors do: 8 bytes for the length of a JSON object, and that object."""
+    """Whether a file begins like safetensors: 8 bytes for the length of a JSON object, and that object."""
     return data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data) - 8
 
 
@@ -366,16 +370,16 @@ def _read_mag(data: bytes, source: str) -> Bundle:
     try:
         message = GeneratorBundle.FromString(data)
     except DecodeError:
-        raise FormatError(f"{source}: no bundle or checkpoint, or one that is damaged or cut off") from None
+        raise FormatError(f"{source}: this is not a bundle or checkpoint, or it is damaged or cut off") from None
     count = len(message.checkpoint_file)
     if count != 1:
-        raise FormatError(f"{source}: a bundle holds one checkpoint_file, and this one {count or 'none'}")
+        raise FormatError(f"{source}: a bundle has one checkpoint_file, but this one has {count or 'none'}")
     if not _is_safetensors(message.checkpoint_file[0]):
         from ostinato.bundle.magenta import read_magenta_bundle
 
         return read_magenta_bundle(message, source)
     bundle, _ = decode_bundle(message.checkpoint_file[0], source)
-    if message.generator_details.id != bundle.config.name:
+    if message.generator_details.id not in (bundle.config.name, bundle.provenance.get("generator_id")):
         raise FormatError(
             f"{source}: its generator_details say {message.generator_details.id!r}, "
             f"but its checkpoint holds a {bundle.config.name} model"
@@ -405,7 +409,7 @@ def _read_magenta_checkpoint(
 
 
 def _attn_length(prefix: str, network: "Network", stated: int, hparams: Mapping[str, Any]) -> tuple[int, str]:
-    """How long a checkpoint's attention is, and what tells."""
+    """How long a checkpoint's attention is, and where that is known from."""
     from ostinato.bundle.magenta import MAX_METAGRAPH_BYTES, attention_length, read_metagraph
 
     graph = Path(f"{prefix}.meta")
@@ -419,8 +423,8 @@ def _attn_length(prefix: str, network: "Network", stated: int, hparams: Mapping[
     if "attn_length" in hparams:
         return length, "the hparams"
     _logger.warning(
-        "%s: the checkpoint does not tell how long the attention is, so %d steps are taken; "
-        "if it was trained with another, say --hparams=attn_length=...",
+        "%s: the checkpoint does not say how long the attention is, so %d steps are assumed; "
+        "if it was trained with another length, give --hparams=attn_length=...",
         prefix,
         length,
     )
@@ -428,12 +432,12 @@ def _attn_length(prefix: str, network: "Network", stated: int, hparams: Mapping[
 
 
 def _check_playable(bundle: Bundle, source: str) -> None:
-    """Refuse a model that cannot be played, or only with more memory than any model needs."""
+    """Refuse a model that cannot be played, or that needs more memory than any model should."""
     for name, array in bundle.arrays.items():
         if not np.isfinite(array).all():
-            raise FormatError(f"{source}: array {name} holds values that are no finite numbers")
+            raise FormatError(f"{source}: array {name} holds values that are not finite numbers")
     if (length := bundle.config.hparams.attn_length) > _MAX_ATTN_LENGTH:
-        raise FormatError(f"{source}: an attention of length {length}; at most {_MAX_ATTN_LENGTH} can be played")
+        raise FormatError(f"{source}: the attention has length {length}; at most {_MAX_ATTN_LENGTH} can be played")
 
 
 def save_bundle(
@@ -443,18 +447,23 @@ def save_bundle(
     *,
     run_dir: str | os.PathLike[str] | None = None,
     half_precision: bool = False,
+    generator_id: str | None = None,
+    generator_description: str | None = None,
 ) -> Bundle:
-    """Write a `.mag` bundle, whole or not at all; a file already there is replaced.
+    """Write a `.mag` bundle, complete or not at all; an existing file is replaced.
 
     Args:
         bundle: the model.
-        path: where the file shall stand.
-        description: in words, in place of its own; what is known of the training is added.
-        run_dir: the run that it comes from, whose evaluation tells the held-out loss.
-        half_precision: write the arrays as float16, in half the bytes.
+        path: of the file to write.
+        description: in words, instead of the bundle's own; what is known about the training is added.
+        run_dir: the run that it comes from, whose evaluation has the held-out loss.
+        half_precision: write the arrays as float16, with half the bytes.
+        generator_id: what its generator_details call the model; by default the config's name, which Magenta's programs
+            look up.
+        generator_description: what they say about it; by default which program wrote it.
 
     Returns:
-        The bundle as it was written, with its description and its held-out loss in the provenance.
+        The bundle as it was written, with its description and held-out loss in the provenance.
     """
     from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
 
@@ -465,7 +474,9 @@ def save_bundle(
     text = description or str(bundle.provenance.get("description", ""))
     if known not in text:
         text = f"{text} ({known})" if text else known[0].upper() + known[1:]
-    bundle = Bundle(bundle.config, bundle.arrays, {**bundle.provenance, "description": text})
+    details = {"generator_id": generator_id, "generator_description": generator_description}
+    said = {name: words for name, words in details.items() if words}
+    bundle = Bundle(bundle.config, bundle.arrays, {**bundle.provenance, "description": text, **said})
     reader_notes = {
         "format": "ostinato",
         "format_version": FORMAT_VERSION,
@@ -476,7 +487,10 @@ def save_bundle(
         "arrays": {name: list(array.shape) for name, array in bundle.arrays.items()},
     }
     message = GeneratorBundle(
-        generator_details={"id": bundle.config.name, "description": f"Melody RNN of Ostinato {ostinato.__version__}"},
+        generator_details={
+            "id": generator_id or bundle.config.name,
+            "description": generator_description or f"Melody RNN of Ostinato {ostinato.__version__}",
+        },
         bundle_details={"description": text},
         checkpoint_file=[encode_bundle(bundle, half_precision=half_precision)],
         metagraph_file=json.dumps(reader_notes, indent=1).encode(),
@@ -487,14 +501,14 @@ def save_bundle(
 
 
 def held_out_loss(run_dir: str | os.PathLike[str], step: int) -> dict[str, Any] | None:
-    """The loss of a run on melodies it did not learn from, out of what its evaluation wrote for TensorBoard.
+    """The loss of a run on melodies it did not learn from, read from what its evaluation wrote for TensorBoard.
 
     Args:
         run_dir: the run; its evaluation writes to `run_dir/eval`, Magenta's too.
         step: of the checkpoint; its own evaluation counts, or the last one before it.
 
     Returns:
-        `loss`, in nats a step to 4 digits, and the `step` it was measured at; None if there is none.
+        `loss`, in nats per step to 4 digits, and the `step` at which it was measured; None if there is no evaluation.
     """
     from google.protobuf.message import DecodeError
 
@@ -503,7 +517,7 @@ def held_out_loss(run_dir: str | os.PathLike[str], step: int) -> dict[str, Any] 
 
     losses: dict[int, float] = {}
     for path in sorted((Path(run_dir) / "eval").glob("events.out.tfevents.*")):
-        # The evaluation may be at work on its file: its last record may not be whole.
+        # The evaluation may be writing its file: its last record may not be complete.
         for record in read_records(path, skip_corrupt=True):
             try:
                 event = Event.FromString(record)
@@ -515,11 +529,11 @@ def held_out_loss(run_dir: str | os.PathLike[str], step: int) -> dict[str, Any] 
 
 
 def training_summary(provenance: Mapping[str, Any]) -> str:
-    """What is known of a model's training, in words; empty if nothing is.
+    """What is known about a model's training, in words; empty if nothing is known.
 
     Args:
-        provenance: of a bundle. Used are `made_by`, `tensorflow_version`, `step`, `data` (`num_melodies`, `files`)
-            and `held_out` (`loss`, `step`).
+        provenance: of a bundle. It uses `made_by`, `tensorflow_version`, `step`, `data` (`num_melodies`, `files`) and
+            `held_out` (`loss`, `step`).
     """
     known = []
     if made_by := provenance.get("made_by"):

@@ -1,8 +1,8 @@
-"""Magenta's models, out of the bundles and checkpoints it wrote from 2016 on.
+"""Magenta's models, read from the bundles and checkpoints it wrote from 2016 on.
 
-What a model is stands in the names and shapes of its variables. TensorFlow has
-renamed them over the years; with the parts of a name in one spelling, the last
-of these says what a variable is, and a "cell_1" before it says of which layer.
+The names and shapes of the variables say what a model is. TensorFlow has renamed
+them over the years. Once the parts of a name are in one spelling, the last part
+says what a variable is, and a "cell_1" before it says which layer it belongs to.
 
 | in 2016, a name ends in                      | later                                 | array here          |
 |----------------------------------------------|---------------------------------------|---------------------|
@@ -15,9 +15,9 @@ of these says what a variable is, and a "cell_1" before it says of which layer.
 | AttnOutputProjection/Linear/Matrix, Bias     | attn_output_projection/kernel, bias   | attention.output.*  |
 | fully_connected/weights, biases              | the same                              | output.*            |
 
-The rows and columns mean the same as ours. The attention stands around the
-whole stack where no cell is named before it, else around the first layer. Its
-length is in no variable, but in the graph: the state holds that many rows.
+The rows and columns mean the same as ours. The attention wraps the whole stack if
+no cell is named before it, otherwise only the first layer. Its length is not in
+any variable but in the graph: the state has that many rows.
 """
 
 import logging
@@ -61,29 +61,30 @@ _OPTIMIZER = re.compile(r"(^|/)(Adam(_1)?|beta[12]_power)$")
 
 
 def is_model_variable(name: str) -> bool:
-    """Whether a variable is the model's, or the step it was trained to; not the optimizer's."""
+    """Whether a variable belongs to the model or is the training step, and not to the optimizer."""
     return not _OPTIMIZER.search(name)
 
 
 def read_magenta_bundle(message: GeneratorBundle, source: str) -> Bundle:
-    """A bundle of Magenta's as one of ours.
+    """One of Magenta's bundles as one of ours.
 
     Args:
-        message: the parsed file; it has one checkpoint_file.
+        message: the parsed file, with one checkpoint_file.
         source: what to call it in errors.
 
     Raises:
-        FormatError: if a part is missing or damaged, or this is another model's bundle.
+        FormatError: if a part is missing or damaged, or this is the bundle of another kind of model.
     """
     details = message.generator_details
     if not details.id:
         raise FormatError(f"{source}: it does not say which model it holds: its generator_details have no id")
     if details.id not in PRESETS:
         raise FormatError(
-            f"{source}: a bundle of the model {details.id!r}, and Ostinato plays Melody RNN only: {', '.join(PRESETS)}"
+            f"{source}: this is a bundle of the model {details.id!r}, but Ostinato only plays Melody RNN: "
+            f"{', '.join(PRESETS)}"
         )
     if not message.metagraph_file:
-        raise FormatError(f"{source}: its metagraph_file, whose graph tells how long the attention is, is missing")
+        raise FormatError(f"{source}: its metagraph_file is missing, and only its graph says how long the attention is")
     metagraph = read_metagraph(message.metagraph_file, source)
     variables = read_checkpoint_v1(message.checkpoint_file[0], source, is_model_variable)
     provenance = {
@@ -95,38 +96,38 @@ def read_magenta_bundle(message: GeneratorBundle, source: str) -> Bundle:
     network = read_network(variables, source)
     attn_length = attention_length(metagraph, network, source) if network.attn_scope else 0
     if attn_length is None:
-        raise FormatError(f"{source}: its graph does not tell how long the attention is")
+        raise FormatError(f"{source}: its graph does not say how long the attention is")
     return network.bundle(
         preset(details.id), attn_length, {name: text for name, text in provenance.items() if text}, source
     )
 
 
 def read_metagraph(data: bytes, source: str) -> pb.MetaGraphDef:
-    """The graph that a bundle holds, and that stands beside a checkpoint as `.meta`.
+    """The graph that is in a bundle, or next to a checkpoint as `.meta`.
 
     Raises:
-        FormatError: if these bytes are none.
+        FormatError: if these bytes are not a graph.
     """
     if len(data) > MAX_METAGRAPH_BYTES:
         raise FormatError(f"{source}: its graph has {len(data)} bytes; at most {MAX_METAGRAPH_BYTES}")
     try:
         return pb.MetaGraphDef.FromString(data)
     except DecodeError:
-        raise FormatError(f"{source}: its graph is no MetaGraphDef") from None
+        raise FormatError(f"{source}: its graph is not a MetaGraphDef") from None
 
 
 @dataclass(frozen=True)
 class Network:
-    """What a model's variables say of it.
+    """What a model's variables say about it.
 
     Attributes:
         arrays: under our names.
         layer_sizes: cells of each LSTM layer, from the input up.
-        attn_scope: what the attention stands around; None without attention.
+        attn_scope: what the attention wraps; None without attention.
         residual_connections: whether each layer's input is added to its output.
         input_size: D.
         num_classes: C.
-        step: of the training; None where no variable tells.
+        step: of the training; None if no variable says.
     """
 
     arrays: Mapping[str, NDArray[np.float32]]
@@ -139,7 +140,7 @@ class Network:
 
     @property
     def attention_size(self) -> int:
-        """H of the attention: of the topmost layer that it stands around."""
+        """H of the attention: of the topmost layer that it wraps."""
         return self.layer_sizes[0 if self.attn_scope == "first_layer" else -1]
 
     def fits(self, config: Config) -> bool:
@@ -147,14 +148,14 @@ class Network:
         return (self.input_size, self.num_classes) == (config.encoding.input_size, config.encoding.num_classes)
 
     def bundle(self, config: Config, attn_length: int, provenance: Mapping[str, Any], source: str) -> Bundle:
-        """This network as a bundle of a config, whose other hyperparameters stay.
+        """This network as a bundle with a config, whose other hyperparameters stay.
 
         Raises:
-            FormatError: if the network is no such config's.
+            FormatError: if the network does not fit the config.
         """
         if not self.fits(config):
             raise FormatError(
-                f"{source}: a network of {self.input_size} inputs and {self.num_classes} classes is no {config.name}, "
+                f"{source}: a network of {self.input_size} inputs and {self.num_classes} classes is not {config.name}, "
                 f"which has {config.encoding.input_size} and {config.encoding.num_classes}"
             )
         hparams = {
@@ -171,17 +172,17 @@ class Network:
 
 
 def config_of_sizes(network: Network, source: str) -> Config:
-    """The preset whose encoding a network fits.
+    """The preset whose encoding fits a network.
 
     Raises:
-        FormatError: if there is none.
+        FormatError: if no preset fits.
     """
     for config in PRESETS.values():
         if network.fits(config):
             return config
     raise FormatError(
         f"{source}: a network of {network.input_size} inputs and {network.num_classes} classes "
-        f"is none of {', '.join(PRESETS)}"
+        f"fits none of {', '.join(PRESETS)}"
     )
 
 
@@ -189,10 +190,10 @@ def attention_length(metagraph: pb.MetaGraphDef, network: Network, source: str) 
     """Rows of the attention's memory, from the shape of the state that a graph begins with or works on.
 
     Returns:
-        The rows; None where the graph does not tell.
+        The rows; None if the graph does not say.
 
     Raises:
-        FormatError: if the state is none that the network can have.
+        FormatError: if the network cannot have such a state.
     """
     size = network.attention_size
     nodes = {node.name: node for node in metagraph.graph_def.node}
@@ -231,7 +232,7 @@ def attention_length(metagraph: pb.MetaGraphDef, network: Network, source: str) 
 
 
 def _output_shapes(node: pb.NodeDef | None) -> list[tuple[int, ...]]:
-    """What a node gives; nothing where that is not known, or no state's shape."""
+    """The shape of what a node returns; nothing if it is unknown, or not that of a state."""
     if node is None or "_output_shapes" not in node.attr:
         return []
     shapes = node.attr["_output_shapes"].list.shape
@@ -241,20 +242,20 @@ def _output_shapes(node: pb.NodeDef | None) -> list[tuple[int, ...]]:
 
 
 def read_network(variables: Mapping[str, NDArray[Any]], source: str) -> Network:
-    """A network out of TensorFlow's variables.
+    """A network, read from TensorFlow's variables.
 
     Args:
         variables: by TensorFlow's names; those of `is_model_variable`.
         source: what to call them in errors.
 
     Raises:
-        FormatError: if they are no Melody RNN's.
+        FormatError: if they are not those of a Melody RNN.
     """
     places = {name: _place(name) for name in variables}
     if strange := sorted(name for name, place in places.items() if place is None and name != GLOBAL_STEP):
         if inside := [name for name in strange if _NETWORK_SCOPES.fullmatch(_spelled(name).partition("/")[0])]:
-            raise FormatError(f"{source}: variable {inside[0]} is none that a Melody RNN has")
-        _logger.info("%s: variables that the model does not use are passed over: %s", source, ", ".join(strange))
+            raise FormatError(f"{source}: a Melody RNN has no variable {inside[0]}")
+        _logger.info("%s: skipping variables that the model does not use: %s", source, ", ".join(strange))
     found: dict[str, NDArray[np.float32]] = {}
     scopes: set[AttentionScope] = set()
     dense: dict[int, dict[str, NDArray[np.float32]]] = {}
@@ -278,7 +279,7 @@ def read_network(variables: Mapping[str, NDArray[Any]], source: str) -> Network:
         else:
             found[place.array] = array
     if len(scopes) > 1:
-        raise FormatError(f"{source}: it has two attentions, and a Melody RNN has one at most")
+        raise FormatError(f"{source}: it has two attentions, but a Melody RNN has at most one")
     sizes = _layer_sizes(found, source)
     _name_dense_layers(dense, sizes, found, source)
     below = found.get("lstm.0.projection.kernel")
@@ -294,7 +295,7 @@ def read_network(variables: Mapping[str, NDArray[Any]], source: str) -> Network:
 
 
 class _Place(NamedTuple):
-    """Where a variable stands in a network."""
+    """Where a variable belongs in a network."""
 
     array: str  # our name; of a dense layer, "kernel" or "bias"
     dense: int | None = None  # number of the dense layer
@@ -303,14 +304,14 @@ class _Place(NamedTuple):
 
 
 def _place(name: str) -> _Place | None:
-    """What a variable's name says of it; None where it says nothing that we know."""
+    """What a variable's name says about it; None if it says nothing that we know."""
     *scopes, leaf = [part for part in _spelled(name).split("/") if part != "linear"]
     part = "kernel" if leaf in _KERNELS else "bias" if leaf in _BIASES else None
     owner = scopes[-1] if scopes else ""
     if (dense := _DENSE_LAYER.fullmatch(owner)) and part:
         return _Place(part, dense=int(dense[1] or 0))
     cells = [int(cell[1]) for scope in scopes if (cell := re.fullmatch(r"cell_([0-9]{1,3})", scope))]
-    # With cuDNN, layers that differ stand in cudnn_lstm, cudnn_lstm_1 and so on, a cell_0 each.
+    # With cuDNN, layers that differ are in cudnn_lstm, cudnn_lstm_1 and so on, each with a cell_0.
     towers = [int(tower[1]) for scope in scopes if (tower := re.fullmatch(r"cudnn_lstm_([0-9]{1,3})", scope))]
     layer = sum(cells[-1:]) + sum(towers)
     if owner in _LSTM_CELLS and part:
@@ -336,10 +337,12 @@ def _layer_sizes(arrays: Mapping[str, NDArray[np.float32]], source: str) -> tupl
     while (kernel := arrays.get(f"lstm.{len(sizes)}.kernel")) is not None:
         size = kernel.shape[-1] // 4 if kernel.ndim == 2 else 0
         if size == 0 or kernel.shape[1] != 4 * size or kernel.shape[0] <= size:
-            raise FormatError(f"{source}: layer {len(sizes)} has a kernel of shape {list(kernel.shape)}, no LSTM's")
+            raise FormatError(
+                f"{source}: layer {len(sizes)} has a kernel of shape {list(kernel.shape)}, which is not an LSTM's"
+            )
         sizes.append(size)
     if not sizes:
-        raise FormatError(f"{source}: it holds no LSTM layer 0, so no Melody RNN")
+        raise FormatError(f"{source}: it has no LSTM layer 0, so it is not a Melody RNN")
     return tuple(sizes)
 
 
@@ -353,16 +356,16 @@ def _name_dense_layers(
     projected = [layer for layer in range(len(sizes)) if layer == 0 or sizes[layer] != sizes[layer - 1]]
     names = [*(f"lstm.{layer}.projection" for layer in projected), "output"] if len(dense) > 1 else ["output"]
     if len(dense) != len(names):
-        raise FormatError(f"{source}: it has {len(dense)} dense layers, and a network of its layers has {len(names)}")
+        raise FormatError(f"{source}: it has {len(dense)} dense layers, but a network with its layers has {len(names)}")
     for name, number in zip(names, sorted(dense), strict=True):
         for part, array in dense[number].items():
             arrays[f"{name}.{part}"] = array
     output = arrays.get("output.bias")
     if output is None or output.ndim != 1:
-        raise FormatError(f"{source}: it has no bias of the output layer")
+        raise FormatError(f"{source}: its output layer has no bias")
     projection = arrays.get("lstm.0.projection.kernel")
     if projection is not None and projection.ndim != 2:
-        raise FormatError(f"{source}: the projection of layer 0 is no matrix")
+        raise FormatError(f"{source}: the projection of layer 0 is not a matrix")
 
 
 def _step(variables: Mapping[str, NDArray[Any]]) -> int | None:

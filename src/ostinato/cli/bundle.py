@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean, chosen_model
+from ostinato.cli.flags import USUAL, add_boolean, chosen_model
 from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:
@@ -17,29 +17,55 @@ _KEYS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 _logger = logging.getLogger(__name__)
 
 
+EXAMPLE = "ostinato bundle show tests/golden/gold_attention.mag"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    actions = parser.add_subparsers(dest="action", required=True, metavar="show|convert|save", help="what to do")
+    actions = parser.add_subparsers(
+        dest="action",
+        required=True,
+        metavar="show|convert|save",
+        help="what to do; ostinato bundle save --help shows its flags",
+    )
 
     show = actions.add_parser("show", help="print what a bundle, checkpoint or run_dir holds")
-    show.add_argument("file", help="a .mag bundle, ours or Magenta's, a checkpoint or a run_dir")
+    show.add_argument("file", metavar="FILE", help="a .mag bundle, ours or Magenta's, a checkpoint or a run_dir")
 
     convert = actions.add_parser("convert", help="rewrite a bundle that holds a TensorFlow checkpoint as one of ours")
-    convert.add_argument("old", help="the bundle to read")
-    convert.add_argument("new", help="the bundle to write")
-    convert.add_argument("--bundle_description", default="", help="what the bundle is, in place of its own words")
+    convert.add_argument("old", metavar="OLD", help="the bundle to read")
+    convert.add_argument("new", metavar="NEW", help="the bundle to write")
 
     save = actions.add_parser("save", help="write a bundle from a training run")
-    save.add_argument("--run_dir", help="a training run, whose newest checkpoint is taken")
-    save.add_argument("--checkpoint_file", help="one checkpoint, instead of --run_dir")
-    save.add_argument("--config", help="the model's kind, where a checkpoint of Magenta's could be several")
-    save.add_argument("--hparams", default="", help="what a checkpoint of Magenta's does not tell, as attn_length=40")
-    save.add_argument("--bundle_file", required=True, help="the bundle to write")
-    save.add_argument("--bundle_description", default="", help="what the bundle is, in words")
 
     for action in (convert, save):
-        add_boolean(action, "--half_precision", default=False, help="write 16 bits a number, for half the size")
-        action.add_argument("--force", action="store_true", help="overwrite a file that is there")
+        usual = action.add_argument_group(USUAL)
+        if action is save:
+            usual.add_argument("--run_dir", metavar="FOLDER", help="a training run, whose newest checkpoint is taken")
+            usual.add_argument("--bundle_file", required=True, metavar="FILE", help="the bundle to write")
+        usual.add_argument(
+            "--bundle_description",
+            default="",
+            metavar="TEXT",
+            help="what the bundle is, in words" if action is save else "what the bundle is, in place of its own words",
+        )
+        add_boolean(usual, "--half_precision", default=False, help="write 16 bits a number, for half the size")
+        usual.add_argument("--force", action="store_true", help="overwrite a file that is there")
+
+    other = save.add_argument_group("what else it may be written from")
+    other.add_argument("--checkpoint_file", metavar="FILE", help="one checkpoint, instead of --run_dir")
+    other.add_argument(
+        "--config", metavar="NAME", help="the model's kind, where a checkpoint of Magenta's could be several"
+    )
+    other.add_argument(
+        "--hparams",
+        default="",
+        metavar="LIST",
+        help="what a checkpoint of Magenta's does not tell, such as attn_length=40",
+    )
+    details = save.add_argument_group("what its details say to programs that read it")
+    details.add_argument("--generator_id", metavar="ID", help="the model's name; that of its kind if not given")
+    details.add_argument("--generator_description", metavar="TEXT", help="a sentence on the model")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
         args.bundle_description,
         trained_in=model.path,
         half_precision=args.half_precision,
+        generator_id=args.generator_id,
+        generator_description=args.generator_description,
     )
     return 0
 
@@ -75,6 +103,8 @@ def write_bundle(
     *,
     trained_in: str | os.PathLike[str] | None = None,
     half_precision: bool = False,
+    generator_id: str | None = None,
+    generator_description: str | None = None,
 ) -> None:
     """Write a bundle and say what was written; a file already there is replaced, as Magenta does.
 
@@ -84,11 +114,21 @@ def write_bundle(
         description: what it is, in words; what is known of its training is added.
         trained_in: the run_dir or checkpoint that it comes from; the run's evaluation tells the held-out loss.
         half_precision: write 16 bits a number.
+        generator_id: what its details call the model; its config's name if None.
+        generator_description: what they say of it.
     """
     from ostinato.bundle import save_bundle
 
     run_dir = None if trained_in is None else _run_dir(Path(trained_in))
-    written = save_bundle(bundle, bundle_file, description, run_dir=run_dir, half_precision=half_precision)
+    written = save_bundle(
+        bundle,
+        bundle_file,
+        description,
+        run_dir=run_dir,
+        half_precision=half_precision,
+        generator_id=generator_id,
+        generator_description=generator_description,
+    )
     _logger.info("%s: %s, %s", os.fspath(bundle_file), written.config.name, printable(_text(written, "description")))
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean, add_reading, melodies_in, reading_of
-from ostinato.cli.terminal import text_table
+from ostinato.cli.flags import USUAL, add_boolean, add_reading, melodies_in, reading_of
+from ostinato.cli.terminal import figures_table, room, say
 from ostinato.dataset.report import off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.music.extract import ExtractionSettings
@@ -30,33 +30,38 @@ _NOTE_WIDTH = 100  # characters: more are hard to read in one line
 _log = logging.getLogger(__name__)
 
 
+EXAMPLE = "ostinato compare --generated=generated --human=data/aird/midi --training=notes.tfrecord"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument(
         "--generated", required=True, metavar="PATH", help="what to judge: a folder of MIDI files, or a TFRecord file"
     )
-    parser.add_argument(
+    usual.add_argument(
         "--human", required=True, metavar="PATH", help="what to judge it by: tunes that the model was not trained on"
     )
-    parser.add_argument(
-        "--training", required=True, metavar="PATH", help="what the model was trained on, to tell what was copied"
+    usual.add_argument(
+        "--training", required=True, metavar="PATH", help="what the model was trained on, to find what was copied"
     )
-    add_reading(parser)
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
-    parser.add_argument("--html", metavar="FILE", help="write a page with tables and pictures there")
+    usual.add_argument("--json", metavar="FILE", help="write all figures to this file")
+    usual.add_argument("--html", metavar="FILE", help="write a page with tables and pictures to this file")
+    how = parser.add_argument_group("how they are compared")
     add_boolean(
-        parser,
+        how,
         "--cut",
         default=True,
-        help="cut the human melodies to the generated ones' median length: like with like",
+        help="cut the human melodies to the median length of the generated ones: like with like",
     )
-    parser.add_argument(
+    how.add_argument(
         "--seed",
         type=int,
         default=0,
         metavar="N",
-        help="of the halves that the human melodies are split into, and of the intervals",
+        help="decides how the human melodies are split into halves, and the intervals",
     )
+    add_reading(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,12 +86,14 @@ def as_text(comparison: "Comparison") -> str:
     """The tables of a comparison, for a terminal."""
     from ostinato.evaluation.comparison_report import tables
 
+    width = room()
+    inner = None if width is None else width - 2
     return "\n\n".join(
         "\n".join(
             [
                 table.title,
-                *textwrap.wrap(table.note, _NOTE_WIDTH),
-                textwrap.indent(text_table([table.header, *table.rows]), "  "),
+                *textwrap.wrap(table.note, min(_NOTE_WIDTH, width or _NOTE_WIDTH)),
+                textwrap.indent(figures_table([table.header, *table.rows], inner), "  "),
             ]
         )
         for table in tables(comparison)
@@ -126,11 +133,11 @@ def _write(args: argparse.Namespace, comparison: "Comparison", sources: Mapping[
         found = {"sources": {name: each.to_json() for name, each in sources.items()}, **as_json(comparison)}
         with atomic_writer(args.json) as file:
             file.write(json.dumps(found, indent=1, allow_nan=False).encode() + b"\n")
-        print(f"{args.json}: all figures")
+        say(f"{args.json}: all figures")
     if args.html is not None:
         from ostinato.pages.reports import comparison_page
 
         command = shlex.join(["ostinato", *sys.argv[1:]])
         with atomic_writer(args.html) as file:
             file.write(comparison_page(comparison, command).encode(errors="replace"))
-        print(f"{args.html}: a page with tables and pictures")
+        say(f"{args.html}: a page with tables and pictures")

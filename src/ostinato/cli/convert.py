@@ -1,37 +1,30 @@
 """`ostinato convert`: a folder of music files to one file of NoteSequences."""
 
 import argparse
-import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean, add_report, add_runner, runner_of, write_report
-from ostinato.cli.terminal import progress
+from ostinato.cli.flags import USUAL, add_boolean, add_report, add_runner, runner_of, write_report
+from ostinato.cli.terminal import progress_of_files, say
 from ostinato.dataset.report import counted, endings
 
 if TYPE_CHECKING:
     from ostinato.dataset.convert import ConvertReport
 
 
+EXAMPLE = "ostinato convert --input_dir=data/aird/midi --output_file=notes.tfrecord"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument(
         "--input_dir", "--midi_dir", required=True, metavar="FOLDER", help="the folder with the music files"
     )
-    parser.add_argument("--output_file", required=True, metavar="FILE", help="the TFRecord file to write")
-    add_boolean(parser, "--recursive", default=False, help="look into the folders in it too")
-    parser.add_argument(
-        "--num_processes", type=_positive, metavar="N", help="how many processes to work with; all cores if absent"
-    )
-    add_report(parser)
+    usual.add_argument("--output_file", required=True, metavar="FILE", help="the TFRecord file to write")
+    add_boolean(usual, "--recursive", default=False, help="look into the folders in it too")
+    add_report(usual)
     add_runner(parser)
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {number}")
-    return number
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,27 +32,18 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.dataset.convert import NothingConvertedError, convert_folder
     from ostinato.formats.tensorflow.tfrecord import shards_name
 
-    bar: Any = None
-
-    def show(done: int, total: int) -> None:
-        # Made when the workers are running already: a progress bar starts a thread, and a process with threads
-        # cannot be forked safely.
-        nonlocal bar
-        if bar is None:
-            bar = progress(total=total, unit="files")
-        bar.update(done - bar.n)
-
     runner = runner_of(args)
     try:
         if runner is None:
-            report = convert_folder(
-                args.input_dir,
-                args.output_file,
-                recursive=args.recursive,
-                num_shards=args.num_shards,
-                processes=args.num_processes,
-                progress=show if sys.stderr.isatty() else None,  # the bar is costly to load
-            )
+            with progress_of_files() as show:
+                report = convert_folder(
+                    args.input_dir,
+                    args.output_file,
+                    recursive=args.recursive,
+                    num_shards=args.num_shards,
+                    processes=args.num_processes,
+                    progress=show,
+                )
         else:
             from ostinato.dataset.beam import convert_folder as convert_with_beam
 
@@ -70,12 +54,9 @@ def run(args: argparse.Namespace) -> int:
         _tell(error.report)
         write_report(args.json, error.report.to_json(args.input_dir))
         raise
-    finally:
-        if bar is not None:
-            bar.close()
     _tell(report)
     sequences = "" if report.records == report.files else f" of {counted(report.files, 'file')}"
-    print(
+    say(
         f"Wrote {counted(report.records, 'NoteSequence')}{sequences} to "
         f"{shards_name(args.output_file, args.num_shards)}"
     )
@@ -101,7 +82,7 @@ def _tell(report: "ConvertReport") -> None:
         groups = [(one.name, f"{one.filename}: {one.text}") for one in report.remarked]
         _tell_groups(f"Remarks on {where}:", groups)
     if report.not_read:
-        print(f"Not read, as they are not MIDI, MusicXML or ABC: {endings(report.not_read)}")
+        say(f"Not read, as they are not MIDI, MusicXML or ABC: {endings(report.not_read)}")
 
 
 def _tell_groups(heading: str, lines: Iterable[tuple[str, str]]) -> None:
@@ -109,6 +90,6 @@ def _tell_groups(heading: str, lines: Iterable[tuple[str, str]]) -> None:
     groups: dict[str, list[str]] = {}
     for name, line in lines:
         groups.setdefault(name, []).append(f"    {line}")
-    print(heading)
+    say(heading)
     for name, group in sorted(groups.items(), key=lambda item: -len(item[1])):
-        print(f"  {name} ({len(group)}):", *group, sep="\n")
+        say(f"  {name} ({len(group)}):", *group)

@@ -5,25 +5,27 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from ostinato.cli.flags import (
+    USUAL,
     add_boolean,
     add_extraction,
+    add_magentas,
     add_report,
     add_runner,
     extraction_of,
     runner_of,
+    settle_config,
     write_report,
 )
-from ostinato.cli.terminal import progress
+from ostinato.cli.terminal import progress, say, shows_bars
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset
 from ostinato.dataset.report import counted, off_grid_words
 from ostinato.errors import SettingsError
-from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records, shard_paths, shards_name
+from ostinato.formats.tensorflow.tfrecord import count_records, expand_paths, read_records, shard_paths, shards_name
 
 _TRAINING_FILE = "training_melodies.tfrecord"
 _EVAL_FILE = "eval_melodies.tfrecord"
@@ -32,60 +34,65 @@ _DEFAULT_EVAL_RATIO = 0.1
 _logger = logging.getLogger(__name__)
 
 
+EXAMPLE = "ostinato dataset --config=lookback_rnn --input=notes.tfrecord --output_dir=examples"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument("--config", metavar="NAME", help=f"the model to make records for: {', '.join(PRESETS)}")
-    parser.add_argument(
-        "--lookback_distances",
-        metavar="LIST",
-        help='what its encoding looks back to instead: bars as "bars" (one and two) or "1,2,4,8 bars", or steps as '
-        "16,32; tell `ostinato train` the same",
-    )
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument("--config", metavar="NAME", help=f"the model to make records for: {', '.join(PRESETS)}")
+    usual.add_argument(
         "--input",
         required=True,
         metavar="FILES",
-        help="TFRecord files of NoteSequences: a path, a glob, shards as NAME@10.tfrecord, a comma list",
+        help="TFRecord files of NoteSequences: a path, a glob, shards as NAME@10.tfrecord, or several with commas "
+        "between",
     )
-    parser.add_argument("--output_dir", metavar="DIR", help=f"folder for {_TRAINING_FILE} and {_EVAL_FILE}")
-    parser.add_argument("--train_output", metavar="FILE", help="file for the training records, instead")
-    parser.add_argument("--eval_output", metavar="FILE", help="file for the eval records, instead")
-    parser.add_argument(
+    usual.add_argument("--output_dir", metavar="FOLDER", help=f"where to write {_TRAINING_FILE} and {_EVAL_FILE}")
+    usual.add_argument(
         "--eval_ratio",
         type=float,
         default=_DEFAULT_EVAL_RATIO,
         metavar="SHARE",
-        help="share of the NoteSequences that go to eval, 0 to below 1",
+        help="share of the NoteSequences to hold out for evaluation, 0 to below 1",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="another seed is another split")
-    add_extraction(parser)
-    parser.add_argument(
+    usual.add_argument(
         "--transpose",
         metavar="LOW..HIGH",
-        help="give each training melody in each of these transpositions, in semitones, such as -5..6",
+        help="write each training melody in each of these transpositions, in semitones, such as -5..6",
     )
+
+    what = parser.add_argument_group("what to write, and where")
+    what.add_argument("--train_output", metavar="FILE", help="file for the training records, instead of --output_dir")
+    what.add_argument("--eval_output", metavar="FILE", help="file for the eval records, instead of --output_dir")
+    what.add_argument("--seed", type=int, default=0, metavar="N", help="decides which NoteSequences are held out")
     add_boolean(
-        parser,
+        what,
         "--dedupe",
         default=False,
         help="leave out melodies that equal an earlier one up to transposition, in training or in eval",
     )
+    what.add_argument(
+        "--lookback_distances",
+        metavar="LIST",
+        help='what the encoding looks back to: bars as "bars" (one and two) or "1,2,4,8 bars", or steps as 16,32; give '
+        "ostinato train the same",
+    )
     add_boolean(
-        parser, "--skip_corrupt", default=False, help="use a damaged file up to the damage, instead of stopping there"
+        what, "--skip_corrupt", default=False, help="use a damaged file up to the damage instead of stopping there"
     )
-    parser.add_argument(
-        "--num_processes", type=int, metavar="N", help="processes that share the work; one for each core if absent"
-    )
-    add_report(parser)
+    add_report(what)
     add_runner(parser)
+    add_extraction(parser)
+    add_magentas(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Make the data set and tell what is in it and what is not."""
+    settle_config(args)
     if args.config is None:
         raise SettingsError(f"--config is missing; known are {', '.join(PRESETS)}")
-    if args.num_processes is not None and args.num_processes < 1:
-        raise SettingsError(f"--num_processes must be at least 1, not {args.num_processes}")
+    runner = runner_of(args)
     extraction = extraction_of(args)
     config = preset(args.config)
     if args.lookback_distances is not None:
@@ -99,7 +106,6 @@ def run(args: argparse.Namespace) -> int:
         dedupe=args.dedupe,
     )
     training_file, eval_file = _outputs(args)
-    runner = runner_of(args)
     began = time.monotonic()
     if runner is None:
         statistics = _build(args, settings, training_file, eval_file)
@@ -133,9 +139,10 @@ def _build(
                 raise SettingsError(
                     f"{output} is an input and would be overwritten; choose another file for the records"
                 )
-    with progress(total=sum(path.stat().st_size for path in inputs), unit="B", unit_scale=True) as bar:
+    total = sum(map(count_records, inputs)) if shows_bars() else None
+    with progress("NoteSequences", total) as done:
         return build_dataset(
-            _read(inputs, args.skip_corrupt, bar),
+            _read(inputs, args.skip_corrupt, done),
             Path(training_file),
             None if eval_file is None else Path(eval_file),
             settings,
@@ -176,10 +183,10 @@ def _outputs(args: argparse.Namespace) -> tuple[str, str | None]:
     return args.train_output, args.eval_output
 
 
-def _read(paths: Iterable[Path], skip_corrupt: bool, bar: Any) -> Iterator[bytes]:
+def _read(paths: Iterable[Path], skip_corrupt: bool, done: Callable[[int], object]) -> Iterator[bytes]:
     for path in paths:
         for record in read_records(path, skip_corrupt=skip_corrupt):
-            bar.update(len(record))
+            done(1)
             yield record
 
 
@@ -194,21 +201,24 @@ def _report(
     for reason in statistics.failure_reasons:
         _logger.warning("%s", reason)
     melodies = counted(extraction.melodies, "melody", "melodies")
-    print(
+    say(
         f"{melodies} in {counted(statistics.note_sequences, 'NoteSequence')}, {statistics.without_melody} of them "
         f"without one; "
         f"{seconds:.1f} s, {extraction.melodies / max(seconds, 1e-3):.0f} melodies/s"
     )
-    print(f"{training_name}: {counted(statistics.training_records, 'training record')}")
+    say(f"{training_name}: {counted(statistics.training_records, 'training record')}")
     if eval_name is not None:
-        print(f"{eval_name}: {counted(statistics.eval_records, 'eval record')}")
+        say(f"{eval_name}: {counted(statistics.eval_records, 'eval record')}")
         if statistics.eval_records == 0:
             _logger.warning(
                 "no NoteSequence with a melody went to eval; raise --eval_ratio, choose another --seed, "
                 "or give more NoteSequences"
             )
     if off_grid := off_grid_words(extraction.rhythm):
-        print(off_grid)
+        say(off_grid)
     if left_out := statistics.left_out(settings.extraction):
-        print("Left out:", *left_out, sep="\n  ")
-    print("Melodies by their length in bars:", *statistics.histogram(settings.extraction.min_bars), sep="\n  ")
+        say("Left out:", *(f"  {line}" for line in left_out))
+    say(
+        "Melodies by their length in bars:",
+        *(f"  {line}" for line in statistics.histogram(settings.extraction.min_bars)),
+    )

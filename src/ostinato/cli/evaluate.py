@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_extraction, add_model, chosen_models, extraction_of, listed, melodies_in
-from ostinato.cli.terminal import progress, text_table
+from ostinato.cli.flags import USUAL, add_extraction, add_model, chosen_models, extraction_of, listed, melodies_in
+from ostinato.cli.terminal import figures_table, progress, room, say, wrapped
 from ostinato.errors import SettingsError, printable
 
 if TYPE_CHECKING:
@@ -23,30 +23,37 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 
+EXAMPLE = "ostinato evaluate --input=data/aird/midi --config=ostinato,lookback_rnn"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument(
         "--input",
         required=True,
         metavar="FOLDER",
         help="melodies that the models have not learned from: a folder of music files, or TFRecord files of "
-        "NoteSequences as a path, a glob, shards as NAME@10.tfrecord, a comma list",
+        "NoteSequences as a path, a glob, shards as NAME@10.tfrecord, or several with commas between",
     )
-    add_model(parser, "measure", several=True)
-    parser.add_argument(
-        "--ensemble",
-        metavar="A+B",
-        help="and models as one, by the mean of their probabilities: bundles with + between, ensembles with commas",
-    )
-    parser.add_argument(
+    usual.add_argument(
         "--ngram_training",
         metavar="FOLDER",
-        help="and Witten-Bell n-gram models of the melodies in this folder or TFRecord file",
+        help="also measure Witten-Bell n-gram models of the melodies in this folder or TFRecord file",
     )
-    parser.add_argument("--json", metavar="FILE", help="write all figures, and the bits of each melody, to this file")
-    parser.add_argument("--html", metavar="FILE", help="write a page with plots to this file")
-    parser.add_argument("--num_resamples", type=int, default=1000, metavar="N", help="resamples for the intervals")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the resamples")
+    usual.add_argument("--json", metavar="FILE", help="write all figures, and the bits of each melody, to this file")
+    usual.add_argument("--html", metavar="FILE", help="write a page with plots to this file")
+    models = parser.add_argument_group("which models; all built-in ones if you name none")
+    add_model(models, several=True)
+    models.add_argument(
+        "--ensemble",
+        metavar="A+B",
+        help="several models as one, by the mean of their probabilities: bundles with + between; several ensembles "
+        "with commas between",
+    )
+    intervals = parser.add_argument_group("confidence intervals")
+    intervals.add_argument("--num_resamples", type=int, default=1000, metavar="N", help="resamples to take them from")
+    intervals.add_argument("--seed", type=int, default=0, metavar="N", help="decides the resamples")
     add_extraction(parser)
 
 
@@ -120,7 +127,7 @@ def _contenders(
 
     melodies = [found.melody for found in sources.melodies]
     contenders = []
-    with progress(total=num_steps * len(models), unit="steps", unit_scale=True) as bar:
+    with progress("steps", num_steps * len(models), unit_scale=True) as done:
         for name, bundles in models:
             about: dict[str, Any] = {
                 "members": [
@@ -128,7 +135,7 @@ def _contenders(
                 ]
             }
             kind = "model" if len(bundles) == 1 else "ensemble"
-            contenders.append(Contender(name, kind, event_scores(bundles, melodies, progress=bar.update), about=about))
+            contenders.append(Contender(name, kind, event_scores(bundles, melodies, progress=done), about=about))
     if training is not None:
         ngrams = fit_ngrams([found.melody for found in training.melodies])
         contenders += [
@@ -143,10 +150,11 @@ def _contenders(
 def _tell(report: "Report") -> None:
     from ostinato.evaluation.report import summary, table_rows
 
+    width = room()
     for line in summary(report):
-        print(printable(line))
+        print(printable(line) if width is None else wrapped(printable(line), width=width))
     print()
-    print(text_table(table_rows(report)))
+    print(figures_table(table_rows(report), width))
 
 
 def _write(args: argparse.Namespace, report: "Report") -> None:
@@ -156,13 +164,13 @@ def _write(args: argparse.Namespace, report: "Report") -> None:
     if args.json is not None:
         with atomic_writer(args.json) as file:
             file.write(json.dumps(to_json(report), indent=1, allow_nan=False).encode() + b"\n")
-        print(f"{args.json}: all figures")
+        say(f"{args.json}: all figures")
     if args.html is not None:
         from ostinato.pages.reports import report_page
 
         with atomic_writer(args.html) as file:
             file.write(report_page(report, _command()).encode(errors="replace"))
-        print(f"{args.html}: a page with plots")
+        say(f"{args.html}: a page with plots")
 
 
 def _command() -> str:

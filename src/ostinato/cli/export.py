@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ostinato.cli.flags import USUAL
+from ostinato.cli.terminal import say
 from ostinato.errors import SettingsError
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
 
+EXAMPLE = "ostinato export ostinato --page=ostinato.html"
 _FLAGS = {
     "page": ("FILE.html", "write one HTML file that composes, offline, in any browser"),
     "js": ("FOLDER", "write a JavaScript module with the model's weights, for web pages and Node"),
@@ -27,9 +30,10 @@ _ENDINGS = {"page": ".html", "onnx": ".onnx"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument("model", help="a built-in model, by its name, a .mag bundle, a checkpoint or a run_dir")
+    usual = parser.add_argument_group(USUAL)
     for flag, (metavar, what) in _FLAGS.items():
-        parser.add_argument(f"--{flag}", metavar=metavar, help=what)
-    parser.add_argument(
+        usual.add_argument(f"--{flag}", metavar=metavar, help=what)
+    usual.add_argument(
         "--bits", type=int, choices=(8, 16), default=8, help="of each number of the weights in --page and --js"
     )
 
@@ -112,4 +116,4 @@ def _write(made: Made, path: str) -> None:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         size = sum(map(len, made.values()))
-    print(f"{path}: {size:,} bytes")
+    say(f"{path}: {size:,} bytes")

@@ -5,6 +5,7 @@ loaded when they ask for it.
 """
 
 import argparse
+import glob
 import logging
 import os
 import re
@@ -14,13 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from ostinato.errors import SettingsError, printable
+from ostinato.cli.terminal import progress_of_files, say
+from ostinato.errors import DataError, SettingsError, did_you_mean, nearest_file, printable
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.dataset.melodies import Melodies
     from ostinato.music.extract import ExtractionSettings
 
+
+Flags = argparse.ArgumentParser | argparse._ArgumentGroup
+"""Where flags are added: a command, or one of the groups of its help."""
+USUAL = "usual flags"
+"""The group that stands first: the five flags that most users want."""
+MAGENTAS = "flags of Magenta's scripts"
+"""The group that stands last: what nobody needs who does not come from Magenta."""
 
 _WORDS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
@@ -45,7 +54,7 @@ class _Boolean(argparse.Action):
         setattr(namespace, self.dest, value is not negated)
 
 
-def add_boolean(parser: argparse.ArgumentParser, name: str, *, default: bool | None, help: str) -> None:  # noqa: A002
+def add_boolean(parser: Flags, name: str, *, default: bool | None, help: str) -> None:  # noqa: A002
     """Add a flag that is on or off: `--name`, `--noname` or `--no_name`, `--name=true`, `--name=false`.
 
     Args:
@@ -69,19 +78,26 @@ def add_boolean(parser: argparse.ArgumentParser, name: str, *, default: bool | N
 
 
 def add_runner(parser: argparse.ArgumentParser) -> None:
-    """Add --num_shards and --runner. With --runner, the front door leaves Beam's own flags in `args.runner_flags`."""
-    parser.add_argument(
+    """Add the group of --num_processes, --num_shards and --runner.
+
+    With --runner, the front door leaves Beam's own flags in `args.runner_flags`.
+    """
+    group = parser.add_argument_group("large collections")
+    group.add_argument(
+        "--num_processes", type=int, metavar="N", help="processes that share the work; one for each core if not given"
+    )
+    group.add_argument(
         "--num_shards",
         type=int,
         metavar="N",
         help="write this many shards, NAME-00000-of-0000N.tfrecord and so on, which are read as NAME@N.tfrecord",
     )
-    parser.add_argument(
+    group.add_argument(
         "--runner",
         metavar="NAME",
-        help="do it as an Apache Beam pipeline on DirectRunner, PrismRunner, FlinkRunner, SparkRunner or "
-        "DataflowRunner. Beam's own flags are taken too, such as --direct_num_workers=2; those that only the runner "
-        "knows go after --",
+        help="run as an Apache Beam pipeline on DirectRunner, PrismRunner, FlinkRunner, SparkRunner or "
+        "DataflowRunner. Beam's own flags are accepted too, such as --direct_num_workers=2; those that only the "
+        "runner knows go after --",
     )
 
 
@@ -91,18 +107,22 @@ def runner_of(args: argparse.Namespace) -> tuple[str, list[str]] | None:
     Raises:
         SettingsError: if --num_processes is given too.
     """
+    if args.num_processes is not None and args.num_processes < 1:
+        raise SettingsError(f"--num_processes must be at least 1, not {args.num_processes}")
     if args.runner is None:
         return None
     if args.num_processes is not None:
-        raise SettingsError("--num_processes goes without --runner; the DirectRunner has --direct_num_workers")
+        raise SettingsError(
+            "--num_processes cannot be combined with --runner; the DirectRunner has --direct_num_workers"
+        )
     if args.runner.lower().startswith("direct") and args.log != "DEBUG":
         logging.getLogger("apache_beam").setLevel(logging.WARNING)  # it tells of every channel it opens
     return args.runner, args.runner_flags
 
 
-def add_report(parser: argparse.ArgumentParser) -> None:
+def add_report(parser: Flags) -> None:
     """Add the flag for the report as JSON."""
-    parser.add_argument("--json", metavar="FILE", help="write what was read and what was left out to this file")
+    parser.add_argument("--json", metavar="FILE", help="write a report of what was read and left out to this file")
 
 
 def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
@@ -119,17 +139,18 @@ def write_report(path: str | None, *reports: Mapping[str, Any]) -> None:
             json.dumps(reports[0] if len(reports) == 1 else reports, indent=1, allow_nan=False).encode(errors="replace")
             + b"\n"
         )
-    print(f"{path}: the report")
+    say(f"{path}: the report")
 
 
 _ALL = "all"  # of --tracks
+_METER_WORDS = ("file", "auto")  # of --meter
 _NAMED = 10  # files that are skipped or remarked on, the first that are named; all are counted
 
 _logger = logging.getLogger(__name__)
 
 
 def add_extraction(parser: argparse.ArgumentParser, *, as_played: bool = False) -> None:
-    """Add the flags that say what a melody is.
+    """Add the groups of flags that say what a melody is.
 
     Args:
         parser: where to add them.
@@ -139,45 +160,52 @@ def add_extraction(parser: argparse.ArgumentParser, *, as_played: bool = False) 
     from ostinato.music.extract import ExtractionSettings
 
     defaults = ExtractionSettings()
+    group = parser.add_argument_group("which melodies")
     for flag, kind, what in (
         ("min_bars", int, "leave out melodies of fewer bars"),
         ("max_steps", int, "cut longer melodies to this many 16th notes"),
         ("min_unique_pitches", int, "leave out melodies with fewer different pitch classes"),
-        ("gap_bars", float, "a silence of this many bars ends a melody"),
+        ("gap_bars", float, "a rest of this many bars ends a melody"),
     ):
-        parser.add_argument(f"--{flag}", type=kind, default=getattr(defaults, flag), metavar="N", help=what)
+        group.add_argument(f"--{flag}", type=kind, default=getattr(defaults, flag), metavar="N", help=what)
     add_reading(parser, as_played=as_played)
 
 
 def add_reading(parser: argparse.ArgumentParser, *, as_played: bool = False) -> None:
-    """Add those of the flags that say how tracks, chords and meters are read; see `add_extraction`."""
+    """Add the group of those that say how tracks, chords and meters are read; see `add_extraction`."""
     from ostinato.music.extract import LIKELIEST, Polyphony
 
-    parser.add_argument(
+    group = parser.add_argument_group("how files are read")
+    group.add_argument(
         "--tracks",
         default=LIKELIEST if as_played else _ALL,
         metavar="TRACKS",
-        help=f"where to look for melodies: {_ALL}, {LIKELIEST} (the one track that is likeliest the melody), numbers "
-        "as 0,2, or a regular expression found in the name, as vocal|lead",
+        help=f"where to look for melodies: {_ALL}; {LIKELIEST}, the one track that is most likely the melody; track "
+        "numbers, such as 0,2; or a regular expression to find in the track's name, such as 'vocal|lead'",
     )
-    parser.add_argument(
+    group.add_argument(
         "--meter",
         default="auto" if as_played else "file",
         metavar="METER",
-        help="the meter as the file says (file), mended where the notes contradict it (auto), or one for all, as 3/4",
+        help="file: the meter as written; auto: corrected where the notes contradict it; or one for all, such as 3/4",
     )
-    parser.add_argument(
+    group.add_argument(
         "--polyphony",
         choices=get_args(Polyphony),
-        help="where several notes sound at once leave the track there, take the top note, or take the top line, in "
-        f"which a held note is not broken by lower ones; {'line' if as_played else 'leave'} if absent",
+        help="where several notes sound at once, leave the track at that point, take the top note, or take the top "
+        f"line, in which lower notes do not cut off a held one; {'line' if as_played else 'leave'} if not given",
     )
-    add_boolean(parser, "--ignore_polyphonic_notes", default=False, help="Magenta's name for --polyphony=top")
-    parser.add_argument(
+    group.add_argument(
         "--max_offgrid",
         type=float,
         metavar="SHARE",
-        help="leave out melodies of which a larger share of notes, 0 to 1, is between the 16ths; all stay if absent",
+        help="leave out melodies with a larger share of notes (0 to 1) between the 16ths; all stay if not given",
+    )
+    add_boolean(
+        _magentas_group(parser),
+        "--ignore_polyphonic_notes",
+        default=False,
+        help="Magenta's name for --polyphony=top",
     )
     parser.set_defaults(as_played=as_played)
 
@@ -209,6 +237,7 @@ def reading_of(args: argparse.Namespace) -> dict[str, Any]:
         raise SettingsError(
             f"--ignore_polyphonic_notes is --polyphony=top; leave it or --polyphony={args.polyphony} out"
         )
+    _warn_of_slips(args)
     absent = "top" if args.ignore_polyphonic_notes else "line" if args.as_played else "leave"
     return {
         "ignore_polyphonic_notes": args.ignore_polyphonic_notes,
@@ -217,6 +246,20 @@ def reading_of(args: argparse.Namespace) -> dict[str, Any]:
         "meter": args.meter,
         "max_offgrid": args.max_offgrid,
     }
+
+
+def _warn_of_slips(args: argparse.Namespace) -> None:
+    """Name what is likely meant by a meter that is a word, or by tracks that are taken for an expression.
+
+    Raises:
+        SettingsError: if it is a meter.
+    """
+    from ostinato.music.extract import LIKELIEST
+
+    if args.meter.isalpha() and args.meter not in _METER_WORDS and (near := did_you_mean(args.meter, _METER_WORDS)):
+        raise SettingsError(f"--meter={args.meter} is unknown{near}")
+    if args.tracks not in (_ALL, LIKELIEST) and (near := did_you_mean(args.tracks, (_ALL, LIKELIEST))):
+        _logger.warning("--tracks=%s is taken for a regular expression%s", args.tracks, near)
 
 
 def _tracks_of(text: str) -> tuple[int, ...] | str | None:
@@ -235,16 +278,9 @@ def melodies_in(source: str, settings: "ExtractionSettings") -> "Melodies":
         DataError: if there is none; it says why.
         FormatError: if a TFRecord file is damaged.
     """
-    # Only commands that read whole folders show how far they are.
-    from ostinato.cli.terminal import progress
     from ostinato.dataset.melodies import read_melodies
 
-    with progress(unit="files", desc=source) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with progress_of_files(source) as show:
         melodies = read_melodies(source, settings, progress=show)
     _tell("skipped", [(one.filename, one.reason) for one in melodies.skipped])
     _tell("remark on", [(one.filename, one.text) for one in melodies.remarks])
@@ -258,11 +294,53 @@ def _tell(what: str, files: Sequence[tuple[str, str]]) -> None:
         _logger.warning("  and %d more; ostinato inspect names them all", len(files) - _NAMED)
 
 
+# By Magenta's name of an encoding, the config that has it.
+_ENCODERS = {"onehot": "basic_rnn", "lookback": "lookback_rnn", "key": "attention_rnn"}
+
+
+def _magentas_group(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    found = (group for group in parser._action_groups if group.title == MAGENTAS)
+    return next(found, None) or parser.add_argument_group(MAGENTAS)
+
+
+def add_magentas(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the group of the flags that all commands of Magenta's have; more may go into it."""
+    group = _magentas_group(parser)
+    group.add_argument(
+        "--melody_encoder_decoder",
+        choices=tuple(_ENCODERS),
+        help="the encoding, in place of --config: onehot is basic_rnn's, lookback lookback_rnn's, key attention_rnn's",
+    )
+    group.add_argument("--generator_id", metavar="ID", help="what a bundle's details call the model")
+    group.add_argument("--generator_description", metavar="TEXT", help="what they say of it")
+    return group
+
+
+def settle_config(args: argparse.Namespace) -> None:
+    """Let --melody_encoder_decoder say the config, and note in `args.encoder_alone` whether nothing else did.
+
+    Raises:
+        SettingsError: if --config has another encoding.
+    """
+    encoder = args.melody_encoder_decoder
+    args.encoder_alone = encoder is not None and args.config is None
+    if args.encoder_alone:
+        args.config = _ENCODERS[encoder]
+    elif encoder is not None:
+        from ostinato.config import PRESETS
+
+        config = PRESETS.get(args.config)
+        if config is None or type(config.encoding) is not type(PRESETS[_ENCODERS[encoder]].encoding):
+            raise SettingsError(
+                f"--melody_encoder_decoder={encoder} is not the encoding of --config={args.config}; leave one out"
+            )
+
+
 # By flag, what it names; in the order in which the models are taken.
 _SOURCES = {
-    "bundle_file": ("FILE", "this bundle, ours or Magenta's"),
-    "checkpoint_file": ("FILE", "this checkpoint"),
-    "run_dir": ("FOLDER", "the newest checkpoint of this training run"),
+    "bundle_file": ("FILE", "a bundle, ours or Magenta's"),
+    "checkpoint_file": ("FILE", "a checkpoint"),
+    "run_dir": ("FOLDER", "the newest checkpoint of a training run"),
 }
 
 
@@ -281,25 +359,24 @@ class Chosen:
     bundle: "Bundle"
 
 
-def add_model(parser: argparse.ArgumentParser, purpose: str, *, several: bool = False) -> None:
-    """Add the flags.
+def add_model(parser: Flags, *, several: bool = False) -> None:
+    """Add the flags that name a model: --config, and those of files.
 
     Args:
-        parser: of the command.
-        purpose: what the command does with the model, as "play".
+        parser: of the command, or a group.
         several: let each flag name a comma list.
     """
-    more = ", or several with commas between" if several else ""
-    for flag, (metavar, what) in _SOURCES.items():
-        parser.add_argument(
-            f"--{flag}", default="", metavar=f"{metavar}S" if several else metavar, help=f"{purpose} {what}{more}"
-        )
+    more = "; several with commas between" if several else ""
     parser.add_argument(
         "--config",
         metavar="NAMES" if several else "NAME",
-        help=f"{purpose} this built-in model{more} (ostinato models lists them)"
+        help=f"a built-in model (ostinato models lists them){more}"
         + ("" if several else "; or the kind of a checkpoint of Magenta's"),
     )
+    for flag, (metavar, what) in _SOURCES.items():
+        parser.add_argument(
+            f"--{flag}", default="", metavar=f"{metavar}S" if several else metavar, help=f"{what}{more}"
+        )
 
 
 def chosen_model(args: argparse.Namespace, *, among: Sequence[str] = tuple(_SOURCES)) -> Chosen:
@@ -342,6 +419,25 @@ def chosen_models(args: argparse.Namespace) -> list[Chosen]:
 def model_paths(args: argparse.Namespace) -> list[Path]:
     """The files and folders that the flags name, each once."""
     return [Path(path) for path in dict.fromkeys(part for flag in _SOURCES for part in listed(getattr(args, flag)))]
+
+
+def model_named(flag: str, name: str) -> Path:
+    """Where the model is that a flag names: a built-in one by its name, or any by its path.
+
+    Raises:
+        DataError: if there is none; it says which built-in ones there are.
+    """
+    from ostinato.shipped import SHIPPED_MODELS, model_path
+
+    path = model_path(name)
+    # A checkpoint of Magenta's is several files that begin with its path.
+    if not path.exists() and not any(path.parent.glob(f"{glob.escape(path.name)}.*")):
+        near = did_you_mean(name, SHIPPED_MODELS) or nearest_file(path)
+        raise DataError(
+            f"{flag}={name}: there is no such bundle, checkpoint or run_dir"
+            + (near or f"; built-in models are {', '.join(SHIPPED_MODELS)}")
+        )
+    return path
 
 
 def listed(text: str | None) -> list[str]:

@@ -15,7 +15,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import add_boolean, add_model, chosen_model
+from ostinato.cli.flags import USUAL, add_boolean, add_magentas, add_model, chosen_model, settle_config
+from ostinato.cli.terminal import cut, progress, say
 from ostinato.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -40,104 +41,143 @@ _logger = logging.getLogger(__name__)
 _RANKINGS = {"likely": "likeliest", "varied": "most varied"}
 
 
+EXAMPLE = 'ostinato generate --num_outputs=4 --num_bars=16 --key="D minor" --html=melodies.html'
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    add_model(parser, "play")
-    parser.add_argument("--hparams", default="", metavar="LIST", help="not needed: the model knows its own")
-    parser.add_argument("--output_dir", default="generated", metavar="FOLDER", help="where the MIDI files go")
-    parser.add_argument("--num_outputs", type=int, default=10, metavar="N", help="how many melodies")
-    parser.add_argument(
-        "--num_steps",
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument("--num_outputs", type=int, default=10, metavar="N", help="how many melodies to make")
+    usual.add_argument(
+        "--num_bars",
         type=int,
         metavar="N",
-        help=f"length of each in 16th notes, the primer included; {_NUM_STEPS} if absent",
+        help="length of each in bars; a model that has learned how tunes end brings it to an end in the last one",
     )
-    parser.add_argument(
-        "--num_bars", type=int, metavar="N", help="or in bars; a model that knows how tunes end ends in the last one"
-    )
-    add_boolean(
-        parser, "--ending", default=None, help="bring each melody to an end in its last bar, or cut it at the bar line"
-    )
-    parser.add_argument(
-        "--until_end",
-        action="store_true",
-        help="let each melody end where the model ends it; --num_bars, or else 32, are the most it may have",
-    )
-    parser.add_argument(
-        "--fill_bars", metavar="BARS", help="make these bars of the primer anew, as 5-8, and keep what is around them"
-    )
-    parser.add_argument("--meter", default="", metavar="METER", help="4/4 if absent, or 3/4, 6/8, 9/8, 2/4, ...")
-    parser.add_argument(
-        "--primer_melody",
-        default="",
-        metavar="EVENTS",
-        help='how each begins, as "[60, -2, 64, -1]": a pitch, -2 for no event, -1 for note-off; '
-        "without a primer, with a random note of the tonic chord",
-    )
-    parser.add_argument(
+    usual.add_argument(
         *("--primer", "--primer_midi", "--primer_abc", "--primer_musicxml"),
         default="",
         metavar="FILE",
-        help="or as the melody of this MIDI, MusicXML or ABC file",
+        help="begin each with the melody of this MIDI, MusicXML or ABC file",
     )
-    parser.add_argument(
+    usual.add_argument("--key", metavar="KEY", help='use only notes of this key, such as C, Am or "D dorian"')
+    usual.add_argument("--output_dir", default="generated", metavar="FOLDER", help="where to write the MIDI files")
+
+    add_model(parser.add_argument_group("which model; the best built-in one if you name none"))
+
+    length = parser.add_argument_group("length and ending")
+    length.add_argument(
+        "--num_steps",
+        type=int,
+        metavar="N",
+        help=f"length of each in 16th notes, the primer included; {_NUM_STEPS} if you give neither this nor --num_bars",
+    )
+    add_boolean(
+        length,
+        "--ending",
+        default=None,
+        help="bring each melody to an end in its last bar, as is usual with --num_bars; --no_ending cuts it there",
+    )
+    length.add_argument(
+        "--until_end",
+        action="store_true",
+        help="let the model decide where each melody ends, at the latest after --num_bars, or 32 bars",
+    )
+
+    begin = parser.add_argument_group("how it begins")
+    begin.add_argument(
+        "--primer_melody",
+        default="",
+        metavar="EVENTS",
+        help='begin with these events, one for each 16th note, such as "[60, -2, 64, -1]": a pitch starts a note, -1 '
+        "ends it, -2 changes nothing; without a primer each begins with a random note of the tonic chord",
+    )
+    begin.add_argument(
         "--primer_track",
         type=int,
         metavar="N",
-        help="which track of it; the one that is likeliest the melody if absent",
+        help="which track of --primer to take; the one that is most likely the melody if not given",
     )
-    parser.add_argument("--primer_bars", metavar="BARS", help="which of its bars, as 5-8; all if absent")
-    parser.add_argument("--no_primer_in_output", action="store_true", help="write only what comes after the primer")
-    parser.add_argument(
-        "--qpm", type=float, metavar="QPM", help=f"tempo, in quarters a minute; the primer's, or {_QPM:g}"
+    add_boolean(
+        begin,
+        "--upbeat",
+        default=None,
+        help="begin with an upbeat, in a bar before those of --num_bars; if not given, as often as the tunes that "
+        "the model learned from",
     )
-    parser.add_argument(
+    begin.add_argument("--primer_bars", metavar="BARS", help="which of its bars, such as 5-8; all if not given")
+    begin.add_argument(
+        "--fill_bars", metavar="BARS", help="write these bars of the primer anew, such as 5-8, and keep the rest"
+    )
+    begin.add_argument("--no_primer_in_output", action="store_true", help="leave the primer out of what is written")
+
+    notes = parser.add_argument_group("meter, tempo and range")
+    notes.add_argument(
+        "--meter", default="", metavar="METER", help="such as 3/4, 6/8 or 2/2; the primer's, or 4/4, if not given"
+    )
+    notes.add_argument(
+        "--qpm", type=float, metavar="QPM", help=f"quarter notes a minute; the primer's, or {_QPM:g}, if not given"
+    )
+    notes.add_argument("--min_note", metavar="NOTE", help="lowest note to use, such as C4 or 60")
+    notes.add_argument("--max_note", metavar="NOTE", help="highest note to use")
+
+    choice = parser.add_argument_group("how it chooses notes")
+    choice.add_argument(
         "--temperature",
         type=float,
         default=1.0,
         metavar="T",
-        help="below 1 for likelier melodies, above 1 for wilder ones",
+        help="below 1 for more likely melodies, above 1 for wilder ones",
     )
-    parser.add_argument(
-        "--top_k", type=int, default=0, metavar="K", help="draw only from the K most probable events; 0 draws from all"
+    choice.add_argument(
+        "--top_k", type=int, default=0, metavar="K", help="choose among the K most likely events only; 0: among all"
     )
-    parser.add_argument(
+    choice.add_argument(
         "--top_p",
         type=float,
         default=1.0,
         metavar="P",
-        help="draw only from the fewest most probable events that make up this share; 1 draws from all",
+        help="choose among the fewest events that together have this probability; 1: among all",
     )
-    parser.add_argument("--key", metavar="KEY", help='draw only notes of this key, such as C, Am, "D dorian"')
-    parser.add_argument("--min_note", metavar="NOTE", help="lowest note to draw, as C4 or 60")
-    parser.add_argument("--max_note", metavar="NOTE", help="highest note to draw")
-    parser.add_argument("--beam_size", type=int, default=1, metavar="N", help="melodies that a beam search keeps")
-    parser.add_argument("--branch_factor", type=int, default=1, metavar="N", help="continuations it tries of each")
-    parser.add_argument(
-        "--steps_per_iteration", type=int, default=1, metavar="N", help="16th notes between two choices"
+    choice.add_argument("--rank", type=int, metavar="N", help="make N melodies and keep the best --num_outputs of them")
+    choice.add_argument(
+        "--rank_by",
+        choices=("likely", "varied"),
+        help="best are the most likely (if not given), or those that differ most",
     )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="for the same melodies again; a new one each time if absent"
+    choice.add_argument(
+        "--seed", type=int, metavar="N", help="the same seed makes the same melodies; a new one each time if not given"
     )
-    parser.add_argument("--rank", type=int, metavar="N", help="make N melodies and keep --num_outputs of them")
-    parser.add_argument(
-        "--rank_by", choices=("likely", "varied"), help="keep the likeliest (if absent), or those that differ most"
+    choice.add_argument("--beam_size", type=int, default=1, metavar="N", help="how many melodies a beam search keeps")
+    choice.add_argument(
+        "--branch_factor", type=int, default=1, metavar="N", help="how many continuations of each it tries"
     )
-    parser.add_argument("--html", default="", metavar="FILE", help="also write a page to see and hear the melodies")
-    add_boolean(parser, "--wav", default=False, help="also write each melody as sound, beside its MIDI file")
-    parser.add_argument(
+    choice.add_argument(
+        "--steps_per_iteration", type=int, default=1, metavar="N", help="16th notes between two choices of it"
+    )
+
+    output = parser.add_argument_group("what else to write")
+    output.add_argument("--html", default="", metavar="FILE", help="a page to see and hear the melodies")
+    add_boolean(output, "--wav", default=False, help="each melody as sound too, beside its MIDI file")
+    output.add_argument(
         "--soundfont", default="", metavar="FILE", help="play --wav with the instruments of this SoundFont (.sf2)"
     )
+    add_boolean(output, "--musicxml", default=False, help="each melody as a MusicXML score too, beside its MIDI file")
+    add_boolean(output, "--abc", default=False, help="all melodies as one tune book in ABC notation")
+
+    magentas = add_magentas(parser)
+    magentas.add_argument("--hparams", default="", metavar="LIST", help="not needed: the model knows its own")
     add_boolean(
-        parser, "--save_generator_bundle", default=False, help="write the model to --bundle_file, and make no melodies"
+        magentas, "--save_generator_bundle", default=False, help="write the model to --bundle_file instead of melodies"
     )
-    parser.add_argument("--bundle_description", default="", metavar="TEXT", help="what that bundle is, in words")
+    magentas.add_argument("--bundle_description", default="", metavar="TEXT", help="what that bundle is, in words")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     # Products of this size gain nothing from a second thread, which would wait for them by spinning.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    settle_config(args)
     if args.save_generator_bundle:
         return _save_bundle(args)
     _refuse_contradictions(args)
@@ -150,7 +190,7 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.music.melody import Melody
     from ostinato.music.notes import text_roll
 
-    melodies = Model(model.bundle).make(options)
+    melodies: Sequence[Melody] = Model(model.bundle).make(options)
     if args.no_primer_in_output:
         melodies = [Melody(melody[len(options.opening) :], meter=melody.meter, ends=melody.ends) for melody in melodies]
     qpm = primer.qpm if args.qpm is None else args.qpm
@@ -160,16 +200,20 @@ def run(args: argparse.Namespace) -> int:
     # The first one is made before anything is written, so that a SoundFont that can't play leaves nothing behind.
     first = list(islice(sounds, 1))
     paths = _write_new(Path(args.output_dir), files)
-    for path, melody in zip(paths, melodies, strict=True):
-        print(f"{path}  {text_roll(melody)}")
-    for path, samples in zip(paths, chain(first, sounds), strict=False):
-        _write_sound(path.with_suffix(".wav"), samples)
+    say(*(cut(f"{path}  {text_roll(melody)}") for path, melody in zip(paths, melodies, strict=True)))
+    if args.wav:
+        with progress("melodies", len(paths)) as made_sound:
+            for path, samples in zip(paths, chain(first, sounds), strict=True):
+                _write_sound(path.with_suffix(".wav"), samples)
+                made_sound(1)
+    if args.abc or args.musicxml:
+        _write_scores(args, melodies, options, qpm, paths)
     made = f"{len(melodies)} {'melody' if len(melodies) == 1 else 'melodies'} of {model.name}"
     if args.html:
         _write_page(args.html, melodies, made, _command(args, options.seed), qpm, [path.name for path in paths])
-        print(f"{args.html}: a page to see and hear them")
+        say(f"{args.html}: a page to see and hear them")
     chosen = f", the {_RANKINGS[options.rank_by]} of {args.rank}" if args.rank else ""
-    print(f"{made} in {args.output_dir}{chosen}; the same again with --seed={options.seed}")
+    say(f"{made} in {args.output_dir}{chosen}; the same again with --seed={options.seed}")
     return 0
 
 
@@ -222,6 +266,7 @@ def _options(args: argparse.Namespace, primer: "_Primer") -> "GenerationOptions"
         **asked,
     )
     length: dict[str, Any] = {"num_bars": args.num_bars, "ending": args.ending, "until_end": args.until_end}
+    length["upbeat"] = args.upbeat
     if fill := _bars("fill_bars", args.fill_bars):
         # The bars are counted as the primer's file counts them.
         length = {"fill": (fill[0] - primer.first_bar + 1, fill[1] - primer.first_bar + 1)}
@@ -300,17 +345,16 @@ def _primer_in(path: str, track: int | None, bars: tuple[int, int] | None) -> _P
                 raise
     book = f" of tune {number} of {len(tunes)}" if len(tunes) > 1 else ""
     span = f"bars {found.first_bar}-{found.last_bar}" if found.last_bar > found.first_bar else f"bar {found.first_bar}"
-    print(
+    say(
         f"{path}: {len(found.melody)} steps of track {_named(found.track, found.track_name)}{book}, {span}, "
         f"{found.melody.meter} at {found.qpm:g} quarters a minute"
     )
     if track is None and found.evidence is not None and (next_one := found.runner_up) is not None:
-        print(
-            f"  it is likeliest the melody: {found.evidence.reason}; next likeliest is track "
+        say(
+            f"  it is most likely the melody: {found.evidence.reason}; next is track "
             f"{_named(next_one.track, next_one.name)} (--primer_track={next_one.track})"
         )
-    for change in found.changes:
-        print(f"  {change}")
+    say(*(f"  {change}" for change in found.changes))
     return _Primer(path, found.melody, found.qpm, found.melody.meter, found.first_bar)
 
 
@@ -327,7 +371,14 @@ def _save_bundle(args: argparse.Namespace) -> int:
     if not args.bundle_file:
         raise SettingsError("--save_generator_bundle needs --bundle_file: the bundle to write")
     model = chosen_model(args, among=("run_dir", "checkpoint_file"))
-    write_bundle(model.bundle, args.bundle_file, args.bundle_description, trained_in=model.path)
+    write_bundle(
+        model.bundle,
+        args.bundle_file,
+        args.bundle_description,
+        trained_in=model.path,
+        generator_id=args.generator_id,
+        generator_description=args.generator_description,
+    )
     return 0
 
 
@@ -373,6 +424,37 @@ def _write_sound(path: Path, samples: "NDArray[np.float32]") -> None:
     from ostinato.sound.wav import write_wav
 
     write_wav(path, samples, _SAMPLE_RATE)
+
+
+def _write_scores(
+    args: argparse.Namespace,
+    melodies: "Sequence[Melody]",
+    options: "GenerationOptions",
+    qpm: float,
+    paths: Sequence[Path],
+) -> None:
+    """Write the melodies down: a MusicXML score beside each MIDI file, all of them into one book of ABC."""
+    from ostinato.formats import atomic_writer
+    from ostinato.music.notation import notate
+
+    sheets = [
+        notate(melody, key=options.parsed_key, qpm=qpm, title=path.stem)
+        for melody, path in zip(melodies, paths, strict=True)
+    ]
+    if args.musicxml:
+        from ostinato.formats.scores.musicxml_writer import sheet_to_musicxml
+
+        for path, sheet in zip(paths, sheets, strict=True):
+            with atomic_writer(path.with_suffix(".musicxml"), sync=False) as file:
+                file.write(sheet_to_musicxml(sheet))
+    if args.abc:
+        from ostinato.formats.scores.abc_writer import sheets_to_abc
+
+        # By the moment in the names of the MIDI files, which no other run has.
+        book = paths[0].with_name(f"{paths[0].stem.rpartition('_')[0]}.abc")
+        with atomic_writer(book, sync=False) as file:
+            file.write(sheets_to_abc(sheets).encode())
+        say(f"{book}: a tune book of them in ABC")
 
 
 def _write_page(

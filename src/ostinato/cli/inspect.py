@@ -1,11 +1,10 @@
 """`ostinato inspect`: what is in music files, and which melodies would be taken of them."""
 
 import argparse
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_extraction, add_report, extraction_of, write_report
-from ostinato.cli.terminal import progress, terminal_width, text_table, wrapped
+from ostinato.cli.flags import USUAL, add_extraction, add_report, extraction_of, write_report
+from ostinato.cli.terminal import progress_of_files, terminal_width, text_table, wrapped
 from ostinato.errors import printable
 from ostinato.music.extract import LIKELIEST
 
@@ -19,11 +18,14 @@ _OTHER_COLUMNS = 64  # characters that the table of a folder takes for all but t
 _MOST_TUNES = 3  # of one file that are shown track by track; of more it is a line each
 
 
+EXAMPLE = "ostinato inspect data/aird/midi/book5_0900.mid"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument("sources", nargs="+", metavar="FILE|FOLDER", help="MIDI, MusicXML or ABC files, or a folder")
+    add_report(parser.add_argument_group(USUAL))
     add_extraction(parser, as_played=True)
-    add_report(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,22 +33,10 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.dataset.inspection import inspect_music
 
     settings = extraction_of(args)
-    bar: Any = None
-
-    def show(done: int, total: int) -> None:
-        # Made when the workers are running already: it starts a thread, and a process with threads cannot be forked.
-        nonlocal bar
-        if bar is None:
-            bar = progress(total=total, unit="files")
-        bar.update(done - bar.n)
-
-    try:
-        inspections = [
-            inspect_music(source, settings, progress=show if sys.stderr.isatty() else None) for source in args.sources
-        ]
-    finally:
-        if bar is not None:
-            bar.close()
+    inspections = []
+    for source in args.sources:
+        with progress_of_files() as show:
+            inspections.append(inspect_music(source, settings, progress=show))
     width = terminal_width()
     for number, inspection in enumerate(inspections):
         if number:

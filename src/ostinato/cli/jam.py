@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import add_boolean, add_model, chosen_model
+from ostinato.cli.flags import USUAL, add_boolean, add_model, chosen_model
+from ostinato.cli.terminal import cut, say
 from ostinato.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
@@ -19,58 +20,71 @@ if TYPE_CHECKING:
 _ENDING_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
 
 
+EXAMPLE = "ostinato jam --list_ports"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    add_boolean(parser, "--list_ports", default=False, help="tell the names of the MIDI ports, and do no more")
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument(
         "--input_port",
         metavar="NAME",
-        help="the port you play on: its name, or a part that no other has; virtual or virtual:NAME makes a new one; "
-        "the only one there is if absent",
+        help="the port you play on: its name, or a part that no other name has; virtual or virtual:NAME makes a new "
+        "one; the only one there is if not given",
     )
-    parser.add_argument("--output_port", metavar="NAME", help="the port that everything sounds on, in the same way")
-    add_model(parser, "play with")
-    parser.add_argument("--qpm", type=float, default=120.0, metavar="QPM", help="tempo, in quarters a minute")
-    parser.add_argument("--meter", default="4/4", metavar="N/D", help="time signature")
-    add_boolean(
-        parser,
-        "--metronome",
-        default=True,
-        help="click on every beat; without, your first note of each call is the first beat",
-    )
-    parser.add_argument(
-        "--metronome_channel", type=int, default=10, metavar="1..16", help="MIDI channel of the clicks; 10 is drums"
-    )
-    add_boolean(parser, "--passthrough", default=False, help="let what you play sound on the output too")
-    parser.add_argument(
+    usual.add_argument("--output_port", metavar="NAME", help="the port that everything sounds on, in the same way")
+    add_boolean(usual, "--list_ports", default=False, help="list the names of the MIDI ports, and stop there")
+    usual.add_argument("--qpm", type=float, default=120.0, metavar="QPM", help="tempo, in quarter notes a minute")
+    usual.add_argument("--meter", default="4/4", metavar="METER", help="such as 4/4, 3/4 or 6/8")
+    add_model(parser.add_argument_group("which model; the best built-in one if you name none"))
+    turns = parser.add_argument_group("turns")
+    turns.add_argument(
         "--call_bars", default="auto", metavar="auto|N", help="length of a call in bars; auto: a bar of silence ends it"
     )
-    parser.add_argument(
-        "--response_bars", type=int, metavar="N", help="length of a response in bars; that of the call if absent"
+    turns.add_argument(
+        "--response_bars", type=int, metavar="N", help="length of a response in bars; that of the call if not given"
     )
-    add_boolean(parser, "--loop", default=False, help="repeat the response until you begin the next call")
-    parser.add_argument(
+    add_boolean(turns, "--loop", default=False, help="repeat the response until you begin the next call")
+    turns.add_argument(
+        "--num_rounds", type=int, default=0, metavar="N", help="end after this many responses; 0: go on until Ctrl-C"
+    )
+    choice = parser.add_argument_group("how it chooses notes")
+    choice.add_argument(
         "--temperature",
         type=float,
         default=1.0,
         metavar="T",
-        help="below 1 for likelier responses, above 1 for wilder ones",
+        help="below 1 for more likely responses, above 1 for wilder ones",
     )
-    parser.add_argument(
+    choice.add_argument(
         "--temperature_control",
         type=int,
         metavar="0..119",
         help="number of the control change (a knob of your keyboard) that sets the temperature from 0.1 to 2",
     )
-    parser.add_argument("--channel", type=int, default=1, metavar="1..16", help="MIDI channel of the responses")
-    parser.add_argument(
-        "--program", type=int, metavar="0..127", help="General MIDI instrument of the responses; as it is if absent"
+    choice.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="the same seed gives the same responses to the same calls; a new one if not given",
     )
-    parser.add_argument(
-        "--num_rounds", type=int, default=0, metavar="N", help="end after this many responses; 0: go on until Ctrl-C"
+    sound = parser.add_argument_group("what sounds")
+    add_boolean(
+        sound,
+        "--metronome",
+        default=True,
+        help="click on every beat; without it, the first note of each call is on the first beat",
     )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="for the same responses to the same calls; a new one if absent"
+    sound.add_argument(
+        "--metronome_channel", type=int, default=10, metavar="1..16", help="MIDI channel of the clicks; 10 is drums"
+    )
+    add_boolean(sound, "--passthrough", default=False, help="let what you play sound on the output too")
+    sound.add_argument("--channel", type=int, default=1, metavar="1..16", help="MIDI channel of the responses")
+    sound.add_argument(
+        "--program",
+        type=int,
+        metavar="0..127",
+        help="General MIDI instrument of the responses; left as it is if not given",
     )
 
 
@@ -96,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.music.notes import text_roll
 
     def tell(voice: Voice, melody: Melody) -> None:
-        print(f"{voice.value:9}{text_roll(melody)}", flush=True)
+        say(cut(f"{voice.value:9}{text_roll(melody)}"))
 
     settings = _settings(args)
     bundle = chosen_model(args).bundle
@@ -109,15 +123,14 @@ def run(args: argparse.Namespace) -> int:
         contextlib.closing(open_output(args.output_port)) as output_port,
         _ending_signals() as received,
     ):
-        print(
+        say(
             f"{bundle.config.name} hears {input_port.name} and plays on {output_port.name}, "
             f"{args.meter} at {settings.qpm:g} quarters a minute; play! Ctrl-C ends",
-            flush=True,
         )
         clock, voices = MonotonicClock(), Voices(output_port.send)
         session = Session(settings, respond, voices, clock.now(), tell)
         play(session, voices, input_port, clock, lambda: bool(received))
-    print(f"the same responses to the same calls with --seed={seed}")
+    say(f"the same responses to the same calls with --seed={seed}")
     # Ctrl-C is how a session ends; what others end by a signal says so.
     return 128 + received[0] if received and received[0] != signal.SIGINT else 0
 

@@ -19,8 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 from ostinato.bundle import Bundle, load_bundle, save_bundle
 from ostinato.cli.dataset import transpositions_of
-from ostinato.cli.flags import add_extraction, add_report, extraction_of, melodies_in, write_report
-from ostinato.cli.terminal import terminal_width, text_table
+from ostinato.cli.flags import (
+    USUAL,
+    add_extraction,
+    add_report,
+    extraction_of,
+    melodies_in,
+    model_named,
+    write_report,
+)
+from ostinato.cli.terminal import say, terminal_width, text_table
 from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
 from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, eval_ratio_for, is_for_eval, split_melodies
@@ -30,7 +38,7 @@ from ostinato.formats import atomic_writer
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.meter import Meter
 from ostinato.music.quantize import total_off_grid
-from ostinato.shipped import BEST_MODEL, SHIPPED_MODELS, model_path
+from ostinato.shipped import BEST_MODEL
 from ostinato.training.recipe import FEW_MELODIES, MANY_MELODIES, Recipe, num_held_out, recipe_for
 
 if TYPE_CHECKING:
@@ -49,42 +57,54 @@ _NAMED_BARS = 3  # melodies of one track whose bars are named
 _logger = logging.getLogger(__name__)
 
 
+EXAMPLE = "ostinato learn data/aird/midi --output=my.mag --minutes=5"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument("folder", metavar="FOLDER", help="MIDI, MusicXML or ABC files, in folders within it too")
-    parser.add_argument("--output", metavar="FILE", help="the bundle to write, such as my.mag")
-    parser.add_argument(
-        "--dry_run", action="store_true", help="show what it would learn from and what it cannot use, and stop there"
-    )
-    parser.add_argument(
-        "--from",
-        dest="origin",
-        metavar="MODEL",
-        help="begin from this model: one that comes with Ostinato, a bundle, a checkpoint or a run_dir; or from "
-        f"{_SCRATCH}. If absent, from {BEST_MODEL}, or with {MANY_MELODIES} melodies or more from {_SCRATCH}",
-    )
-    parser.add_argument(
+    parser.add_argument("folder", metavar="FOLDER", help="MIDI, MusicXML or ABC files, also in folders within it")
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument("--output", metavar="FILE", help="the bundle to write, such as my.mag")
+    usual.add_argument(
         "--minutes",
         type=float,
         metavar="N",
-        help=f"how long to train at most; {_MINUTES:g} if absent, without end if --num_training_steps is given",
+        help=f"how long to train at most; {_MINUTES:g} if not given, or any time with --num_training_steps",
     )
-    parser.add_argument("--num_training_steps", type=int, default=0, metavar="N", help="or after how many steps to end")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="decides all that is random, the split too")
-    parser.add_argument("--work_dir", metavar="FOLDER", help="keep the training run here")
-    parser.add_argument("--html", metavar="FILE", help="the page to write; beside the bundle if absent")
-    parser.add_argument(
+    usual.add_argument(
+        "--dry_run", action="store_true", help="show what it would learn from and what it cannot use, and stop there"
+    )
+    usual.add_argument(
+        "--from",
+        dest="origin",
+        metavar="MODEL",
+        help="begin from this model: a built-in one, a bundle, a checkpoint or a run_dir; or from "
+        f"{_SCRATCH}. If not given, from {BEST_MODEL}, or with {MANY_MELODIES} melodies or more from {_SCRATCH}",
+    )
+    usual.add_argument("--html", metavar="FILE", help="the page to write; beside the bundle if not given")
+    how = parser.add_argument_group("how it learns")
+    how.add_argument(
+        "--num_training_steps", type=int, default=0, metavar="N", help="stop after this many steps; 0: any"
+    )
+    how.add_argument(
         "--transpose",
         metavar="LOW..HIGH",
-        help="learn each melody in each of these transpositions, in semitones; if absent, in "
+        help="learn each melody in each of these transpositions, in semitones; if not given, in "
         f"{_ALL_KEYS[0]}..{_ALL_KEYS[-1]}, or as it is if the model moves all melodies to one key",
     )
-    add_extraction(parser, as_played=True)
-    parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
-    add_report(parser)
-    parser.add_argument(
-        "--force", action="store_true", help="overwrite a bundle that is there, were it of the same tunes and settings"
+    how.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="decides all that is random, also what is held out"
     )
+    how.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps"
+    )
+    what = parser.add_argument_group("what else to write")
+    what.add_argument("--work_dir", metavar="FOLDER", help="keep the training run here")
+    add_report(what)
+    what.add_argument(
+        "--force", action="store_true", help="overwrite a bundle that is there, even one of the same tunes and settings"
+    )
+    add_extraction(parser, as_played=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,18 +164,19 @@ def run(args: argparse.Namespace) -> int:
         transpositions=asked or ((0,) if config.encoding.transpose_to_key is not None else _ALL_KEYS),
         dedupe=True,
     )
-    print(_table(tunes, settings, terminal_width()))
+    # A dry run is asked for the table.
+    (print if args.dry_run else say)(_table(tunes, settings, terminal_width()))
     training, held_out = _split(tunes, settings)
     write_report(args.json, _report(tunes, settings))
     recipe = recipe_for(config, tunes.num_melodies - len(held_out), from_model=origin is not None)
     asked_for = _fingerprint((training, held_out), recipe, origin, (seconds, args.num_training_steps, args.seed))
     if args.dry_run:
-        print("Nothing was trained, as --dry_run says")
+        say("Nothing was trained, as --dry_run says")
         return 0
     if output.exists() and not args.force:
         if _learned_as(output) != asked_for:
             raise _is_there(output)
-        print(
+        say(
             f"{output}: this model has learned from these melodies with these settings already; "
             "nothing was changed (--force trains it anew)"
         )
@@ -168,6 +189,7 @@ def run(args: argparse.Namespace) -> int:
     _tell_figures(before, after, report)
     name, num_steps = Path(args.folder).resolve().name, sum(map(len, training))
     data = {"files": [name], "num_files": tunes.found.read, "num_melodies": len(training), "num_steps": num_steps}
+    data["upbeats"] = round(sum(melody.has_upbeat for melody in training) / len(training), 3)
     card = {
         "data": f"{tunes.found.read} files of {name}: {len(training)} melodies of {num_steps} steps to learn from, "
         f"{len(held_out)} of {sum(map(len, held_out))} steps held out",
@@ -192,7 +214,7 @@ def run(args: argparse.Namespace) -> int:
         output,
         f"Learned from {name}; {after['bits_per_step']:.3f} bits a 16th step on held-out tunes",
     )
-    print(f"{output}: the model; ostinato bundle show {shlex.quote(str(output))} tells all about it")
+    say(f"{output}: the model; ostinato bundle show {shlex.quote(str(output))} tells all about it")
     _play(saved, tunes.meter, output, args)
     return exit_code
 
@@ -307,24 +329,22 @@ def _seconds(args: argparse.Namespace) -> float:
 
 def _origin(name: str) -> _Origin:
     """The model that --from names."""
-    path = model_path(name)
+    path = model_named("--from", name)
     try:
         return _Origin(name, path, load_bundle(path))
     except DataError as error:
-        raise DataError(
-            f"--from={name}: {error}; models that come with Ostinato are {', '.join(SHIPPED_MODELS)}"
-        ) from None
+        raise DataError(f"--from={name}: {error}") from None
 
 
 def _chosen_origin(tunes: _Tunes) -> _Origin | None:
     """The model to begin from where none is named: what few tunes can't teach, it knows already."""
     if tunes.num_melodies >= MANY_MELODIES:
-        print(f"Learning from {_SCRATCH}: {tunes.num_melodies} melodies teach a new model enough (--from=MODEL)")
+        say(f"Learning from {_SCRATCH}: {tunes.num_melodies} melodies teach a new model enough (--from=MODEL)")
         return None
     origin = _origin(BEST_MODEL)
-    print(f"Beginning from {BEST_MODEL}, which comes with Ostinato and has learned other tunes (--from={_SCRATCH})")
+    say(f"Beginning from {BEST_MODEL}, which comes with Ostinato and has learned other tunes (--from={_SCRATCH})")
     if tunes.num_melodies < FEW_MELODIES:
-        print(
+        say(
             f"With fewer than {FEW_MELODIES} melodies the model is changed with care: in small steps, and no longer "
             "than it helps with those held out. More tunes would teach it more"
         )
@@ -352,7 +372,7 @@ def _read_tunes(folder: str, extraction: ExtractionSettings) -> _Tunes:
         DataError: if there are not two pieces with a melody, one to learn from and one to measure on.
     """
     found = melodies_in(folder, extraction)
-    print(f"{folder}: read {found.read:,} of {counted(found.files, 'music file')}")
+    say(f"{folder}: read {found.read:,} of {counted(found.files, 'music file')}")
     tunes = _Tunes(found, distinct(found.melodies))
     left_out = found.left_out()
     if duplicates := len(found.melodies) - tunes.num_melodies:
@@ -364,11 +384,11 @@ def _read_tunes(folder: str, extraction: ExtractionSettings) -> _Tunes:
             f"add tunes, or see what was left out: {'; '.join(left_out) or 'nothing'}"
         )
     melodies = counted(tunes.num_melodies, "melody", "melodies")
-    print(f"Found {melodies} in {len(tunes.pieces)} of {counted(found.tunes, 'piece')}")
+    say(f"Found {melodies} in {len(tunes.pieces)} of {counted(found.tunes, 'piece')}")
     if off_grid := off_grid_words(found.rhythm):
-        print(off_grid)
+        say(off_grid)
     if left_out:
-        print("Left out or changed:", *left_out, sep="\n  ")
+        say("Left out or changed:", *(f"  {line}" for line in left_out))
     return tunes
 
 
@@ -378,8 +398,9 @@ def _split(tunes: _Tunes, settings: DatasetSettings) -> "tuple[list[Melody], lis
     if not held_out:  # melodies that differ in their pieces, and are one in the model's range
         raise DataError("the pieces held out hold no melody of their own; choose another --seed")
     transposed = f" in {len(settings.transpositions)} transpositions" if len(settings.transpositions) > 1 else ""
-    print(
-        f"{len(training)} melodies{transposed} to learn from; {len(held_out)}, of pieces apart, held out to measure on"
+    say(
+        f"{counted(len(training), 'melody', 'melodies')}{transposed} to learn from; {len(held_out)}, of other pieces, "
+        "held out to measure on"
     )
     return training, held_out
 
@@ -406,9 +427,9 @@ def _train(
         patience=recipe.patience,
     )
     limits = [f"{seconds / 60:g} min"] if seconds else []
-    limits += [f"{args.num_training_steps} steps"] if args.num_training_steps else []
-    print(f"Training for at most {' or '.join(limits)}; Ctrl-C ends it and keeps the best so far", flush=True)
-    line = LiveLine(num_training_steps=args.num_training_steps, max_seconds=seconds, quiet=True)
+    limits += [counted(args.num_training_steps, "step")] if args.num_training_steps else []
+    say(f"Training for at most {' or '.join(limits)}; Ctrl-C ends it and keeps the best so far")
+    line = LiveLine(num_training_steps=args.num_training_steps, max_seconds=seconds, draws_curve=True)
     training, held_out = (examples_of_melodies(some, recipe.config, args.folder) for some in melodies)
     with line, stopped_by_signals(patient=False) as signals:
         report = train(
@@ -422,6 +443,7 @@ def _train(
             on_step=line.on_step,
             on_evaluation=line.on_evaluation,
         )
+        line.done(report)
     return report, signals.exit_code
 
 
@@ -441,11 +463,11 @@ def _figures(bundle: Bundle, melodies: "Sequence[Melody]") -> dict[str, Any]:
 def _tell_figures(before: dict[str, Any] | None, after: dict[str, Any], report: "TrainReport") -> None:
     assert report.best is not None
     ended = "stopped" if report.stopped else "no better for long" if report.converged else "done"
-    print(f"{ended} at step {report.step} after {report.seconds:.0f} s; the best was step {report.best.step}")
+    say(f"{ended} at step {report.step} after {report.seconds:.0f} s; the best was step {report.best.step}")
     if before is not None and report.best.step == 0:
-        print("No step made it better on the held-out melodies: the model stays as it was")
+        say("No step made it better on the held-out melodies: the model stays as it was")
     was = "" if before is None else f", {before['bits_per_step']:.3f} before"
-    print(
+    say(
         f"On the held-out melodies: {after['bits_per_step']:.3f} bits a 16th step{was} (fewer is better); "
         f"{after['accuracy']:.0%} of the events are what it held likeliest"
     )
@@ -463,7 +485,7 @@ def _play(bundle: Bundle, meter: Meter, output: Path, args: argparse.Namespace) 
     for number, melody in enumerate(melodies, start=1):
         with atomic_writer(folder / f"{number:02}.mid", sync=False) as file:
             file.write(note_sequence_to_midi(melody.to_note_sequence()))
-    print(f"{folder}: {len(melodies)} melodies that it made")
+    say(f"{folder}: {len(melodies)} melodies that it made")
     command = shlex.join(
         [
             *("ostinato", "generate", f"--bundle_file={output}", f"--num_bars={_NUM_BARS}", f"--meter={meter}"),
@@ -480,4 +502,4 @@ def _play(bundle: Bundle, meter: Meter, output: Path, args: argparse.Namespace) 
     )
     with atomic_writer(page) as file:
         file.write(text.encode())
-    print(f"{page}: a page to see and hear them\nMore of them: {command}")
+    say(f"{page}: a page to see and hear them\nMore of them: {command}")

@@ -2,14 +2,19 @@
 
 import argparse
 import json
+import textwrap
 
+from ostinato.cli.flags import USUAL
+from ostinato.cli.terminal import terminal_width, text_table
 from ostinato.errors import SettingsError
+
+EXAMPLE = "ostinato models lieder"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument("name", nargs="?", help="show the whole card of this one")
-    parser.add_argument("--json", action="store_true", help="print the cards as JSON")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show all that is known of this model")
+    parser.add_argument_group(USUAL).add_argument("--json", action="store_true", help="print the same of all as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -27,18 +32,19 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({name: bundle.provenance.get("card", {}) for name, bundle in bundles.items()}, indent=1))
         return 0
-    print(f"{'model':15}{'plays':14}{'layers':>10}{'numbers':>12}{'bits a step, validation':>26}{'test':>8}")
+    rows = [["model", "plays", "layers", "numbers", "validation", "test"]]
     for name, bundle in bundles.items():
-        layers = ", ".join(map(str, bundle.config.hparams.rnn_layer_sizes))
         held_out = bundle.provenance.get("card", {}).get("held_out", {})
-        validation, test = (
+        figures = [
             f"{held_out[part]['bits_per_step']:.3f}" if part in held_out else "-" for part in ("validation", "test")
-        )
-        numbers = f"{num_parameters(bundle):,}"
-        default = "  if you ask for none" if name == BEST_MODEL else ""
-        print(f"{name:15}{STYLES[name]:14}{layers:>10}{numbers:>12}{validation:>26}{test:>8}{default}")
-    print(
-        "\nBits are those of held-out tunes of the model's own style. A test was made of the tune books' models only."
+        ]
+        layers = ", ".join(map(str, bundle.config.hparams.rnn_layer_sizes))
+        rows.append([name, STYLES[name], layers, f"{num_parameters(bundle):,}", *figures])
+    print(text_table(rows, words=2))
+    about = (
+        "validation and test: bits a 16th note on held-out tunes of the model's own style; fewer is better. Only the "
+        "models of the tune books were tested.",
+        f"ostinato generate --config=NAME plays one, {BEST_MODEL} if you name none; ostinato models NAME shows more.",
     )
-    print("ostinato generate --config=NAME plays one; ostinato models NAME shows its card.")
+    print("", *(textwrap.fill(line, terminal_width(), break_on_hyphens=False) for line in about), sep="\n")
     return 0

@@ -3,26 +3,32 @@
 import argparse
 from pathlib import Path
 
+from ostinato.cli.flags import USUAL
+from ostinato.cli.terminal import say
+from ostinato.dataset.report import counted
 from ostinato.errors import DataError, SettingsError
+
+EXAMPLE = "ostinato render data/aird/midi/book5_0900.mid tune.wav"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
     parser.add_argument("input_file", metavar="IN.mid", help="the MIDI file")
     parser.add_argument("output_file", metavar="OUT.wav", help="the WAV file to write, 16-bit stereo")
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument(
         "--soundfont",
         default="",
         metavar="FILE.sf2",
-        help="play with the instruments of this SoundFont, instead of Ostinato's own synthesizer",
+        help="play with the instruments of this SoundFont instead of the built-in synthesizer",
     )
-    parser.add_argument("--sample_rate", type=int, default=44_100, metavar="HZ", help="samples a second, 8000..192000")
-    parser.add_argument(
+    usual.add_argument("--sample_rate", type=int, default=44_100, metavar="HZ", help="samples a second, 8000 to 192000")
+    usual.add_argument(
         "--gain",
         type=float,
         default=-1.0,
         metavar="DB",
-        help="level of the loudest moment in decibels, -60..0; 0 is the most that a file can hold",
+        help="level of the loudest moment in decibels, -60 to 0; 0 is the most that a file can hold",
     )
 
 
@@ -54,5 +60,5 @@ def run(args: argparse.Namespace) -> int:
         samples = synthesize(sequence, sample_rate=args.sample_rate)
     set_peak(samples, args.gain)
     write_wav(target, samples, args.sample_rate)
-    print(f"Wrote {len(sequence.notes):,} notes, {len(samples) / args.sample_rate:.1f} seconds, to {target}")
+    say(f"Wrote {counted(len(sequence.notes), 'note')}, {len(samples) / args.sample_rate:.1f} seconds, to {target}")
     return 0

@@ -9,7 +9,7 @@ import sys
 import threading
 import webbrowser
 
-from ostinato.cli.flags import add_boolean, add_model, model_paths
+from ostinato.cli.flags import USUAL, add_boolean, add_model, model_paths
 from ostinato.errors import MissingExtraError, SettingsError
 from ostinato.studio import DEFAULT_PORT
 
@@ -18,23 +18,39 @@ _MAX_PORT = 65535
 _logger = logging.getLogger(__name__)
 
 
+EXAMPLE = "ostinato studio --bundle_file=tests/golden/gold_attention.mag"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    add_model(parser, "play", several=True)
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    add_model(usual, several=True)
+    add_boolean(
+        usual,
+        "--open",
+        default=None,
+        help="open the page in a browser, as is usual where there is a desktop; or --no_open",
+    )
+    server = parser.add_argument_group("where it serves the page")
+    server.add_argument(
         "--host",
         default="127.0.0.1",
         metavar="ADDRESS",
-        help="where to serve; with 0.0.0.0 other machines reach it too, and anyone on them may use it",
+        help="with 0.0.0.0 other machines reach it too, and anyone on them may use it",
     )
-    parser.add_argument(
+    server.add_argument(
         "--port",
         type=int,
         default=DEFAULT_PORT,
         metavar="N",
-        help=f"0 for any free one; where {DEFAULT_PORT} is taken, a free one after it is used",
+        help=f"0 for any free one; if {DEFAULT_PORT} is taken, the next free one is used",
     )
-    add_boolean(parser, "--open", default=None, help="open the page in a browser; by default where there is a desktop")
+    server.add_argument(
+        "--allow_host",
+        default="",
+        metavar="NAME,NAME",
+        help="other names of the studio: through ssh -L, behind a proxy, or a name of your own; at any port",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -45,14 +61,15 @@ def run(args: argparse.Namespace) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     from ostinato.studio.models import Models
-    from ostinato.studio.security import is_loopback
+    from ostinato.studio.security import checked_host, is_loopback
     from ostinato.studio.server import create_app, listen, make_server, url_of
+    from ostinato.studio.workers import Players
 
     if not 0 <= args.port <= _MAX_PORT:
         raise SettingsError(f"--port must be 0 to {_MAX_PORT}, not {args.port}")
+    allowed = [checked_host(name.strip()) for name in args.allow_host.split(",") if name.strip()]
     models = Models.shipped_and(model_paths(args), args.config)
-    models.model()  # so that the first click waits for no loading
-    with listen(args.host, args.port) as bound:
+    with listen(args.host, args.port) as bound, contextlib.closing(Players(models.paths, models.default)) as players:
         port = bound.getsockname()[1]
         url = url_of(args.host, port)
         if not is_loopback(args.host):
@@ -61,8 +78,9 @@ def run(args: argparse.Namespace) -> int:
         if args.open or (args.open is None and _has_desktop()):
             # Some browsers come back only when they are closed.
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        app = create_app(models, host=args.host, port=port, allowed=allowed, players=players)
         with contextlib.suppress(KeyboardInterrupt):
-            make_server(create_app(models, host=args.host, port=port)).run(sockets=[bound])
+            make_server(app).run(sockets=[bound])
     return 0
 
 

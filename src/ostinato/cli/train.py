@@ -4,21 +4,20 @@ import argparse
 import contextlib
 import importlib.util
 import logging
-import math
 import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Self
 
-from ostinato.cli.flags import add_boolean
-from ostinato.cli.terminal import progress
+from ostinato.cli.flags import USUAL, add_boolean, add_magentas, model_named, settle_config
+from ostinato.cli.terminal import bar, finish, say, shows_bars, sparkline
 from ostinato.config import PRESETS, Config, parse_hparams, preset
+from ostinato.dataset.report import counted
 from ostinato.errors import MissingExtraError, SettingsError
 
 if TYPE_CHECKING:
@@ -28,68 +27,87 @@ if TYPE_CHECKING:
     from ostinato.training.job import TrainReport
     from ostinato.training.step import Metrics
 
+# With --melody_encoder_decoder alone Magenta trains with none of a config's hyperparameters.
+_BARE_HPARAMS = {"batch_size": 64, "dropout_keep_prob": 1.0, "attn_length": 0, "clip_norm": 3.0}
 _NUM_SAMPLES, _SAMPLE_STEPS = 4, 128  # sample melodies of 8 bars
 
 _logger = logging.getLogger(__name__)
 
 
+EXAMPLE = (
+    "ostinato train --config=lookback_rnn --run_dir=run1 "
+    "--sequence_example_file=examples/training_melodies.tfrecord --num_training_steps=2000"
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument(
+    usual = parser.add_argument_group(USUAL)
+    usual.add_argument(
         "--config", metavar="NAME", help=f"the model: {', '.join(PRESETS)}; a run that has begun knows its own"
     )
-    parser.add_argument(
-        "--lookback_distances",
-        metavar="LIST",
-        help="what its encoding looks back to instead, as `ostinato dataset` was told",
+    usual.add_argument(
+        "--run_dir", required=True, metavar="FOLDER", help="where the run is kept: FOLDER/train and FOLDER/eval"
     )
-    parser.add_argument(
-        "--run_dir", required=True, metavar="FOLDER", help="the run: FOLDER/train and FOLDER/eval are written"
-    )
-    parser.add_argument(
+    usual.add_argument(
         "--sequence_example_file",
         required=True,
         metavar="FILES",
-        help="examples made by `ostinato dataset`: a path, a glob, or several with commas between",
+        help="examples made by ostinato dataset: a path, a glob, or several with commas between",
     )
-    parser.add_argument(
+    usual.add_argument(
+        "--num_training_steps", type=int, default=0, metavar="N", help="steps of the run in all; 0: until stopped"
+    )
+    add_boolean(
+        usual, "--eval", default=False, help="do not train but evaluate each checkpoint of the run, until the last step"
+    )
+
+    what = parser.add_argument_group("what to train")
+    what.add_argument(
         "--hparams",
         default="",
         metavar="LIST",
-        help="\"{'batch_size':64,'rnn_layer_sizes':[64,64]}\" or \"batch_size=64,rnn_layer_sizes=[64,64]\"; "
-        "a run that has begun keeps its own",
+        help="\"batch_size=64,rnn_layer_sizes=[64,64]\" or \"{'batch_size':64,'rnn_layer_sizes':[64,64]}\"; a run that "
+        "has begun keeps its own",
     )
-    parser.add_argument(
+    what.add_argument(
         "--init_from",
         metavar="MODEL",
         help="begin a new run from this model instead of random values: a built-in one, a .mag bundle, ours or "
-        "Magenta's, a checkpoint or a run_dir; its config and hparams are the run's, but for what --hparams changes in "
-        "how it learns",
+        "Magenta's, a checkpoint or a run_dir; the run takes its config and hparams, except for those of --hparams "
+        "that change how it learns",
     )
-    parser.add_argument(
-        "--num_training_steps", type=int, default=0, metavar="N", help="steps of the run in all; 0: until stopped"
+    what.add_argument(
+        "--lookback_distances", metavar="LIST", help="what the encoding looks back to, as given to ostinato dataset"
     )
-    parser.add_argument("--summary_frequency", type=int, default=10, metavar="N", help="steps between two summaries")
-    parser.add_argument(
-        "--checkpoint_seconds", type=float, default=60, metavar="SECONDS", help="between two checkpoints"
+    what.add_argument(
+        "--seed", type=int, metavar="N", help="decides all that is random; a new one for each run if not given"
     )
-    parser.add_argument("--num_checkpoints", type=int, default=3, metavar="N", help="how many checkpoints to keep")
-    parser.add_argument(
+    what.add_argument(
+        "--device", default="auto", metavar="NAME", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps"
+    )
+    add_boolean(
+        what, "--skip_corrupt", default=False, help="use a damaged file up to the damage instead of stopping there"
+    )
+
+    watch = parser.add_argument_group("how it is watched")
+    watch.add_argument("--summary_frequency", type=int, default=10, metavar="N", help="steps between two summaries")
+    watch.add_argument(
         "--eval_file",
         metavar="FILES",
-        help="examples to evaluate on in the course of the training; FOLDER/best keeps the checkpoint that does best",
+        help="examples to evaluate on while it trains; FOLDER/best keeps the checkpoint that does best",
     )
-    parser.add_argument(
+    watch.add_argument(
         "--eval_every", type=int, default=100, metavar="N", help="steps between two evaluations on --eval_file"
     )
-    parser.add_argument(
+    watch.add_argument(
         "--patience",
         type=int,
         default=0,
         metavar="N",
-        help="end the training after N evaluations on --eval_file that were no better than the best; 0: never",
+        help="stop after N evaluations on --eval_file in a row that were no better than the best; 0: never",
     )
-    parser.add_argument(
+    watch.add_argument(
         "--sample_every",
         type=int,
         default=0,
@@ -97,19 +115,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="steps between two sets of sample melodies, as MIDI in FOLDER/samples and as pictures in TensorBoard; "
         "0: none",
     )
-    parser.add_argument("--device", default="auto", help="auto (a CUDA GPU, else the CPU), cpu, cuda or mps")
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="decides all that is random; a new one each run if absent"
+    watch.add_argument(
+        "--checkpoint_seconds", type=float, default=60, metavar="SECONDS", help="time between two checkpoints"
     )
-    add_boolean(parser, "--eval", default=False, help="evaluate each checkpoint of the run, until the last step")
-    add_boolean(
-        parser, "--skip_corrupt", default=False, help="use the whole records before a damaged one instead of stopping"
+    watch.add_argument("--num_checkpoints", type=int, default=3, metavar="N", help="how many checkpoints to keep")
+
+    magentas = add_magentas(parser)
+    magentas.add_argument(
+        "--num_eval_examples",
+        type=int,
+        default=0,
+        metavar="N",
+        help="evaluate on the first N examples only; 0: on all",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     require_pytorch()
+    settle_config(args)
+    if args.num_eval_examples < 0:
+        raise SettingsError(f"--num_eval_examples must be at least 0, not {args.num_eval_examples}")
     if args.lookback_distances is not None and args.config is None:
         raise SettingsError(f"--lookback_distances={args.lookback_distances} is for --config, which is missing")
     if args.eval:
@@ -136,7 +162,6 @@ def require_pytorch() -> None:
 
 def _train(args: argparse.Namespace) -> int:
     from ostinato.bundle import load_bundle
-    from ostinato.shipped import model_path
     from ostinato.training.checkpoints import Origin, stored_run
     from ostinato.training.data import load_examples
     from ostinato.training.hardware import Processes, pick_device
@@ -159,7 +184,7 @@ def _train(args: argparse.Namespace) -> int:
     if args.init_from is not None:
         if args.lookback_distances is not None:
             raise SettingsError("--lookback_distances are the model's own with --init_from; leave them out")
-        path = model_path(args.init_from)
+        path = model_named("--init_from", args.init_from)
         origin = Origin(path, load_bundle(path, config=args.config, hparams=hparams))
     if stored is not None:
         config = _as_asked(stored.config, args)
@@ -176,6 +201,7 @@ def _train(args: argparse.Namespace) -> int:
     held_out = None
     if args.eval_file is not None:
         held_out = load_examples(args.eval_file, config, skip_corrupt=args.skip_corrupt)
+        held_out = held_out.first(args.num_eval_examples)
     line = LiveLine(num_training_steps=args.num_training_steps, begun=0 if stored is None else stored.step)
     # A signal before all processes are there ends this one; after that it asks for a stop.
     with line, processes.joined(device), stopped_by_signals(patient=processes.count > 1) as signals:
@@ -192,6 +218,7 @@ def _train(args: argparse.Namespace) -> int:
             on_evaluation=line.on_evaluation,
             sample=_sampler(Path(args.run_dir) / "samples"),
         )
+        line.done(report)
     if processes.rank == 0:
         _tell_end(report, args)
     return signals.exit_code
@@ -199,19 +226,19 @@ def _train(args: argparse.Namespace) -> int:
 
 def _tell_end(report: "TrainReport", args: argparse.Namespace) -> None:
     if report.step == report.first_step and report.converged:
-        print(f"{args.run_dir}: has got no better for long at step {report.step}; a larger --patience goes on")
+        say(f"{args.run_dir}: has got no better for long at step {report.step}; a larger --patience goes on")
     elif report.step == report.first_step and not report.stopped:
-        print(f"{args.run_dir}: has made {report.step} steps; ask for more with --num_training_steps")
+        say(f"{args.run_dir}: has made {counted(report.step, 'step')}; ask for more with --num_training_steps")
     else:
         ended = "stopped" if report.stopped else "no better for long" if report.converged else "trained"
-        print(
+        say(
             f"{args.run_dir}: {ended} at step {report.step}, "
-            f"{report.step - report.first_step} steps in {report.seconds:.0f} s; "
+            f"{counted(report.step - report.first_step, 'step')} in {report.seconds:.0f} s; "
             f"{report.share_waited:.1%} of the time was spent waiting for data"
         )
     if report.best is not None:
         folder = Path(args.run_dir) / "best"
-        print(f"{folder}: the best, eval loss {report.best.loss:.4f} at step {report.best.step}")
+        say(f"{folder}: the best, eval loss {report.best.loss:.4f} at step {report.best.step}")
 
 
 def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
@@ -258,7 +285,7 @@ def _evaluate(args: argparse.Namespace) -> int:
                 examples = load_examples(args.sequence_example_file, config, skip_corrupt=args.skip_corrupt)
             evaluate_run(
                 args.run_dir,
-                examples,
+                examples.first(args.num_eval_examples),
                 config,
                 device=device,
                 num_training_steps=args.num_training_steps,
@@ -269,8 +296,10 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _preset(args: argparse.Namespace) -> Config:
-    """The preset that --config names, with the lookback distances that are asked for."""
+    """The preset that --config names, or --melody_encoder_decoder, with the lookback distances that are asked for."""
     config = preset(args.config)
+    if args.encoder_alone:
+        config = config.with_hparams(_BARE_HPARAMS)
     return config if args.lookback_distances is None else config.with_lookback_distances(args.lookback_distances)
 
 
@@ -290,28 +319,30 @@ def _as_asked(stored: Config, args: argparse.Namespace) -> Config:
 class LiveLine:
     """How a training goes: on a terminal a line that is kept up to date, else a line for each summary.
 
-    Evaluations have a line each in both. Use it as a context manager.
+    Evaluations have a line each, or the curve of them stands in the line. Use it as a context manager.
     """
 
     def __init__(
-        self, *, num_training_steps: int = 0, max_seconds: float = 0, begun: int = 0, quiet: bool = False
+        self, *, num_training_steps: int = 0, max_seconds: float = 0, begun: int = 0, draws_curve: bool = False
     ) -> None:
         """Begin the line.
 
         Args:
             num_training_steps: after which the training ends; 0 if it is not known.
-            max_seconds: the time after which it ends; without both there is no time to go.
+            max_seconds: the time after which it ends at the latest; 0 if there is none.
             begun: steps made before.
-            quiet: nothing but the line on a terminal.
+            draws_curve: show evaluations as a curve in the line, and on no terminal nothing.
         """
-        self._quiet = quiet
-        self._by_time = max_seconds > 0 and num_training_steps == 0
-        self._on_terminal = sys.stdout.isatty() and sys.stderr.isatty()
-        total = math.ceil(max_seconds) if self._by_time else num_training_steps or None
-        bar_format = "{elapsed}{postfix}" if total is None else "{l_bar}{bar}| {elapsed}<{remaining}{postfix}"
-        self._bar = progress(total=total, unit="steps", initial=0 if self._by_time else begun, bar_format=bar_format)
-        self._began = time.monotonic()
-        self._summary = self._eval_loss = ""
+        self._draws_curve = draws_curve
+        self._on_terminal = sys.stdout.isatty() and shows_bars()
+        limit = f" of at most {_clock(max_seconds)}" if max_seconds else ""
+        bar_format = "{elapsed}" + limit + "{postfix}"
+        if num_training_steps:
+            bar_format = "{l_bar}{bar:16}| {n_fmt}/{total_fmt}{unit} [{elapsed}<{remaining}]{postfix}"
+        self._bar = bar(total=num_training_steps or None, unit="steps", initial=begun, bar_format=bar_format)
+        self._num_training_steps = num_training_steps
+        self._loss = ""
+        self._eval_losses: list[float] = []
 
     def __enter__(self) -> Self:
         return self
@@ -322,24 +353,37 @@ class LiveLine:
     def on_step(self, step: int, summary: "Summary | None") -> None:
         """Tell of a step."""
         if summary is not None:
-            self._summary = (
-                f", loss {summary.metrics.loss:.4f}{self._eval_loss}, {summary.events_per_second:,.0f} events/s"
-            )
-            if not self._on_terminal and not self._quiet:
-                self._write(_line(summary))
-        self._bar.set_postfix_str(f"step {step}{self._summary}", refresh=False)
-        made = min(time.monotonic() - self._began, self._bar.total) if self._by_time else step
-        self._bar.update(made - self._bar.n)
+            self._loss = f", loss {summary.metrics.loss:.3f}"
+            if not self._on_terminal and not self._draws_curve:
+                say(_line(summary))
+        self._show(step)
+        self._bar.update(step - self._bar.n)
 
     def on_evaluation(self, step: int, metrics: "Metrics") -> None:
         """Tell of an evaluation."""
-        self._eval_loss = f", eval loss {metrics.loss:.4f}"
-        if not self._quiet:
-            self._write(_evaluation_line(step, metrics))
+        self._eval_losses.append(metrics.loss)
+        if self._draws_curve:
+            self._show(step)
+            self._bar.refresh()
+        else:
+            say(_evaluation_line(step, metrics))
 
-    def _write(self, text: str) -> None:
-        self._bar.write(text, file=sys.stdout)
-        sys.stdout.flush()
+    def _show(self, step: int) -> None:
+        told = self._loss if self._num_training_steps else f", step {step}{self._loss}"
+        if self._eval_losses:
+            told += f", held out {self._eval_losses[-1]:.3f}"
+        if self._draws_curve and len(self._eval_losses) > 1:
+            told += f" {sparkline(self._eval_losses)}"
+        self._bar.set_postfix_str(told.removeprefix(", "), refresh=False)
+
+    def done(self, report: "TrainReport") -> None:
+        """End the line of a training that was not stopped: what it has made is all."""
+        if not report.stopped:
+            finish(self._bar)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60:02}:{int(seconds) % 60:02}"
 
 
 def _evaluation_line(step: int, metrics: "Metrics") -> str:

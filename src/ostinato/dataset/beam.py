@@ -1,13 +1,13 @@
 """Conversion and data sets past one machine: Apache Beam carries the same work to any runner.
 
-What becomes of a file or a record is said by the functions that do it on one
-machine, `convert_files` and `examples_of`; here stands only what takes the data
-there and back. The records are the same, in no particular order.
+The functions that do the work on one machine, `convert_files` and `examples_of`,
+decide what becomes of a file or a record. This module only takes the data there
+and back. The records are the same, in no particular order.
 
-Workers write shards under temporary names into a folder beside the output. The
-process that began the run looks at the counts, and renames the shards or, where
-an error is due, leaves nothing. The counts come back in files in that folder,
-and not as Beam's metrics, which count a bundle twice that a runner tried twice.
+Workers write shards under temporary names into a folder next to the output. The
+process that started the run looks at the counts, then renames the shards or, if
+there is an error, leaves nothing. The counts come back in files in that folder
+and not as Beam's metrics, which count a bundle twice if a runner tried it twice.
 """
 
 import contextlib
@@ -74,9 +74,9 @@ except ModuleNotFoundError as error:
 finally:
     logging.disable(_level)
 
-# Where a melody stood: number of the input file, of the record in it, of the melody in that.
+# Where a melody was: number of the input file, of the record in it, of the melody in that.
 Position = tuple[int, int, int]
-# Of a melody: where it stood, and its fingerprints.
+# Of a melody: where it was, and its fingerprints.
 Candidate = tuple[Position, tuple[bytes, ...]]
 
 _logger = logging.getLogger(__name__)
@@ -94,19 +94,19 @@ def convert_folder(
     """Convert the music files of a folder to NoteSequences, as `ostinato.dataset.convert.convert_folder` does.
 
     Args:
-        input_dir: the folder, local or of any file system that Beam knows (gs://, s3://, hdfs://).
+        input_dir: the folder, local or on any file system that Beam knows (gs://, s3://, hdfs://).
         output_file: the TFRecord file to write.
         runner: where to do it, as for `pipeline_options`.
         flags: Beam's own.
-        recursive: whether to look into the folders in it too.
-        num_shards: write so many shards instead of one file.
+        recursive: whether to look into its subfolders too.
+        num_shards: write this many shards instead of one file.
 
     Returns:
         What became of the files.
 
     Raises:
-        DataError: if the folder is missing or holds no music files, or the output cannot be written.
-        NothingConvertedError: if it holds some, but none could be converted.
+        DataError: if the folder is missing or has no music files, or the output cannot be written.
+        NothingConvertedError: if it has some, but none could be converted.
         SettingsError: if the runner's flags are wrong.
         OstinatoError: if the run fails.
     """
@@ -153,7 +153,7 @@ def convert_folder(
 
 
 def _list_files(folder: str, recursive: bool) -> Iterator[Any]:
-    """The names of the music files of a folder, as bytes, for they may be no text; and a report of the others."""
+    """The names of the music files of a folder, as bytes, since they may not be text; and a report of the others."""
     others: Counter[str] = Counter()
     if is_local(folder):
         yield from map(os.fsencode, find_files(Path(folder), recursive=recursive, others=others))
@@ -206,14 +206,14 @@ def build_dataset(
     """Write training and eval records, as `ostinato.dataset.records.build_dataset` does.
 
     Args:
-        pattern: the TFRecord files of NoteSequences, local or of any file system that Beam knows: a path, a glob,
-            shards as in notes@10.tfrecord, or several with commas between them.
+        pattern: the TFRecord files of NoteSequences, local or on any file system that Beam knows: a path, a glob,
+            shards as in notes@10.tfrecord, or several separated by commas.
         training_file: TFRecord file for the training records.
         eval_file: TFRecord file for the eval records; None with an eval_ratio of 0, which has none.
         settings: how to make the records.
         runner: where to do it, as for `pipeline_options`.
         flags: Beam's own.
-        num_shards: write so many shards of each file instead.
+        num_shards: write this many shards of each file instead.
         skip_corrupt: use a damaged file up to the damage and log a warning, instead of raising.
 
     Returns:
@@ -222,7 +222,7 @@ def build_dataset(
     Raises:
         FormatError: if a file is damaged; nothing is written then.
         DataError: if a file is missing, or there is nothing to train on; it says why.
-        SettingsError: if an output is an input too, or the runner's flags are wrong.
+        SettingsError: if an output is also an input, or the runner's flags are wrong.
         OstinatoError: if the run fails.
     """
     options = pipeline_options(runner, flags)
@@ -317,7 +317,7 @@ def _input_files(pattern: str) -> list[str]:
 
 
 def _read_records(numbered: tuple[int, str]) -> Iterator[Any]:
-    """The records of a file, by its number and theirs; then how many there are, and what ails the file, if anything."""
+    """The records of a file, by its number and theirs; then how many there are, and what is wrong with the file."""
     number, path = numbered
     place, damage = 0, ""
     try:
@@ -434,7 +434,7 @@ def pipeline_options(runner: str, flags: Sequence[str]) -> Any:
 
     Args:
         runner: DirectRunner, PrismRunner, FlinkRunner, SparkRunner, DataflowRunner, or another that Beam knows.
-        flags: Beam's own, as on a command line. Those after "--" may be known to the runner alone.
+        flags: Beam's own, as on a command line. Those after "--" may be known only to the runner.
 
     Raises:
         SettingsError: if Beam does not know a flag or refuses its value.
@@ -457,7 +457,7 @@ def pipeline_options(runner: str, flags: Sequence[str]) -> Any:
 
 def _refuse_unknown(flags: Sequence[str], parser: Any) -> None:
     def refuse(message: str) -> None:
-        raise SettingsError(f"Beam refuses its flags: {message}")
+        raise SettingsError(f"Beam rejects these flags: {message}")
 
     parser.error = refuse
     _, unknown = parser.parse_known_args(flags)
@@ -538,7 +538,7 @@ class Output:
             raise SettingsError(f"{path} is an input and would be overwritten; choose another file for the records")
 
     def beside(self, name: str) -> str:
-        """The path of a result that is no shard, to be `kept`."""
+        """The path of a result that is not a shard, to be `kept`."""
         return str(FileSystems.join(self._folder, f"{name}.json"))
 
     def kept(self, name: str) -> Any:
@@ -555,7 +555,7 @@ class Output:
         return sum(records for _, _, records in self.kept("shards"))
 
     def publish(self) -> None:
-        """Rename the shards to what they shall be called. One without any record is an empty file."""
+        """Give the shards their final names. One without any record is an empty file."""
         written = {shard: path for shard, path, _ in self.kept("shards")}
         with self._writing():
             for shard in set(range(len(self._shards))) - set(written):

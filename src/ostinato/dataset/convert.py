@@ -1,7 +1,7 @@
 """A folder of music files to one TFRecord file of NoteSequences.
 
 The work on one file is a pure function of its name and its bytes
-(`convert_contents`), so that anything may carry it: here, a few processes.
+(`convert_contents`), so that anything can run it: here, a few processes.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ostinato.dataset.report import NO_NOTES, Remarked, Skipped, endings, report_json, unread
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import DataError, FormatError, nearest_file
 from ostinato.formats import Converted, Identity, Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
@@ -26,6 +26,7 @@ from ostinato.parallel import Failure, map_batches
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.formats.sources import Source
 
 # Enough to spread the cost of array operations over many small files, and few enough to stay in a core's cache.
 BYTES_AT_ONCE = 64 << 10
@@ -38,9 +39,9 @@ class SourceFormat:
     """A kind of file that can be converted.
 
     Attributes:
-        name: as it stands in the ids of its NoteSequences.
-        max_bytes: how large a file may be; notation needs many more bytes for a note than MIDI.
-        read: takes the bytes and the identity of some files, and gives what each converts to.
+        name: as in the ids of its NoteSequences.
+        max_bytes: how large a file may be; notation needs many more bytes per note than MIDI.
+        read: takes the bytes and the identities of some files, and returns what each converts to.
     """
 
     name: str
@@ -84,8 +85,8 @@ class ConvertReport:
         converted: how many of them were converted.
         records: how many NoteSequences were written.
         skipped: the others, and the tunes of a book that could not be read, in order.
-        remarked: what there is to say of files that were converted, in order.
-        not_read: how many files of each ending are no music.
+        remarked: remarks about files that were converted, in order.
+        not_read: how many files of each extension are not music.
     """
 
     files: int = 0
@@ -140,17 +141,17 @@ def convert_folder(
     Args:
         input_dir: the folder; its name becomes the collection's.
         output_file: the TFRecord file to write, whole or not at all. The records are in the order of the paths.
-        recursive: whether to look into the folders in it too.
-        num_shards: write so many shards instead of one file.
-        processes: how many to work with; None is one for each core.
-        progress: called with how many files are done, and how many there are, as the work goes on.
+        recursive: whether to look into its subfolders too.
+        num_shards: write this many shards instead of one file.
+        processes: how many to use; None is one per core.
+        progress: called as the work goes on, with the number of files done and the number in all.
 
     Returns:
         What became of the files.
 
     Raises:
-        DataError: if the folder is missing or holds no music files, or the output cannot be written.
-        NothingConvertedError: if it holds some, but none could be converted.
+        DataError: if the folder is missing or has no music files, or the output cannot be written.
+        NothingConvertedError: if it has some, but none could be converted.
     """
     folder = Path(input_dir)
     report = ConvertReport()
@@ -179,7 +180,7 @@ def convert_folder(
 
 
 def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list[bytes]:
-    """Count in the report what became of a file, and give its records."""
+    """Count in the report what became of a file, and return its records."""
     if isinstance(result, Failure):
         report.skipped.append(Skipped(_text(name), result.reason))
         return []
@@ -197,20 +198,20 @@ def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list
 def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = None) -> list[str]:
     """The music files of a folder: paths relative to it, with forward slashes, sorted.
 
-    Links to folders are followed, but no folder is gone through twice.
+    Links to folders are followed, but no folder is searched twice.
 
     Args:
         folder: the folder.
-        recursive: whether to look into the folders in it too.
-        others: where to count the files that are no music, by the ending of their names.
+        recursive: whether to look into its subfolders too.
+        others: where to count the files that are not music, by extension.
 
     Raises:
-        DataError: if the folder is missing, is none, or holds no music files.
+        DataError: if the folder is missing, is not a folder, or has no music files.
     """
     try:
         names = sorted(_walk(folder, "", recursive, set(), Counter() if others is None else others))
     except FileNotFoundError:
-        raise DataError(f"{folder}: there is no such folder") from None
+        raise DataError(f"{folder}: there is no such folder{nearest_file(folder)}") from None
     except NotADirectoryError:
         raise DataError(f"{folder}: this is a file, not a folder; name the folder it is in") from None
     except OSError as error:
@@ -221,57 +222,53 @@ def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = N
 
 
 def no_files(folder: str | os.PathLike[str], *, recursive: bool, others: Mapping[str, int] | None = None) -> DataError:
-    """The error that a folder holds no music files, but perhaps some others."""
+    """The error for a folder without music files, but perhaps with others."""
     there = f"; there are {endings(others)}" if others else ""
-    hint = "" if recursive else "; --recursive looks into the folders in it too"
+    hint = "" if recursive else "; --recursive looks into its subfolders too"
     return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
 
 
-def read_music(path: str | os.PathLike[str]) -> "list[NoteSequence]":
-    """The tunes of a MIDI, MusicXML or ABC file, whichever it is by what is in it.
+def read_music(source: "Source") -> "list[NoteSequence]":
+    """The tunes of a MIDI, MusicXML or ABC file. The contents decide which it is.
 
     Args:
-        path: of the file, whatever its name ends in.
+        source: the path of the file, with any extension, its bytes, or an open file; or a pretty_midi.PrettyMIDI, a
+            mido.MidiFile, or a NoteSequence, ours or note_seq's.
 
     Returns:
         One NoteSequence of a MIDI or MusicXML file, one for each tune of an ABC file; the path is their filename.
 
     Raises:
-        FormatError: if it is none of these, or too damaged to be read; it says where.
+        FormatError: if it is something else, or too damaged to read; the message says where.
         DataError: if there is no such file.
+        SettingsError: if it is nothing that can be read.
 
     Warns:
         Remark: if a part of it could not be read.
     """
-    name = os.fspath(path)
-    return music_of(read_any(name), name)
+    from ostinato.formats.sources import as_note_sequence
+
+    if (notes := as_note_sequence(source)) is not None:
+        return [notes]
+    return music_of(*read_any(source))
 
 
-def read_any(path: str) -> bytes:
-    """What stands in a file of any format.
+def read_any(source: "Source") -> tuple[bytes, str]:
+    """What stands in a file of any format, and what it is called; see `contents_of`."""
+    from ostinato.formats.sources import contents_of
 
-    Raises:
-        FormatError: if no format's files may be so large.
-        DataError: if it cannot be read.
-    """
-    try:
-        size = os.stat(path).st_size  # noqa: PTH116
-        if size > (most := max(source.max_bytes for source in SOURCE_FORMATS.values())):
-            raise FormatError(f"{path}: {size} bytes are too many for a file of music; at most {most} are read")
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    return contents_of(source, max(kind.max_bytes for kind in SOURCE_FORMATS.values()))
 
 
 def music_of(data: bytes, name: str) -> "list[NoteSequence]":
-    """The tunes of a file's bytes, as `read_music` gives them.
+    """The tunes in a file's bytes, as `read_music` returns them.
 
     Args:
-        data: what stands in the file.
+        data: the contents of the file.
         name: what it is called.
 
     Raises:
-        FormatError: if it is no music, or too damaged to be read; it says where.
+        FormatError: if it is not music, or too damaged to read; the message says where.
 
     Warns:
         Remark: if a part of it could not be read.
@@ -293,10 +290,10 @@ def music_of(data: bytes, name: str) -> "list[NoteSequence]":
 
 
 def convert_any(data: bytes, name: str) -> Converted:
-    """Convert the bytes of a file of any format, by what is in them.
+    """Convert the bytes of a file of any format, by their contents.
 
     Args:
-        data: what stands in the file.
+        data: the contents of the file.
         name: what it is called.
     """
     try:
@@ -310,10 +307,10 @@ def convert_any(data: bytes, name: str) -> Converted:
 
 
 def format_of(data: bytes, name: str) -> SourceFormat:
-    """What kind of music a file is: by what is in it, or else by the ending of its name.
+    """What kind of music file this is: by its contents, or else by its extension.
 
     Raises:
-        FormatError: if neither tells.
+        FormatError: if neither says.
     """
     if b"MThd" in data[:_HEAD_BYTES] or data.startswith(b"\x1f\x8b"):
         return _MIDI
@@ -340,7 +337,7 @@ def source_format(name: str) -> SourceFormat:
 
 
 def ending_of(name: str) -> str:
-    """What a file that is no music is counted under: the ending of its name, in lower case."""
+    """What a file that is not music is counted under: its extension, in lower case."""
     name = _text(os.path.basename(name)).lower()  # noqa: PTH119
     return name if name.startswith(".") else os.path.splitext(name)[1]  # noqa: PTH122
 
@@ -363,12 +360,12 @@ def _walk(
 
 
 def _is_broken(entry: os.DirEntry[str]) -> bool:
-    """Whether this is a link to nowhere: such a file is reported, not passed over."""
+    """Whether this is a link to nowhere: such a file is reported, not skipped."""
     return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
 
 
 def read_file(path: str) -> bytes:
-    """What stands in a file.
+    """The contents of a file.
 
     Raises:
         FormatError: if it is too large.
@@ -382,8 +379,8 @@ def read_file(path: str) -> bytes:
 
 
 def too_large(source: SourceFormat, size: int) -> FormatError:
-    """The error that a file of this kind is not read, as it has so many bytes."""
-    return FormatError(f"{size} bytes are too many for a {source.name} file; at most {source.max_bytes} are read")
+    """The error for a file of this kind that has too many bytes."""
+    return FormatError(f"{size} bytes is too large for a {source.name} file; the limit is {source.max_bytes}")
 
 
 def convert_files(
@@ -395,7 +392,7 @@ def convert_files(
         folder: the folder.
         collection: what the collection is called.
         names: paths relative to the folder.
-        read: gives what stands in the file of a path, as `read_file` does.
+        read: returns the contents of the file at a path, as `read_file` does.
 
     Returns:
         What each converts to.
@@ -455,5 +452,5 @@ def identity(source: str, filename: str, collection: str) -> Identity:
 
 
 def _text(name: str) -> str:
-    """A file's name without the bytes that are no UTF-8, which no record can hold."""
+    """A file's name without the bytes that are not UTF-8, which no record can hold."""
     return name if name.isascii() else os.fsencode(name).decode(errors="replace")

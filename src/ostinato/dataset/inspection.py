@@ -1,4 +1,4 @@
-"""What is in music files: their tracks, meter, tempo and key, and which melodies would be taken of them."""
+"""What is in music files: their tracks, meter, tempo and key, and which melodies would be taken from them."""
 
 import functools
 import math
@@ -24,7 +24,7 @@ from ostinato.music.quantize import OffGrid, off_grid_of, quantize, split_at_cha
 from ostinato.music.tracks import TrackEvidence, instrument_name, rank_tracks
 from ostinato.parallel import Failure, map_batches
 
-# Each major key beside the minor key of the same notes, 0 = C.
+# Each major key with the minor key of the same notes, 0 = C.
 _KEYS = (
     *("C major or A minor", "Db major or Bb minor", "D major or B minor", "Eb major or C minor"),
     *("E major or C# minor", "F major or D minor", "F# major or D# minor", "G major or E minor"),
@@ -34,15 +34,15 @@ _KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class InspectedTrack:
-    """A track, and what would be taken of it.
+    """A track, and what would be taken from it.
 
     Attributes:
-        evidence: what it plays, and what speaks for and against it as the melody.
-        likelihood: that it is the melody, 0 to 1; of all tracks of the tune it adds up to 1.
-        rhythm: how many of its notes stand between the 16ths.
-        melodies: that would be taken of it.
+        evidence: what it plays, and the evidence for and against it as the melody.
+        likelihood: that it is the melody, 0 to 1; the likelihoods of all tracks of the tune add up to 1.
+        rhythm: how many of its notes are off the grid of 16ths.
+        melodies: that would be taken from it.
         left_out: what would not, and why.
-        is_other: whether it is a track in which no melody was to be looked for.
+        is_other: whether it is a track that was not chosen to look for melodies in.
     """
 
     evidence: TrackEvidence
@@ -65,11 +65,11 @@ class InspectedTune:
     Attributes:
         number: its number in an ABC file (X:), 0 elsewhere.
         meters: the meters it is read in, such as "6/8", in their order.
-        tempos: the lowest and the highest, in quarters a minute.
+        tempos: the lowest and the highest, in quarter notes a minute.
         seconds: how long it lasts.
         key: the major key that most of its notes fit, and the minor key of the same notes; "" without notes.
-        changes: what was changed to put its meter right, a sentence each.
-        tracks: the likeliest melody first.
+        changes: what was changed to repair its meter, a sentence each.
+        tracks: the most likely melody first.
         extraction: what the search for melodies found and left out.
     """
 
@@ -90,7 +90,7 @@ class InspectedTune:
 
 @dataclass(frozen=True, slots=True)
 class InspectedFile:
-    """A file: its tunes, why it or some of its tunes cannot be read, and what there is to say of it."""
+    """A file: its tunes, why it or some of its tunes cannot be read, and remarks about it."""
 
     name: str
     tunes: list[InspectedTune] = field(default_factory=list)
@@ -117,13 +117,13 @@ def inspect_music(
     processes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Inspection:
-    """Look into a music file, or into all those of a folder and the folders in it.
+    """Look into a music file, or into all those in a folder and its subfolders.
 
     Args:
-        source: the folder; or the file, whose format is told by what is in it.
+        source: the folder; or the file, whose format its contents decide.
         settings: what counts as a melody.
-        processes: how many to work with; None is one for each core.
-        progress: called with how many files are done, and how many there are, as the work goes on.
+        processes: how many to use; None is one per core.
+        progress: called as the work goes on, with the number of files done and the number in all.
 
     Raises:
         DataError: if there is nothing at `source`, or no music file in the folder.
@@ -133,7 +133,7 @@ def inspect_music(
     report = Melodies(path, settings)
     files: list[InspectedFile] = []
     if not Path(path).is_dir():
-        data = read_any(path)
+        data, _ = read_any(path)
         found = _inspect(path, convert_any(data, path), settings)
         _add(report, found)
         report.files = 1

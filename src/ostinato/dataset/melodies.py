@@ -1,11 +1,12 @@
 """From any source of music to melodies: a folder, a music file, TFRecord files, a NoteSequence.
 
-Whatever looks for melodies comes through here, so that all of it counts, names
-and refuses alike: `melodies_of` takes one NoteSequence, as the data set's
-builder and its processes do; `read_melodies` takes whatever a user points at;
+Everything that looks for melodies comes through here, so that it counts, names
+and refuses in the same way: `melodies_of` takes one NoteSequence, for the data
+set's builder and its processes; `read_melodies` takes anything a user points at;
 `tracks_of` and `primer_of` take whole tracks, for a primer.
 """
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -13,11 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import DecodeError
 
-from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_files, find_files, is_source
+from ostinato.dataset.convert import TIMEOUT_SECONDS, convert_files, find_files, is_source, read_music
 from ostinato.dataset.report import (
     NO_NOTES,
     LeftOut,
@@ -40,12 +41,15 @@ from ostinato.music.quantize import OffGrid, first_bars
 from ostinato.music.tracks import TrackEvidence, rank_tracks
 from ostinato.parallel import Failure, map_batches
 
+if TYPE_CHECKING:
+    from ostinato.formats.sources import Source
+
 Progress = Callable[[int, int], None]
 
 _ON_GRID = OffGrid(0, 0, 0, 0)
 _MAGENTAS = ExtractionSettings()
 _LONGEST_TRACK = 2**16  # steps: over two hours at 120 quarters a minute
-# A whole track is one melody, whatever its rests.
+# A whole track is one melody, however long its rests.
 _WHOLE_TRACKS = ExtractionSettings(
     min_bars=0,
     max_steps=_LONGEST_TRACK,
@@ -58,17 +62,17 @@ _WHOLE_TRACKS = ExtractionSettings(
 
 @dataclass(frozen=True, slots=True)
 class SourceMelody:
-    """A melody and where it stood.
+    """A melody and where it was found.
 
     Attributes:
         melody: its steps count from the beginning of its stretch of one tempo and meter.
-        filename: of the music file it comes from, or what its record is called.
-        identity: what tells its piece from others; all melodies of a piece go to the same side of a split.
+        filename: of the music file it comes from, or the name of its record.
+        identity: what distinguishes its piece from others; all melodies of a piece go to the same side of a split.
         track: number of its instrument in the NoteSequence.
-        track_name: the instrument's name, or "" where it has none.
-        qpm: its tempo, in quarters a minute.
+        track_name: the instrument's name, or "" if it has none.
+        qpm: its tempo, in quarter notes a minute.
         first_bar: the bar it begins in, counted from 1 in the whole tune.
-        rhythm: how many of its notes stand between the 16ths.
+        rhythm: how many of its notes are off the grid of 16ths.
     """
 
     melody: Melody
@@ -88,7 +92,7 @@ class SourceMelody:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one NoteSequence gives: what tells it from others, its melodies, what was left out, and how many tracks."""
+    """What one NoteSequence gives: its identity, its melodies, what was left out, and how many tracks."""
 
     identity: str
     melodies: list[SourceMelody]
@@ -102,11 +106,11 @@ def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: s
     Args:
         record: the NoteSequence as it is in its file.
         settings: what counts as a melody.
-        name: what to call it if it bears no file's name.
+        name: what to call it if it has no file name.
 
     Raises:
         FormatError: if the bytes are not a NoteSequence.
-        DataError: if a time in it is not a number of seconds from 0 on.
+        DataError: if a time in it is not a number of seconds, 0 or more.
     """
     try:
         if settings.meter == "file" and settings.tracks != LIKELIEST:
@@ -115,7 +119,7 @@ def melodies_of(record: bytes, settings: ExtractionSettings = _MAGENTAS, name: s
             note_sequence = NoteSequence.FromString(record)
             notes = note_columns(note_sequence)
     except DecodeError:
-        raise FormatError("this record is not a NoteSequence; is the file what `ostinato convert` wrote?") from None
+        raise FormatError("this record is not a NoteSequence; was the file written by `ostinato convert`?") from None
     identity = identity_of(note_sequence, record)
     extraction = ExtractionStatistics()
     found = found_in(note_sequence, settings, extraction, name, identity, notes)
@@ -136,12 +140,12 @@ def found_in(
         note_sequence: notes and times in seconds.
         settings: what counts as a melody.
         extraction: where to count what is found and left out.
-        name: what to call it if it bears no file's name.
-        identity: what tells it from others.
+        name: what to call it if it has no file name.
+        identity: what distinguishes it from others.
         notes: its notes, if they have been read already, or some of them.
 
     Raises:
-        DataError: if a time in it is not a number of seconds from 0 on.
+        DataError: if a time in it is not a number of seconds, 0 or more.
     """
     if settings.meter != "file":
         note_sequence, changes = in_meter(note_sequence, settings.meter)
@@ -171,19 +175,19 @@ class Melodies:
     """The melodies of a folder or file, and what was left out.
 
     Attributes:
-        source: the folder or file as it was named.
+        source: the folder or file, as the user named it.
         settings: what counted as a melody.
         files: how many music files, or NoteSequences, there were.
-        read: how many of them could be read, in part at least.
-        melodies: in the files' order. A file may give several.
+        read: how many of them could be read, at least in part.
+        melodies: in the order of the files. A file can give several.
         without_melody: names of the files that could be read but gave none.
         skipped: what could not be read, and why: files, and tunes of books.
-        remarks: what there is to say of files that were read all the same.
+        remarks: about files that were read all the same.
         extraction: what the search for melodies found and left out.
         tunes: how many pieces of music could be read; a book of ABC holds many.
-        tunes_without_melody: how many of them gave none, in files of which another one did.
+        tunes_without_melody: how many of them gave none, in files with others that did.
         tracks: how many instruments play in them.
-        not_read: how many files of each ending are no music.
+        not_read: how many files of each extension are not music.
         unit: what is counted as a file: "file", or "NoteSequence".
     """
 
@@ -209,7 +213,7 @@ class Melodies:
 
     @property
     def reasons(self) -> list[LeftOut]:
-        """What was left out or cut, and how often each; nothing that did not happen."""
+        """What was left out or cut, and how often; nothing that did not happen."""
         without_notes = len({remark.filename for remark in self.remarks if remark.name == NO_NOTES})
         reasons = [
             LeftOut(without_notes, f"{self.unit} without notes", f"{self.unit}s without notes"),
@@ -232,11 +236,11 @@ class Melodies:
 
     @property
     def rhythm(self) -> OffGrid:
-        """How many notes of all melodies stand between the 16ths."""
+        """How many notes of all melodies are off the grid of 16ths."""
         return self.extraction.rhythm
 
     def left_out(self, *, flags: bool = True) -> list[str]:
-        """What was left out or cut, and how often each, in words; nothing that did not happen.
+        """What was left out or cut, and how often, in words; nothing that did not happen.
 
         Args:
             flags: name the flag that changes it.
@@ -271,11 +275,11 @@ def read_melodies(
     """The melodies of a folder of music files, of one such file, or of TFRecord files of NoteSequences.
 
     Args:
-        source: a folder, which is looked through with all folders in it; a music file; or TFRecord files as
+        source: a folder, which is searched with all its subfolders; a music file; or TFRecord files as
             `expand_paths` takes them.
         settings: what counts as a melody.
-        processes: how many to work with; None is one for each core.
-        progress: called with how many files are done, and how many there are, as the work goes on.
+        processes: how many to use; None is one per core.
+        progress: called as the work goes on, with the number of files done and the number in all.
 
     Raises:
         DataError: if there is nothing at `source`, or no melody in it; it says why.
@@ -312,7 +316,7 @@ def read_melodies(
 
 
 def no_melody(melodies: Melodies) -> DataError:
-    """The error that there is no melody in what was read, and why."""
+    """The error for a source without a melody, and why it has none."""
     reasons = "; ".join(melodies.left_out()) or "it is empty"
     first = next((f"; the first is {one.filename}: {one.reason}" for one in melodies.skipped), "")
     return DataError(f"{melodies.source}: no melody in {counted(melodies.files, melodies.unit)}: {reasons}{first}")
@@ -323,8 +327,8 @@ _Read = list[Piece | FormatError | DataError | Remark]
 
 
 def add_read(melodies: Melodies, name: str, read: Sequence[Piece | FormatError | DataError | Remark] | Failure) -> None:
-    """Add what a file gave, and count what it did not give."""
-    name = os.fsencode(name).decode(errors="replace")  # as NoteSequences bear it, which hold UTF-8 alone
+    """Add what a file gave, and count what it did not."""
+    name = os.fsencode(name).decode(errors="replace")  # as in NoteSequences, which hold UTF-8 only
     if isinstance(read, Failure):
         melodies.skipped.append(Skipped(name, read.reason))
         return
@@ -377,14 +381,13 @@ def _read(converted: Converted, name: str, settings: ExtractionSettings) -> _Rea
 
 
 def tracks_of(note_sequence: NoteSequence) -> Mapping[int, SourceMelody]:
-    """The longest melody of each track, by the track's number; of equal ones the first.
+    """The longest melody of each track, by the track's number; the first of equal ones.
 
-    A change of tempo or meter ends a melody, drums hold none, and of a
-    polyphonic track it is the top line. The meter is mended where the notes
-    contradict it.
+    A change of tempo or meter ends a melody, and drums have none. A polyphonic
+    track gives its top line. The meter is repaired where the notes contradict it.
 
     Args:
-        note_sequence: notes and times in seconds; its filename is what errors call it.
+        note_sequence: notes and times in seconds; errors call it by its filename.
 
     Raises:
         DataError: if there is no melody in it.
@@ -407,18 +410,18 @@ def _whole_tracks(note_sequence: NoteSequence) -> list[list[SourceMelody]]:
             f"{meters if extraction.pieces_without_grid else ''}; choose another file"
         )
     if any(len(found.melody) == _LONGEST_TRACK for its in tracks.values() for found in its) and extraction.truncated:
-        raise DataError(f"{name}: the melody is longer than {_LONGEST_TRACK} steps; take a shorter file")
+        raise DataError(f"{name}: the melody is longer than {_LONGEST_TRACK} steps; use a shorter file")
     return [its for _, its in sorted(tracks.items())]
 
 
 @dataclass(frozen=True, slots=True)
 class Primer(SourceMelody):
-    """A melody for a model to go on from, and why it is this one.
+    """A melody for a model to continue, and why it was chosen.
 
     Attributes:
-        evidence: what speaks for its track.
-        runner_up: what speaks for the track that is next likeliest the melody; None if there is no other.
-        changes: what was changed to put the meter right, a sentence each.
+        evidence: for its track.
+        runner_up: the evidence for the track next most likely to be the melody; None if there is no other.
+        changes: what was changed to repair the meter, a sentence each.
     """
 
     evidence: TrackEvidence | None = None
@@ -427,25 +430,25 @@ class Primer(SourceMelody):
 
 
 def primer_of(note_sequence: NoteSequence, track: int | None = None, bars: tuple[int, int] | None = None) -> Primer:
-    """The melody of a NoteSequence, for a model to go on from: of the track that is likeliest the melody.
+    """The melody of a NoteSequence, for a model to continue: from the track most likely to be the melody.
 
-    A change of tempo or meter ends a melody: of the track's it is the longest,
-    or the one that plays in the bars asked for.
+    A change of tempo or meter ends a melody. Of the melodies in the track, the
+    longest is taken, or the one that plays in the given bars.
 
     Args:
-        note_sequence: notes and times in seconds; its filename is what errors call it.
+        note_sequence: notes and times in seconds; errors call it by its filename.
         track: number of the track to take it from; None chooses by evidence.
-        bars: the first and the last bar to take, from 1 on, both included; None takes all. A note that is held over
-            the first bar line begins there.
+        bars: the first and the last bar to take, counted from 1, both included; None takes all. A note that is held
+            over the first bar line begins there.
 
     Raises:
-        DataError: if there is no melody, or none in that track or those bars; it says what there is.
-        SettingsError: if the bars cannot be.
+        DataError: if there is no melody, or none in that track or those bars; the message says what there is.
+        SettingsError: if there can be no such bars.
     """
     name = note_sequence.filename or "the primer"
     if bars is not None and not 1 <= bars[0] <= bars[1]:
         raise SettingsError(
-            f"{name}: there are no bars {bars[0]}-{bars[1]}; count from 1, and name the first one first"
+            f"{name}: there are no bars {bars[0]}-{bars[1]}; count from 1, and give the first bar first"
         )
     sequence, changes = in_meter(note_sequence, "auto")
     tracks = {found[0].track: found for found in _whole_tracks(sequence)}
@@ -454,7 +457,7 @@ def primer_of(note_sequence: NoteSequence, track: int | None = None, bars: tuple
         track = ranking[0].track
     elif track not in tracks:
         listed = ", ".join(_track_name(number, found[0].track_name) for number, found in tracks.items())
-        raise DataError(f"{name}: there is no melody in track {track}; there are melodies in {listed}")
+        raise DataError(f"{name}: there is no melody in track {track}; there are melodies in tracks {listed}")
     found = max(tracks[track], key=lambda one: len(one.melody))
     if bars is not None:
         found = _in_bars(tracks[track], bars, name)
@@ -464,12 +467,29 @@ def primer_of(note_sequence: NoteSequence, track: int | None = None, bars: tuple
     return Primer(**fields, evidence=evidence, runner_up=next(iter(others), None), changes=tuple(changes))
 
 
+def primer_in(source: "Source") -> Primer:
+    """The melody of a file for a model to go on from: `primer_of` its first tune that has one.
+
+    Args:
+        source: what `read_music` takes.
+
+    Raises:
+        DataError: if there is no melody in it, or no such file.
+        FormatError: if it is no music.
+    """
+    *others, last = read_music(source)
+    for tune in others:
+        with contextlib.suppress(DataError):
+            return primer_of(tune)
+    return primer_of(last)
+
+
 def _track_name(number: int, name: str) -> str:
     return f"{number} ({name})" if name else str(number)
 
 
 def _in_bars(track: Sequence[SourceMelody], bars: tuple[int, int], name: str) -> SourceMelody:
-    """The bars asked for, whole, of the melody that plays in them."""
+    """The given bars, whole, of the melody that plays in them."""
     first, last = bars
     for found in track:
         if not (found.first_bar <= first and last <= found.last_bar):
@@ -488,11 +508,11 @@ def _in_bars(track: Sequence[SourceMelody], bars: tuple[int, int], name: str) ->
             return replace(found, melody=taken, first_bar=first)
     there = ", ".join(f"{found.first_bar}-{found.last_bar}" for found in track)
     raise DataError(
-        f"{name}: track {track[0].track} has no melody that goes through bars {first}-{last}; "
-        f"it has one in bars {there}, and changes of tempo or meter end a melody"
+        f"{name}: track {track[0].track} has no melody that covers bars {first}-{last}; "
+        f"it has melodies in bars {there}; a change of tempo or meter ends a melody"
     )
 
 
 def identity_of(note_sequence: NoteSequence, note_sequence_bytes: bytes) -> str:
-    """What tells a NoteSequence from the others: its id, or else its file name, or else all of its bytes."""
+    """What distinguishes a NoteSequence from others: its id, or else its file name, or else all of its bytes."""
     return note_sequence.id or note_sequence.filename or hashlib.sha256(note_sequence_bytes).hexdigest()

@@ -1,7 +1,7 @@
 """Melodies to training and eval records: squash, transpose, leave out what came before, encode, write.
 
 `examples_of` does all of that for one NoteSequence and knows nothing of files,
-processes or other NoteSequences, so that anything may carry it.
+processes or other NoteSequences, so that anything can run it.
 """
 
 import contextlib
@@ -42,11 +42,11 @@ class DatasetSettings:
         extraction: what counts as a melody.
         eval_ratio: share of the NoteSequences that go to eval, from 0 to below 1.
         seed: another seed is another split.
-        transpositions: semitones; each training melody is given once in each, where it stays in the encoding's range.
-        dedupe: leave out melodies that equal an earlier one up to transposition, whichever split that went to.
+        transpositions: semitones; each training melody is written once in each that keeps it in the encoding's range.
+        dedupe: leave out melodies that repeat an earlier one in any key, in either split.
 
     Raises:
-        SettingsError: if a setting cannot be.
+        SettingsError: if a setting is out of range.
     """
 
     encoding: Encoding
@@ -60,7 +60,7 @@ class DatasetSettings:
         if not 0 <= self.eval_ratio < 1:
             raise SettingsError(f"eval_ratio must be at least 0 and below 1, not {self.eval_ratio}")
         if not self.transpositions or max(map(abs, self.transpositions)) > MAX_PITCH:
-            raise SettingsError(f"transpositions must be semitones of -{MAX_PITCH}..{MAX_PITCH}, at least one")
+            raise SettingsError(f"transpositions must be at least one number of semitones in -{MAX_PITCH}..{MAX_PITCH}")
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class DatasetStatistics:
     """Counts of a data set.
 
     Attributes:
-        note_sequences: how many were read, those that cannot be used too.
+        note_sequences: how many were read, including those that cannot be used.
         without_melody: how many gave no melody.
         failures: how many cannot be used at all.
         failure_reasons: the first of these, each with its place in the input and the reason.
@@ -90,27 +90,27 @@ class DatasetStatistics:
     eval_records: int = 0
 
     def reasons(self, settings: ExtractionSettings) -> list[LeftOut]:
-        """What was left out or cut and why, and how often each."""
+        """What was left out or cut, why, and how often."""
         reasons = [
             LeftOut(self.failures, "NoteSequence that cannot be read", "NoteSequences that cannot be read"),
             *not_extracted(self.extraction, settings),
             LeftOut(
                 self.duplicates,
-                "melody that equals an earlier one up to transposition",
-                "melodies that equal an earlier one up to transposition",
+                "melody that repeats an earlier one, in any key",
+                "melodies that repeat an earlier one, in any key",
                 "--dedupe",
             ),
             LeftOut(
                 self.out_of_range,
-                "transposition that leaves the model's range of pitches",
-                "transpositions that leave the model's range of pitches",
+                "transposition beyond the model's pitch range",
+                "transpositions beyond the model's pitch range",
                 "--transpose",
             ),
         ]
         return [reason for reason in reasons if reason.count]
 
     def left_out(self, settings: ExtractionSettings) -> list[str]:
-        """What was left out or cut and why, how often each, and the flag that changes it."""
+        """What was left out or cut, why, how often, and the flag that changes it."""
         return [reason.text() for reason in self.reasons(settings)]
 
     def to_json(self, source: str, settings: ExtractionSettings) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class DatasetStatistics:
         )
 
     def histogram(self, min_bars: int) -> list[str]:
-        """Lines that show how many melodies there were of each length in bars, those that are too short too."""
+        """Lines that show how many melodies there were of each length in bars, including those that are too short."""
         counts = self.extraction.bars
         if not counts:
             return []
@@ -154,7 +154,7 @@ def is_for_eval(identity: str, eval_ratio: float, seed: int) -> bool:
     """Whether the NoteSequence of this identity goes to eval.
 
     Args:
-        identity: what tells it from the others.
+        identity: what distinguishes it from the others.
         eval_ratio: share that goes to eval, from 0 to below 1; a larger one only adds to it.
         seed: another seed is another split.
     """
@@ -182,7 +182,7 @@ def eval_ratio_for(identities: Collection[str], num_held_out: int, seed: int) ->
 
 
 def fingerprint(melody: Melody) -> bytes:
-    """16 bytes that are equal for melodies equal up to transposition, whatever their meter."""
+    """16 bytes, the same for melodies that differ only in key, in any meter."""
     events = np.array(melody.events, np.int16)
     starts = events >= MIN_PITCH
     # Counted from the first pitch, and up, so that no pitch turns into a note-off.
@@ -191,7 +191,7 @@ def fingerprint(melody: Melody) -> bytes:
 
 
 class SeenMelodies:
-    """Tells which melodies come for the first time. It holds some 100 bytes for each."""
+    """Finds out which melodies appear for the first time. It takes about 100 bytes for each."""
 
     def __init__(self) -> None:
         self._fingerprints: set[bytes] = set()
@@ -206,7 +206,7 @@ class SeenMelodies:
 
 @dataclass(frozen=True, slots=True)
 class EncodedMelody:
-    """The records of one melody, one for each transposition, and what tells whether it came before."""
+    """The records of one melody, one for each transposition, and what shows whether it came before."""
 
     records: list[bytes]
     fingerprints: tuple[bytes, ...] = ()
@@ -236,7 +236,7 @@ def examples_of(note_sequence_bytes: bytes, settings: DatasetSettings) -> Exampl
 
     Raises:
         FormatError: if the bytes are not a NoteSequence.
-        DataError: if a time in it is not a number of seconds from 0 on.
+        DataError: if a time in it is not a number of seconds, 0 or more.
     """
     piece = melodies_of(note_sequence_bytes, settings.extraction)
     for_eval = is_for_eval(piece.identity, settings.eval_ratio, settings.seed)
@@ -251,7 +251,7 @@ def examples_of(note_sequence_bytes: bytes, settings: DatasetSettings) -> Exampl
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """A melody in the encoding's range and key, in each transposition that stays there."""
+    """A melody in the encoding's range and key, in each transposition that stays in range."""
 
     melodies: list[Melody]
     fingerprints: tuple[bytes, ...]
@@ -287,13 +287,13 @@ def split_melodies(found: Iterable[SourceMelody], settings: DatasetSettings) -> 
 
 
 def distinct(found: Iterable[SourceMelody]) -> list[SourceMelody]:
-    """Those that equal no earlier one up to transposition."""
+    """Those that do not repeat an earlier one in any key."""
     seen = SeenMelodies()
     return [one for one in found if seen.admits((fingerprint(one.melody),))]
 
 
 def _transposed(melody: Melody, semitones: int, encoding: Encoding) -> Melody | None:
-    """The melody so much higher, or None where that leaves the encoding's range."""
+    """The transposed melody, or None if it leaves the encoding's range."""
     if semitones == 0:
         return melody
     pitches = melody.pitches
@@ -306,7 +306,7 @@ def example_of(melody: Melody, encoding: Encoding) -> Example:
     """The training pairs of a squashed melody, with the melody itself."""
     inputs, labels = encoding.encode(melody)
     steps_per_bar = melody.steps_per_bar
-    # The length of the bars tells the plainest meter, as it always has.
+    # The length of the bars alone means the plainest meter, as it always has.
     meter = None if melody.meter == plainest_meter(steps_per_bar) else melody.meter.time_signature
     ends = melody.ends and encoding.foretells_end
     return Example(inputs, labels, np.array(melody.events), steps_per_bar, meter, ends)
@@ -321,25 +321,25 @@ def build_dataset(
     num_shards: int | None = None,
     processes: int | None = None,
 ) -> DatasetStatistics:
-    """Write the training and eval records of some NoteSequences, in their order, whole or not at all.
+    """Write the training and eval records of some NoteSequences, in their order, complete or not at all.
 
     Args:
-        note_sequences: the bytes of each, taken as they are needed.
+        note_sequences: the bytes of each, read as they are needed.
         training_path: TFRecord file for the training records.
         eval_path: TFRecord file for the eval records; None with an eval_ratio of 0, which has none.
         settings: how to make the records.
-        num_shards: write so many shards of each file instead.
+        num_shards: write this many shards of each file instead.
         processes: how many processes share the work; None is one for each core.
 
     Returns:
         What was written and what was left out.
 
     Raises:
-        DataError: if there is nothing to train on; it says why.
-        SettingsError: if eval records have no place to go.
+        DataError: if there is nothing to train on; the message says why.
+        SettingsError: if there is no file for the eval records.
     """
     if eval_path is None and settings.eval_ratio > 0:
-        raise SettingsError(f"eval_ratio is {settings.eval_ratio} but no file for the eval records is given")
+        raise SettingsError(f"eval_ratio is {settings.eval_ratio}, but you gave no file for the eval records")
     statistics = DatasetStatistics()
     seen = SeenMelodies()
     with contextlib.ExitStack() as files:
@@ -386,13 +386,13 @@ def count(examples: Examples, statistics: DatasetStatistics) -> None:
 
 
 def check(statistics: DatasetStatistics, settings: DatasetSettings) -> None:
-    """Refuse a data set that nothing can be trained on.
+    """Refuse a data set that has nothing to train on.
 
     Raises:
-        DataError: if it has no training record; it says why.
+        DataError: if it has no training record; the message says why.
     """
     if statistics.note_sequences == 0:
-        raise DataError("the input holds no NoteSequence; convert some MIDI files first")
+        raise DataError("the input has no NoteSequences; convert some MIDI files first")
     if statistics.failures == statistics.note_sequences:
         raise DataError(
             f"none of {counted(statistics.failures, 'record')} can be used; {statistics.failure_reasons[0]}"
@@ -404,6 +404,6 @@ def check(statistics: DatasetStatistics, settings: DatasetSettings) -> None:
             f"all {statistics.eval_records} records went to eval and none to training; "
             "lower --eval_ratio, choose another --seed, or give more NoteSequences"
         )
-    reasons = statistics.left_out(settings.extraction) or ["they hold no notes"]
+    reasons = statistics.left_out(settings.extraction) or ["they have no notes"]
     sequences = counted(statistics.note_sequences, "NoteSequence")
-    raise DataError(f"no melody can be used of {sequences}: {'; '.join(reasons)}")
+    raise DataError(f"there is no usable melody in {sequences}: {'; '.join(reasons)}")

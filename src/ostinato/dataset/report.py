@@ -1,7 +1,7 @@
 """What became of the music that was read: one report for every command.
 
-Files, tunes, tracks and melodies are counted each under its own name, and whatever was left out has a line of
-its own, with the flag that would change it.
+Files, tunes, tracks and melodies are counted separately. Everything that was left out has its own line, with the
+flag that would change it.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # `ostinato convert` does without protobuf, which takes as lo
 
 _WORTH_SAYING = 0.01  # share of notes off the grid
 NO_NOTES = "no notes"
-"""The name of the remark on a file that holds no note."""
+"""The name of the remark on a file without notes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Remarked:
-    """What there is to say of a file that was read: its name, what that is counted under, and the sentence."""
+    """A remark about a file that was read: its name, what the remark is counted under, and a sentence."""
 
     filename: str
     name: str
@@ -48,9 +48,9 @@ class LeftOut:
 
     Attributes:
         count: how often.
-        one: what it is called where there is one.
-        many: and where there are several.
-        flag: the flag that changes it, and perhaps how; "" if there is none.
+        one: what a single one is called.
+        many: what several are called.
+        flag: the flag that changes it, and perhaps how; "" if no flag does.
     """
 
     count: int
@@ -75,13 +75,13 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def endings(not_read: Mapping[str, int]) -> str:
-    """How many files there are of each ending, the most first: "3 .txt, 1 .mscz, 1 without an ending"."""
+    """How many files have each extension, the most frequent first: "3 .txt, 1 .mscz, 1 without an extension"."""
     ordered = sorted(not_read.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{count:,} {ending or 'without an ending'}" for ending, count in ordered)
+    return ", ".join(f"{count:,} {ending or 'without an extension'}" for ending, count in ordered)
 
 
 def off_grid_words(rhythm: "OffGrid") -> str:
-    """How many notes of melodies are between the 16ths, and of what kind; "" if it is less than one in a hundred."""
+    """How many notes of melodies are off the grid of 16ths, and of what kind; "" if less than one in a hundred."""
     if rhythm.share < _WORTH_SAYING:
         return ""
     return (
@@ -91,7 +91,7 @@ def off_grid_words(rhythm: "OffGrid") -> str:
 
 
 def unread(skipped: Iterable[Skipped], not_read: Mapping[str, int]) -> list[LeftOut]:
-    """What was left out before any melody was looked for: files that are no music, damaged files, damaged tunes."""
+    """What was left out before the search for melodies: files that are not music, damaged files, damaged tunes."""
     kinds = Counter(one.is_tune for one in skipped)
     others = endings(not_read)
     reasons = [
@@ -101,7 +101,7 @@ def unread(skipped: Iterable[Skipped], not_read: Mapping[str, int]) -> list[Left
             f"files that are not MIDI, MusicXML or ABC: {others}",
         ),
         LeftOut(kinds[False], "file that cannot be read", "files that cannot be read"),
-        LeftOut(kinds[True], "tune of a file that cannot be read", "tunes of files that cannot be read"),
+        LeftOut(kinds[True], "tune that cannot be read", "tunes that cannot be read"),
     ]
     return [reason for reason in reasons if reason.count]
 
@@ -121,20 +121,20 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
     reasons = [
         LeftOut(
             extraction.other_tracks,
-            "track other than those asked for",
-            "tracks other than those asked for",
+            "track that was not chosen",
+            "tracks that were not chosen",
             "--tracks=all takes every track" if settings.tracks == LIKELIEST else "--tracks",
         ),
         LeftOut(
             extraction.polyphonic_tracks,
-            "track left where several notes start at once",
-            "tracks left where several notes start at once",
+            "track read only up to where several notes start at once",
+            "tracks read only up to where several notes start at once",
             "--polyphony=line keeps the top line",
         ),
         LeftOut(
             extraction.top_lines,
-            "track of which the top line alone was taken",
-            "tracks of which the top line alone was taken",
+            "track in which only the top line was taken",
+            "tracks in which only the top line was taken",
             "--polyphony=leave takes none of them",
         ),
         LeftOut(
@@ -145,21 +145,21 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
         ),
         LeftOut(
             extraction.too_few_pitches,
-            f"melody of fewer than {few_pitches}",
-            f"melodies of fewer than {few_pitches}",
+            f"melody with fewer than {few_pitches}",
+            f"melodies with fewer than {few_pitches}",
             "--min_unique_pitches",
         ),
         LeftOut(
             extraction.off_grid,
-            f"melody with more than {settings.max_offgrid or 0:.0%} of its notes between the 16ths",
-            f"melodies with more than {settings.max_offgrid or 0:.0%} of their notes between the 16ths",
+            f"melody with more than {settings.max_offgrid or 0:.0%} of its notes off the grid of 16ths",
+            f"melodies with more than {settings.max_offgrid or 0:.0%} of their notes off the grid of 16ths",
             "--max_offgrid",
         ),
-        LeftOut(extraction.drum_tracks, "track of drums", "tracks of drums"),
+        LeftOut(extraction.drum_tracks, "drum track", "drum tracks"),
         LeftOut(
             extraction.pieces_without_grid,
-            "stretch in a meter whose bar is not a whole number of 16th notes",
-            "stretches in a meter whose bar is not a whole number of 16th notes",
+            "passage in a meter whose bars are not a whole number of 16th notes",
+            "passages in a meter whose bars are not a whole number of 16th notes",
             "--meter",
         ),
         LeftOut(
@@ -170,9 +170,9 @@ def not_extracted(extraction: "ExtractionStatistics", settings: "ExtractionSetti
         ),
         LeftOut(
             extraction.mended_meters,
-            "tune read in another meter than its file says",
-            "tunes read in another meter than their files say",
-            "--meter=file leaves it as it is",
+            "tune read in a different meter than its file says",
+            "tunes read in a different meter than their files say",
+            "--meter=file keeps the file's meter",
         ),
     ]
     return [reason for reason in reasons if reason.count]
@@ -190,10 +190,10 @@ def report_json(
 
     Args:
         skipped: files and tunes that could not be read.
-        remarked: what there is to say of files that were read.
-        left_out: all that was left out, for each reason.
-        not_read: how many files of each ending are no music.
-        counts: further members, which come first: source, files, read, tunes, tracks, melodies.
+        remarked: remarks about files that were read.
+        left_out: everything that was left out, by reason.
+        not_read: how many files of each extension are not music.
+        counts: more members, which come first: source, files, read, tunes, tracks, melodies.
     """
     return {
         **counts,

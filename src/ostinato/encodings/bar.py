@@ -14,17 +14,17 @@ from ostinato.encodings.repeats import bars_of, num_lookbacks
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
 from ostinato.music.meter import Meter
 
-_BEATS = (1, 2, 3, 4, 6, 8, 12)  # lengths of a beat that are told apart, in steps; all others are one more
+_BEATS = (1, 2, 3, 4, 6, 8, 12)  # lengths of a beat that are distinguished, in steps; all others are one more
 # Of repeats, in steps and as shares of a bar: enough to tell a motif from a phrase, and a variation from another tune.
 _RUNS = np.array([4, 8, 16, 32, 64])
 _LIKENESS = np.array([0.5, 0.7, 0.85, 1])
 _LONGEST_RUNS = np.array([4, 8, 16, 24, 32, 48, 64, 96])
-_PLACES = 32  # of a bar that are told apart, enough for two whole notes; all further ones are the last
+_PLACES = 32  # of a bar that are distinguished, enough for two whole notes; all further ones are the last
 
 
 @dataclass(frozen=True, slots=True)
 class BarEncoding:
-    """What lookback encoding tells with distances in bars, and what else makes a tune easier to foretell.
+    """What lookback encoding says with distances in bars, and what else makes a tune easier to predict.
 
     With D' inputs of the `LookbackEncoding` of the same settings and R pitches,
     row p of the inputs is:
@@ -48,9 +48,9 @@ class BarEncoding:
     | 8 values         | is the longest repeat of 4, 8, 16, 24, 32, 48, 64, 96 steps?     | [552, 560) |
     | R + 2 values     | the event p + 1 if that one goes on, one-hot                     | [560, 598) |
 
-    Labels are lookback encoding's. They name the furthest repeat; where training
+    Labels are those of lookback encoding. They name the furthest repeat; if training
     counts events and not classes (hparam loss), any repeat or the event itself is
-    as right.
+    equally right.
 
     Attributes:
         min_pitch: lowest pitch.
@@ -58,12 +58,12 @@ class BarEncoding:
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
         lookback_distances: rising, in bars of the melody's own meter; see `repeats`.
         counter_bits: K, of the place of the next event; 9 bits count 32 bars of up to 16 steps.
-        tells_beat: tell meters apart whose bars are as long, by their beats: 4 steps in 3/4, 6 in 6/8.
-        tells_matches: tell for how long the melody has been repeating itself; see `matches`.
-        foretells_end: have one class more, the last, which says that the tune is over.
+        tells_beat: say how long a beat is: 4 steps in 3/4, 6 in 6/8, whose bars are equally long.
+        tells_matches: say for how long the melody has been repeating itself; see `matches`.
+        foretells_end: have one more class, the last, which says that the tune is over.
 
     Raises:
-        SettingsError: if a setting cannot be.
+        SettingsError: if a setting is out of range.
     """
 
     min_pitch: int = 48
@@ -81,7 +81,7 @@ class BarEncoding:
 
     @property
     def input_size(self) -> int:
-        """D, values a step."""
+        """D, values per step."""
         size = self._lookback.input_size + 2 * _PLACES + self._num_pitches + 1 + NOTES_PER_OCTAVE
         lookbacks = num_lookbacks(self.lookback_distances)
         matches = lookbacks * (len(_RUNS) + len(_LIKENESS)) + len(_LONGEST_RUNS) + num_event_classes(*self._range)
@@ -110,10 +110,10 @@ class BarEncoding:
     def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
 
-        There is one more where the melody ends and the encoding foretells it.
+        There is one more if the melody ends and the encoding predicts that.
 
         Raises:
-            DataError: if a pitch lies outside the encoding's range.
+            DataError: if a pitch is outside the encoding's range.
         """
         inputs, labels = self.inputs(melody), self._lookback.labels(melody)[1:]
         if self.foretells_end and melody.ends:
@@ -157,8 +157,8 @@ class BarEncoding:
 
         Args:
             lookback: [n, D'].
-            notes: what listening so far tells, n of it.
-            matches: what has been repeated, n of it; None if that is not told.
+            notes: what is known from listening so far, n rows.
+            matches: what has been repeated, n rows; None if the encoding leaves it out.
             next_steps: [n] or [1], p + 1.
             meter: of the melody or melodies.
         """

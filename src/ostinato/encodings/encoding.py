@@ -1,4 +1,4 @@
-"""What every encoding can do, and the events that it lets in.
+"""What every encoding can do, and which events it accepts.
 
 Shapes: n events, B melodies side by side, D input size, C classes.
 
@@ -18,7 +18,7 @@ from ostinato.music.meter import Meter
 
 
 class Stepper(Protocol):
-    """An encoding at work on B melodies that grow together, in constant time a step.
+    """An encoding of B melodies that grow together, in constant time per step.
 
     It gives the same numbers as `Encoding.inputs` and `Encoding.labels`.
     """
@@ -35,7 +35,7 @@ class Stepper(Protocol):
         ...
 
     def class_events(self) -> NDArray[np.int64]:
-        """The event that each class stands for at the next position: [B, C], one less where the end is foretold.
+        """The event that each class stands for at the next position: [B, C], one less if the end is predicted.
 
         Two classes may stand for the same event ("as one bar ago" and the event
         itself). A repeat further back than the melody is long is no event.
@@ -67,7 +67,7 @@ class Encoding(Protocol):
 
     @property
     def input_size(self) -> int:
-        """D, values a step."""
+        """D, values per step."""
         ...
 
     @property
@@ -77,7 +77,7 @@ class Encoding(Protocol):
 
     @property
     def foretells_end(self) -> bool:
-        """Whether the last class is the end of the tune, which is no event."""
+        """Whether the last class is the end of the tune, which is not an event."""
         ...
 
     def squash(self, melody: Melody) -> tuple[Melody, int]:
@@ -95,18 +95,18 @@ class Encoding(Protocol):
     def encode(self, melody: Melody) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
 
-        There is one more where the melody ends and the encoding foretells it.
+        There is one more if the melody ends and the encoding predicts that.
 
         Raises:
-            DataError: if a pitch lies outside the encoding's range.
+            DataError: if a pitch is outside the encoding's range.
         """
         ...
 
     def class_events(self, melody: Melody) -> NDArray[np.int64]:
         """The event that each class stands for at each position, given those before it: [n, C].
 
-        As `Stepper.class_events` tells them before each event is pushed. The end of the tune is no event: where it is
-        foretold, there is a column less.
+        As `Stepper.class_events` gives them before each event is pushed. The end of the tune is not an event: if it is
+        predicted, there is one column less.
         """
         ...
 
@@ -119,19 +119,19 @@ def check_pitch_range(min_pitch: int, max_pitch: int, transpose_to_key: int | No
     """Check the settings that all encodings share.
 
     Raises:
-        SettingsError: if the range is no octave of MIDI pitches, or the key none of 0..11.
+        SettingsError: if the range is not at least an octave of MIDI pitches, or the key is not in 0..11.
     """
     if type(min_pitch) is not int or type(max_pitch) is not int:
         raise SettingsError(f"min_pitch and max_pitch must be integers, not {min_pitch!r} and {max_pitch!r}")
     if not MIN_PITCH <= min_pitch <= max_pitch - NOTES_PER_OCTAVE <= MAX_PITCH + 1 - NOTES_PER_OCTAVE:
         raise SettingsError(
-            f"min_pitch={min_pitch} and max_pitch={max_pitch} must lie within {MIN_PITCH}..{MAX_PITCH + 1}, "
+            f"min_pitch={min_pitch} and max_pitch={max_pitch} must be within {MIN_PITCH}..{MAX_PITCH + 1}, "
             f"at least {NOTES_PER_OCTAVE} apart"
         )
     if transpose_to_key is not None and (
         type(transpose_to_key) is not int or not 0 <= transpose_to_key < NOTES_PER_OCTAVE
     ):
-        raise SettingsError(f"transpose_to_key must be a key of 0 (C) to 11 (B), or None, not {transpose_to_key!r}")
+        raise SettingsError(f"transpose_to_key must be a key from 0 (C) to 11 (B), or None, not {transpose_to_key!r}")
 
 
 def checked_events(melody: Melody, min_pitch: int, max_pitch: int) -> NDArray[np.int64]:
@@ -149,7 +149,7 @@ def _check(events: NDArray[np.int64], min_pitch: int, max_pitch: int) -> None:
     outside = (events >= max_pitch) | (events < NO_EVENT) | ((events < min_pitch) & (events > NOTE_OFF))
     if outside.any():
         raise DataError(
-            f"event {events[outside][0]} lies outside the encoding's pitches {min_pitch}..{max_pitch - 1}; "
+            f"event {events[outside][0]} is outside the encoding's pitches {min_pitch}..{max_pitch - 1}; "
             "squash the melody into the encoding's range first"
         )
 
@@ -168,7 +168,7 @@ class EventGate:
         """The events [B] as they count.
 
         Raises:
-            DataError: if an event is no event of the encoding's range.
+            DataError: if an event is outside the encoding's range.
         """
         admitted = np.array(events, np.int64)
         _check(admitted, self._min_pitch, self._max_pitch)

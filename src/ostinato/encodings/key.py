@@ -48,13 +48,13 @@ class KeyEncoding(RepeatEncoding):
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
         lookback_distances: rising, in steps or in bars of the melody's own meter; see `repeats`. Magenta's are one and
-            two bars of 4/4, whatever the meter.
+            two bars of 4/4, in every meter.
         counter_bits: K, of the place of the next event; 7 bits count eight bars of 4/4.
-        steps_per_bar: the bar whose start is told, in steps, where the distances are in steps. Magenta's is 4/4's,
-            whatever the meter. Where they are in bars, it is the melody's own.
+        steps_per_bar: length of the bars whose starts are encoded, if the distances are in steps. Magenta's is that of
+            4/4, in every meter. If the distances are in bars, it is that of the melody's own meter.
 
     Raises:
-        SettingsError: if a setting cannot be.
+        SettingsError: if a setting is out of range.
     """
 
     counter_bits: int = 7
@@ -67,7 +67,7 @@ class KeyEncoding(RepeatEncoding):
 
     @property
     def input_size(self) -> int:
-        """D, values a step."""
+        """D, values per step."""
         lookbacks = num_lookbacks(self.lookback_distances)
         return self._num_event_classes + 2 + lookbacks + self.counter_bits + 1 + 2 * NOTES_PER_OCTAVE
 
@@ -105,7 +105,7 @@ class KeyEncoding(RepeatEncoding):
         """The table above, of n steps of one melody or of one step of n melodies.
 
         Args:
-            notes: what listening so far tells, n of it.
+            notes: what is known from listening so far, n rows.
             repeats: [n, L], whether the event repeats the one at each distance.
             counters: [n, K] or [1, K].
             bars_start: [n] or [1], whether a bar starts at the next position.

@@ -1,4 +1,4 @@
-"""Lookback encoding, of the Lookback RNN: what stood one and two bars ago, and whether it came back."""
+"""Lookback encoding, of the Lookback RNN: what was played one and two bars ago, and whether it came back."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ class LookbackEncoding(RepeatEncoding):
     | K values from (L + 1)E     | bit 0 .. K - 1 of the counter, as +1 or -1       | [114, 119) |
     | L values after them        | 1 where event p equals the one the distance ago  | [119, 121) |
 
-    Before the melody's beginning stands no event. A label is the furthest
+    Before the melody begins there is no event (-2). A label is the furthest
     repeat that holds, or else the event:
 
     | class          | meaning                                                   | by default |
@@ -40,16 +40,16 @@ class LookbackEncoding(RepeatEncoding):
         max_pitch: highest pitch, not included; at least an octave above the lowest.
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
         lookback_distances: rising, in steps or in bars of the melody's own meter; see `repeats`. Magenta's are one and
-            two bars of 4/4, whatever the meter.
+            two bars of 4/4, in every meter.
         counter_bits: K, of the place of the next event; 5 bits count two bars of 4/4.
 
     Raises:
-        SettingsError: if a setting cannot be.
+        SettingsError: if a setting is out of range.
     """
 
     @property
     def input_size(self) -> int:
-        """D, values a step."""
+        """D, values per step."""
         lookbacks = num_lookbacks(self.lookback_distances)
         return self._num_event_classes * (1 + lookbacks) + self.counter_bits + lookbacks
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ostinato.music.melody import NO_EVENT
 
 MAX_BARS = 32
-"""How far back a repeat is looked for, in bars: as long as a tune of two strains with its repeats."""
+"""How far back to look for repeats, in bars: as long as a tune of two sections with their repeats."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,7 +22,7 @@ class Matches:
         runs: [n, M], for how many steps, up to the last event, the melody has equaled itself 1, 2, 3, ... bars ago.
         alike: [n, M], how many of the last bar's steps equal those 1, 2, 3, ... bars before.
         longest: [n], the longest of the runs.
-        ahead: [n], the event that comes next if that one goes on; of runs as long, the nearest. No event without one.
+        ahead: [n], the event that comes next if that run (of equal ones, the nearest) goes on. No event without one.
     """
 
     runs: NDArray[np.int64]
@@ -97,5 +97,5 @@ class Matching:
 
     @staticmethod
     def _bars_before(bar: int) -> NDArray[np.int64]:
-        """Where the bar before stands in the ring, the one before that, and so on."""
+        """Where the bar before is in the ring, the one before that, and so on."""
         return (bar - 1 - np.arange(MAX_BARS)) % MAX_BARS

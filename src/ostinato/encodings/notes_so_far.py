@@ -1,4 +1,4 @@
-"""What listening to a melody so far tells: what sounds, where it is going, which keys the notes fit."""
+"""What is known from listening to a melody so far: what sounds, where it is going, which keys the notes fit."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ _KEYS_OF_PITCH_CLASS = np.vstack([MAJOR_KEYS, np.zeros_like(MAJOR_KEYS[:1])])
 
 @dataclass(frozen=True, slots=True)
 class NotesSoFar:
-    """What listening so far tells, after each of n steps of one melody or after one step of n melodies.
+    """What is known from listening so far, after each of n steps of one melody or after one step of n melodies.
 
     Attributes:
         pitch: [n], the sounding pitch, or -1.
-        attack: [n], whether the last event that was no note-off is a note's start.
+        attack: [n], whether the last event other than a note-off is the start of a note.
         direction: [n], 1, -1 or 0: the last move between two different pitches.
         notes_in_key: [n, 12], how many notes so far fit each major key.
         keys: [n, 12], whether most of these fit the major key: of all that tie.

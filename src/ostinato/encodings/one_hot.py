@@ -1,4 +1,4 @@
-"""One-hot encoding, of the Basic and Mono RNN: an event is its class, and nothing else is told."""
+"""One-hot encoding, of the Basic and Mono RNN: an event is its class, and nothing else."""
 
 import functools
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class OneHotEncoding:
         transpose_to_key: major key that melodies are moved to (0 = C), or None to leave them.
 
     Raises:
-        SettingsError: if a setting cannot be.
+        SettingsError: if a setting is out of range.
     """
 
     min_pitch: int = 48
@@ -44,7 +44,7 @@ class OneHotEncoding:
 
     @property
     def input_size(self) -> int:
-        """D, values a step."""
+        """D, values per step."""
         return self.num_classes
 
     @property
@@ -73,7 +73,7 @@ class OneHotEncoding:
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
 
         Raises:
-            DataError: if a pitch lies outside the encoding's range.
+            DataError: if a pitch is outside the encoding's range.
         """
         classes = self.labels(melody)
         return self._rows(classes[:-1]), classes[1:]
@@ -82,7 +82,7 @@ class OneHotEncoding:
         """The event that each class stands for at each position: [n, C]."""
         return np.broadcast_to(events_of_classes(self.min_pitch, self.max_pitch), (len(melody), self.num_classes))
 
-    def stepper(self, batch_size: int, meter: Meter) -> "OneHotStepper":  # noqa: ARG002 - meters are not told
+    def stepper(self, batch_size: int, meter: Meter) -> "OneHotStepper":  # noqa: ARG002 - meters are not encoded
         """Begin `batch_size` empty melodies."""
         return OneHotStepper(self, EventGate(batch_size, self.min_pitch, self.max_pitch), batch_size)
 
@@ -132,5 +132,5 @@ def _table(min_pitch: int) -> NDArray[np.int64]:
 
 
 def events_of_classes(min_pitch: int, max_pitch: int) -> NDArray[np.int64]:
-    """The event of each class, the other way round from `event_classes`."""
+    """The event of each class, the inverse of `event_classes`."""
     return np.concatenate([np.arange(NO_EVENT, MIN_PITCH), np.arange(min_pitch, max_pitch)])

@@ -1,4 +1,4 @@
-"""Repeats: what stood some bars ago and comes again, as lookback and key encoding tell it.
+"""Repeats: what was played some bars ago and comes back, as lookback and key encoding express it.
 
 Shapes: n events, B melodies side by side, L lookback distances, K counter bits.
 
@@ -7,9 +7,9 @@ Lookback distances are set in steps, the same in every meter, as Magenta's are:
 one and two, or a list such as `"1,2,4,8 bars"`. In 4/4 `"bars"` and `(16, 32)`
 give the same numbers.
 
-The counter tells the place of the next event, p + 1. With distances in steps it
+The counter is the place of the next event, p + 1. With distances in steps it
 is p + 1 itself. With distances in bars its four lowest bits are the place in the
-bar (more where a bar is longer than 16 steps) and those above are the bar's
+bar (more if a bar is longer than 16 steps) and those above are the bar's
 number, so that in every meter the same bits say the same.
 """
 
@@ -30,7 +30,7 @@ from ostinato.music.melody import NO_EVENT, Melody
 from ostinato.music.meter import Meter
 
 _MAX_COUNTER_BITS = 62  # an int64 counts the steps
-_MAX_DISTANCE = 2**16  # steps; a melody at work keeps as many
+_MAX_DISTANCE = 2**16  # steps; a growing melody keeps this many
 _MAX_BARS = 64  # more than most tunes have
 _PLACE_BITS = 4  # of the counter, for the place in a bar of up to 16 steps
 
@@ -59,14 +59,14 @@ class Lookbacks:
         return _counter_values(np.array([position]), bits, self.steps_per_bar)
 
     def events_ahead(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
-        """[n, L]: what stands at p + 1 if each distance repeats; no event where the melody is too young."""
+        """[n, L]: the event at p + 1 if each distance repeats; no event if the melody is too short so far."""
         ahead = np.full((len(events), len(self.distances)), NO_EVENT, np.int64)
         for column, distance in enumerate(self.distances):
             ahead[distance - 1 :, column] = events[: max(0, len(events) - distance + 1)]
         return ahead
 
     def ahead_along(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
-        """[n, L]: what stands at p if each distance repeats; no event where the melody is too young."""
+        """[n, L]: the event at p if each distance repeats; no event if the melody is too short so far."""
         first = np.full((min(len(events), 1), len(self.distances)), NO_EVENT, np.int64)
         return np.concatenate([first, self.events_ahead(events)[:-1]])
 
@@ -84,14 +84,14 @@ class Lookbacks:
         event_classes: NDArray[np.int64],
         first_repeat_class: int,
     ) -> NDArray[np.int64]:
-        """[n]: the classes of the events, with repeats said as repeats.
+        """[n]: the classes of the events, with repeats named as repeats.
 
         The furthest repeat wins. Before the furthest distance a no event counts
         as a repeat of it: the past is silent there.
 
         Args:
             events: [n].
-            repeats: [n, L], as `repeats` tells them.
+            repeats: [n, L], as `repeats` gives them.
             event_classes: [n], the class of each event taken by itself.
             first_repeat_class: class of a repeat at the first distance; those of the others follow it.
         """
@@ -108,7 +108,7 @@ def check_lookbacks(distances: LookbackDistances, counter_bits: int) -> None:
     """Check the settings that lookback and key encoding share.
 
     Raises:
-        SettingsError: if the distances do not rise from at least 1, or the bits are none a counter can have.
+        SettingsError: if the distances do not increase from at least 1, or there are too many or too few bits.
     """
     if isinstance(distances, str):
         bars_of(distances)
@@ -116,11 +116,11 @@ def check_lookbacks(distances: LookbackDistances, counter_bits: int) -> None:
         are_steps = isinstance(distances, tuple) and all(type(distance) is int for distance in distances)
         if not are_steps or not _rise(distances, _MAX_DISTANCE):
             raise SettingsError(
-                f"lookback_distances must be whole steps that rise within 1..{_MAX_DISTANCE}, or bars "
-                f'as "bars" or "1,2,4,8 bars", not {distances!r}'
+                f"lookback_distances must be increasing whole numbers of steps in 1..{_MAX_DISTANCE}, or bars "
+                f'such as "bars" or "1,2,4,8 bars", not {distances!r}'
             )
     if type(counter_bits) is not int or not 0 <= counter_bits <= _MAX_COUNTER_BITS:
-        raise SettingsError(f"counter_bits must be an integer of 0..{_MAX_COUNTER_BITS}, not {counter_bits!r}")
+        raise SettingsError(f"counter_bits must be an integer in 0..{_MAX_COUNTER_BITS}, not {counter_bits!r}")
 
 
 def num_lookbacks(distances: LookbackDistances) -> int:
@@ -142,7 +142,7 @@ def bars_of(text: str) -> tuple[int, ...]:
     bars = tuple(map(int, (listed[1] or "1,2").split(","))) if listed else ()
     if not bars or not _rise(bars, _MAX_BARS):
         raise SettingsError(
-            f"lookback_distances={text!r} must be bars that rise within 1..{_MAX_BARS}, "
+            f"lookback_distances={text!r} must be increasing numbers of bars in 1..{_MAX_BARS}, "
             'such as "bars" for one and two, or "1,2,4,8 bars"'
         )
     return bars
@@ -170,7 +170,7 @@ def _first_counters(length: int, bits: int, steps_per_bar: int | None) -> NDArra
 
 
 def with_repeats(events: NDArray[np.int64], ahead: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The events [n, C] that classes stand for: those of the classes that are no repeats, then what repeats [n, L]."""
+    """The events [n, C] that classes stand for: those of the classes that are not repeats, then what repeats [n, L]."""
     both = np.empty((len(ahead), len(events) + ahead.shape[1]), np.int64)
     both[:, : len(events)] = events
     both[:, len(events) :] = ahead
@@ -189,7 +189,7 @@ class Past:
         self._ahead: NDArray[np.int64] | None = None  # asked for three times a step
 
     def ahead(self) -> NDArray[np.int64]:
-        """[B, L]: what comes next if each distance repeats; no event where the melodies are too young."""
+        """[B, L]: what comes next if each distance repeats; no event if the melodies are too short so far."""
         if self._ahead is None:
             places = [(self.num_events - distance) % self._ring.shape[1] for distance in self._distances]
             self._ahead = self._ring[:, places]
@@ -218,10 +218,10 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class RepeatEncoding(ABC):
-    """An encoding that calls a repeat a repeat: what lookback and key encoding have in common.
+    """An encoding with classes for repeats: what lookback and key encoding have in common.
 
-    Its first classes are events, in an order of the subclass's own, and its last L
-    are the repeats at the L distances. The attributes are told by the subclasses.
+    Its first classes are events, in an order that the subclass chooses, and its last L
+    are the repeats at the L distances. The subclasses document the attributes.
     """
 
     min_pitch: int = 48
@@ -237,7 +237,7 @@ class RepeatEncoding(ABC):
     @property
     @abstractmethod
     def input_size(self) -> int:
-        """D, values a step."""
+        """D, values per step."""
 
     @property
     def num_classes(self) -> int:
@@ -267,7 +267,7 @@ class RepeatEncoding(ABC):
         """Training pairs of a squashed melody: inputs [n - 1, D] and labels [n - 1].
 
         Raises:
-            DataError: if a pitch lies outside the encoding's range.
+            DataError: if a pitch is outside the encoding's range.
         """
         events, lookbacks = self._events(melody), self._lookbacks(melody.meter)
         repeats = lookbacks.repeats(events)
@@ -296,7 +296,7 @@ class RepeatEncoding(ABC):
     def _inputs(
         self, events: NDArray[np.int64], lookbacks: Lookbacks, repeats: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
-        """[n, D], of events [n] of which `repeats` [n, L] tells what each repeats."""
+        """[n, D], for events [n]; `repeats` [n, L] says what each one repeats."""
 
     @abstractmethod
     def _event_classes(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -304,4 +304,4 @@ class RepeatEncoding(ABC):
 
     @abstractmethod
     def _events_of_classes(self) -> NDArray[np.int64]:
-        """The event of each class that is no repeat, the other way round from `_event_classes`."""
+        """The event of each class that is not a repeat, the inverse of `_event_classes`."""

@@ -1,1 +1,1 @@
-"""How good models are on melodies they have not seen, and how what they make compares with what people made."""
+"""How good models are on melodies they have not seen, and how their melodies compare with human ones."""

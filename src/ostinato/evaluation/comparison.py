@@ -1,4 +1,4 @@
-"""Generated melodies beside melodies by people: what each set is like, how alike they are, and what was copied."""
+"""Generated melodies compared with human ones: what each set is like, how alike they are, and what was copied."""
 
 import math
 from collections import Counter
@@ -42,14 +42,14 @@ from ostinato.music.meter import Meter
 
 NGRAM_SIZES = (4, 8, 12)
 MOST_POINTS_APART = 5.0
-"""How many percentage points the generated share of repeated bars may differ from people's. No more than so many fewer
-melodies may end as people's do, and so many more may wander."""
+"""By how many percentage points the generated share of repeated bars may differ from the human one. At most this many
+points fewer melodies may end as human ones do, and this many more may wander."""
 MOST_RETURNS_APART = 6.0
-"""The same of the bars that come back after 4 or 8. Two sets of 200 human tunes differ less; no returns at all are 16
+"""The same for the bars that come back after 4 or 8. Two sets of 200 human tunes differ less; no returns at all are 16
 points or more too few (benchmarks/targets.py)."""
 MOST_ONSETS_APART = 6.0
-"""How many percentage points of the onsets of a meter may be on other steps than people's. Few tunes differ more from
-each other, so as many as the interval of people's says are met too."""
+"""How many percentage points of the onsets of a meter may be on other steps than human ones. If there are few tunes,
+even human ones differ more from each other, so as many as the human interval allows are fine too."""
 
 NamedMelody = tuple[str, Melody]
 
@@ -63,13 +63,13 @@ _UNITS = {"pitch range": "semitones", "mean interval": "semitones", "mean inter-
 
 @dataclass(frozen=True, slots=True)
 class MelodySet:
-    """A set of melodies in short.
+    """A summary of a set of melodies.
 
     Attributes:
         melodies: how many.
-        too_few_notes: how many more were left out, for they have no two notes.
-        notes: in all.
-        median_steps: of the lengths in 16th notes.
+        too_few_notes: how many more were left out, since they have fewer than two notes.
+        notes: in total.
+        median_steps: median length in 16th notes.
         bar_lengths: how many melodies have bars of each length in 16th notes, the most frequent first.
     """
 
@@ -82,14 +82,14 @@ class MelodySet:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure of the generated melodies and of people's.
+    """One figure, for the generated and for the human melodies.
 
     Attributes:
         name: what it is.
         unit: `%`, `semitones`, `steps`, `pairs`, or nothing for a count.
-        generated: of the generated melodies.
-        human: of people's, cut as long as the generated ones where that was asked for.
-        human_whole: of people's as they are.
+        generated: for the generated melodies.
+        human: for the human ones, cut to the length of the generated ones if that was asked for.
+        human_whole: for the human ones as they are.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Figure:
 
     @property
     def difference(self) -> float:
-        """What the generated melodies have more."""
+        """How much more the generated melodies have."""
         return self.generated - self.human
 
 
@@ -111,9 +111,9 @@ class FeatureComparison:
     Attributes:
         name: as in `FEATURES`.
         generated_mean: its mean over the generated melodies, [D].
-        human_mean: over people's, [D].
-        generated: how alike the sets are: the distances within people's, and from the generated ones to them.
-        human_halves: how alike two random halves of people's melodies are.
+        human_mean: its mean over the human ones, [D].
+        generated: how alike the sets are: the distances within the human set, and from the generated one to it.
+        human_halves: how alike two random halves of the human melodies are.
     """
 
     name: str
@@ -130,9 +130,9 @@ class Target:
     Attributes:
         name: the figure it is about, and the bound.
         generated: the figure.
-        human: what it is measured by.
+        human: what it is compared with.
         unit: of both.
-        met: whether it is reached.
+        met: whether the target is met.
     """
 
     name: str
@@ -144,20 +144,20 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that `compare` finds.
+    """Everything that `compare` finds.
 
     Attributes:
-        cut_steps: what people's melodies were cut to, or None.
-        cut_bars: how many bars of them were looked at for what comes back, or None for all.
-        sets: the generated melodies, people's, people's as they are, and the training set, by name.
+        cut_steps: what the human melodies were cut to, or None.
+        cut_bars: in how many of their bars returns were looked for, or None for all.
+        sets: the generated melodies, the human ones, the human ones as they are, and the training set, by name.
         figures: in the order to show them.
         form: how melodies end, where they come to rest and what comes back, in the order to show them.
-        onsets: of the meters that enough melodies of both sets have, the most frequent first.
-        other_meters: how many generated and how many of people's melodies there are of each other meter.
+        onsets: for the meters that enough melodies of both sets have, the most frequent first.
+        other_meters: how many generated and how many human melodies there are in each other meter.
         features: in the order of `FEATURES`, then how many bars come back.
         generated_runs: name and longest copied run, in pairs, of each generated melody, the longest first.
-        human_runs: the longest copied run of each of people's melodies, the longest first.
-        targets: and whether they are reached.
+        human_runs: the longest copied run of each human melody, the longest first.
+        targets: and whether they are met.
     """
 
     cut_steps: int | None
@@ -181,17 +181,17 @@ def compare(
     cut: bool = True,
     seed: int = 0,
 ) -> Comparison:
-    """Compare generated melodies with melodies by people that the model was not trained on.
+    """Compare generated melodies with human ones that the model was not trained on.
 
     Melodies with fewer than two notes are counted and left out.
 
     Args:
         generated: what to judge, at least 2, by name.
-        human: what to judge it by, at least 4.
-        training: what the model was trained on, to tell what was copied.
-        cut: cut people's melodies to the median length of the generated ones, for a longer melody has more notes, and
-            longer copied runs by chance alone.
-        seed: of the halves that people's melodies are split into, and of the intervals.
+        human: what to compare them with, at least 4.
+        training: what the model was trained on, to find out what was copied.
+        cut: cut the human melodies to the median length of the generated ones, since a longer melody has more notes,
+            and longer copied runs by chance alone.
+        seed: for the halves that the human melodies are split into, and for the intervals.
 
     Raises:
         DataError: if there are too few melodies.
@@ -208,7 +208,7 @@ def compare(
     if len(people) < _MIN_HUMAN:
         where = "" if cut_steps is None else f" in their first {cut_steps} steps"
         raise DataError(
-            f"{len(people)} of {len(human)} melodies by people have {_MIN_NOTES} notes or more{where}; "
+            f"{len(people)} of {len(human)} human melodies have {_MIN_NOTES} notes or more{where}; "
             f"at least {_MIN_HUMAN} are needed"
         )
     known = [melody for _, melody in training]
@@ -300,7 +300,7 @@ def _compared(name: str, made: Features, people: Features, rng: np.random.Genera
 
 
 def _scalars(features: Mapping[str, Features]) -> dict[str, tuple[str, float]]:
-    """Unit and mean of the features that are one number."""
+    """Unit and mean of the features that are a single number."""
     return {
         name: (_UNITS.get(name, ""), float(vectors.mean()))
         for name, vectors in features.items()
@@ -356,8 +356,8 @@ def form_targets(figures: Sequence[FormFigure], onsets: Sequence[Onsets]) -> Ite
     """What generated melodies should reach in form.
 
     Args:
-        figures: as `compare_forms` tells them.
-        onsets: as `compare_onsets` tells them.
+        figures: as `compare_forms` gives them.
+        onsets: as `compare_onsets` gives them.
     """
     asked: dict[str, tuple[str, Callable[[float], bool]]] = {
         **{

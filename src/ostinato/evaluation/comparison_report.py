@@ -1,4 +1,4 @@
-"""What a comparison tells: its tables, for a terminal or a page, and its JSON."""
+"""The results of a comparison: tables, for a terminal or a page, and JSON."""
 
 import math
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Table:
     Attributes:
         title: what it is about.
         note: a sentence on how to read it, or nothing.
-        header: of the columns; the first is the rows' names and needs none.
+        header: of the columns; the first column has the names of the rows and needs none.
         rows: each as long as the header.
     """
 
@@ -37,7 +37,7 @@ class Table:
 
 
 def tables(comparison: Comparison) -> tuple[Table, ...]:
-    """All that a comparison found, in tables."""
+    """Everything that a comparison found, in tables."""
     human = "human" if comparison.cut_steps is None else f"human, cut to {comparison.cut_steps} steps"
     columns = ["human, whole"] if comparison.cut_steps is not None else []
     return (
@@ -54,7 +54,7 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
         Table(
             "Figures",
             "Means over melodies, shares of all bars, notes or n-grams of a set, and runs of (interval, duration) "
-            "pairs that stand in the training set too.",
+            "pairs that also occur in the training set.",
             ("", "generated", human, "difference", *columns),
             tuple(
                 (
@@ -91,8 +91,8 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
         ),
         Table(
             "Likeness of the sets, feature by feature",
-            "Overlap is 1 for sets that are alike, divergence (in nats) 0. What two random halves of the human "
-            "melodies score against each other stands beside it.",
+            "Overlap is 1 for sets that are alike, divergence (in nats) 0. Next to each is what two random halves of "
+            "the human melodies score against each other.",
             ("", "overlap", "of human halves", "divergence", "of human halves"),
             tuple(
                 (
@@ -123,7 +123,7 @@ def tables(comparison: Comparison) -> tuple[Table, ...]:
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """All that a comparison found, for `json.dump`; what is not a number is null."""
+    """Everything that a comparison found, for `json.dump`; values that are not numbers are null."""
     return {
         "cut_steps": comparison.cut_steps,
         "cut_bars": comparison.cut_bars,
@@ -202,7 +202,7 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def number(value: float, *, signed: bool = False) -> str:
-    """A figure for people: two digits after the point where it is small."""
+    """A figure for people to read: two decimals if it is small."""
     if math.isnan(value):
         return _NO_NUMBER
     digits = 2 if abs(value) < 100 else 1
@@ -210,7 +210,7 @@ def number(value: float, *, signed: bool = False) -> str:
 
 
 def verdict(target: Target) -> str:
-    """Whether a target is reached, in words."""
+    """Whether a target is met, in words."""
     return "met" if target.met else "not met"
 
 
@@ -240,28 +240,29 @@ def _sets_note(comparison: Comparison) -> str:
     if human < _AS_LONG * generated:
         note += (
             f" The human melodies are shorter than the generated ones (medians of {human:g} and {generated:g} steps), "
-            f"which have longer copied runs by chance alone: --num_steps={human:.0f} would generate melodies as long."
+            f"which have longer copied runs by chance alone: --num_steps={human:.0f} would generate melodies of "
+            "the same length."
         )
     return note
 
 
 def _form_note(comparison: Comparison) -> str:
-    note = "A long note is a quarter or longer; a final is C, D or A in a tune moved to C major. "
+    note = "A long note is a quarter note or longer; a final is C, D or A in a tune moved to C major. "
     if comparison.cut_bars is not None:
-        note += f"What comes back is looked for in the first {comparison.cut_bars} bars. "
-    return note + "Last come the generated and the human melodies that were looked at."
+        note += f"Bars that come back are looked for in the first {comparison.cut_bars} bars. "
+    return note + "The last column says how many generated and human melodies were looked at."
 
 
 def _onsets_note(comparison: Comparison) -> str:
     note = (
-        "How many of the onsets of a meter would have to move to another step for both sets to be alike, and the "
+        "The share of the onsets that would have to move to another step to make both sets alike, and the "
         "16th of the bar, counted from 1, that differs most."
     )
     if comparison.other_meters:
         others = ", ".join(
             f"{meter} ({made:,} and {people:,})" for meter, (made, people) in comparison.other_meters.items()
         )
-        note += f" Too few generated or human melodies ({MIN_OF_METER} at least) are in {others}."
+        note += f" There are too few generated or human melodies (at least {MIN_OF_METER} are needed) in {others}."
     return note
 
 

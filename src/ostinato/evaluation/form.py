@@ -1,7 +1,7 @@
 """How a melody is built: how it ends and where it comes to rest, on which steps its notes start, which bars come back.
 
-Bars are counted as musicians count them: where the first note starts in the
-second half of the melody's first bar, that bar is a pickup, and bar 1 comes
+Bars are counted as musicians count them: if the first note starts in the
+second half of the melody's first bar, that bar is an upbeat, and bar 1 comes
 after it.
 """
 
@@ -24,9 +24,9 @@ from ostinato.music.notes import note_spans
 LONG = STEPS_PER_QUARTER
 """A note of this many steps or more is long."""
 LIKE = 0.75
-"""A bar comes back if at least this share of the notes of the fuller one is the same in both."""
+"""A bar comes back if at least this share of the notes of the fuller bar is the same in both."""
 MIN_OF_METER = 10
-"""Onsets are compared in the meters that so many melodies of each set have; of fewer they differ by chance."""
+"""Onsets are compared in meters with this many melodies in each set; with fewer, they differ by chance."""
 NUM_RESAMPLES = 1000
 """Of the human melodies, for the intervals."""
 
@@ -39,7 +39,7 @@ Bar = frozenset[tuple[int, int]]
 
 
 def ends_long(melody: Melody) -> Share:
-    """Whether the last note is long, as 1 or 0 of 1; 0 of 0 without a note. The same holds for the next two."""
+    """Whether the last note is long, as 1 or 0 of 1; 0 of 0 without a note. The next two count in the same way."""
     return _ending(melody, final=False)
 
 
@@ -47,7 +47,7 @@ def ends_on_final(melody: Melody) -> Share:
     """Whether the last note is a final of the mode.
 
     The melody is moved to C major from the major key that most of its notes
-    fit, as a model's key does it; finals are then C, D and A, on which tunes in
+    fit, as it is for a model; finals are then C, D and A, on which tunes in
     major, dorian and minor end.
     """
     return _ending(melody, long=False)
@@ -68,7 +68,7 @@ def ends_bar_long(melody: Melody, bar: int) -> Share:
     Returns:
         1 or 0 of 1; 0 of 0 if the melody does not count.
     """
-    start = (bar - 1 + _has_pickup(melody)) * melody.steps_per_bar
+    start = (bar - 1 + melody.has_upbeat) * melody.steps_per_bar
     end = start + melody.steps_per_bar
     lengths = [note_end - note for _, note, note_end in note_spans(melody) if start <= note < end]
     if not lengths or len(melody) <= end:
@@ -83,16 +83,16 @@ def onsets(melody: Melody) -> NDArray[np.int64]:
 
 
 def bars_of(melody: Melody) -> list[Bar]:
-    """The bars from bar 1 on, the last one too where the melody ends before the bar line."""
+    """The bars from bar 1 on, including the last one if the melody ends before the bar line."""
     size = melody.steps_per_bar
     return [
         frozenset((step, event) for step, event in enumerate(melody[start : start + size]) if event >= MIN_PITCH)
-        for start in range(size * _has_pickup(melody), len(melody), size)
+        for start in range(size * melody.has_upbeat, len(melody), size)
     ]
 
 
 def likeness(bar: Bar, other: Bar) -> float:
-    """The share of the notes of the fuller bar that start in the other too: at the same step, with the same pitch.
+    """The share of the notes of the fuller bar that also start in the other: at the same step, with the same pitch.
 
     From 0 to 1, and 1 for two bars in which none starts.
     """
@@ -100,11 +100,11 @@ def likeness(bar: Bar, other: Bar) -> float:
 
 
 def returning_bars(bars: Sequence[Bar], bars_ago: int) -> Share:
-    """Of the bars in which a note starts, those that are like the bar so many bars before.
+    """Of the bars in which a note starts, those that are like the bar `bars_ago` bars before.
 
     Args:
         bars: as `bars_of` gives them.
-        bars_ago: at least 1; bars with no bar so far before them do not count.
+        bars_ago: at least 1; bars without a bar that far before them do not count.
     """
     pairs = [(bar, earlier) for bar, earlier in zip(bars[bars_ago:], bars, strict=False) if bar]
     return Share(sum(likeness(*pair) >= LIKE for pair in pairs), len(pairs))
@@ -130,7 +130,7 @@ ENDINGS: Mapping[str, Callable[[Melody], Share]] = MappingProxyType(
 )
 """How melodies end, by name."""
 RETURNS: Mapping[int, str] = MappingProxyType({ago: f"bars that come back after {ago}" for ago in (4, 8, 16)})
-"""Names of the shares of bars that come back, by how many bars later: as phrases, strains and whole tunes do."""
+"""Names of the shares of bars that come back, by how many bars later: as phrases, sections and whole tunes do."""
 WANDERING = "melodies that wander"
 """The name of their share."""
 
@@ -141,10 +141,10 @@ class FormFigure:
 
     Attributes:
         name: what it is.
-        generated: of the generated melodies; NaN where none has what is counted.
-        human: of the human ones.
-        interval: where the share of other such human melodies would lie; NaN where there is none.
-        generated_melodies: how many it was counted in.
+        generated: for the generated melodies; NaN if none has what is counted.
+        human: for the human ones.
+        interval: where the share of other such human melodies would lie; NaN if there is none.
+        generated_melodies: how many of them were counted.
         human_melodies: how many of the human ones.
     """
 
@@ -157,7 +157,7 @@ class FormFigure:
 
     @property
     def difference(self) -> float:
-        """What the generated melodies have more, in percentage points."""
+        """How much more the generated melodies have, in percentage points."""
         return self.generated - self.human
 
 
@@ -169,8 +169,8 @@ class Onsets:
         meter: which.
         generated_melodies: how many of the generated melodies are in it.
         human_melodies: how many of the human ones.
-        generated: [S], of the onsets those on each step.
-        human: [S], the same of the human ones.
+        generated: [S], the share of the onsets on each step.
+        human: [S], the same for the human ones.
         low: [S], lower ends of the intervals of these.
         high: [S], upper ends.
         apart: half the sum of the absolute differences, which is the share of the generated onsets that would have to
@@ -194,9 +194,9 @@ def form_of(melodies: Sequence[Melody], cut_bars: int | None, *, all_end: bool =
 
     Args:
         melodies: whole ones.
-        cut_bars: look at so many bars of each for what comes back, so that long ones compare with short ones; None
-            looks at all.
-        all_end: look at the ends of melodies of which it is not known that they end, too.
+        cut_bars: look for returns in this many bars of each, so that long melodies compare with short ones; None looks
+            at all.
+        all_end: also look at the ends of melodies that are not known to end there.
     """
     bars = [bars_of(melody)[:cut_bars] for melody in melodies]
     return {
@@ -218,9 +218,9 @@ def compare_forms(
     """The shares of both sets, with intervals of the human ones.
 
     Args:
-        made: of the generated melodies, as `form_of` tells them.
-        people: of the human ones.
-        seed: of the resamples.
+        made: for the generated melodies, as `form_of` gives them.
+        people: for the human ones.
+        seed: for the resamples.
     """
     parts, wholes = np.moveaxis(np.array(list(people.values())), -1, 0)
     resampled = 100 * resampled_ratios(parts, wholes, NUM_RESAMPLES, seed)
@@ -279,11 +279,6 @@ def compare_onsets(
             )
         )
     return tuple(found), others
-
-
-def _has_pickup(melody: Melody) -> bool:
-    first = next((step for step, event in enumerate(melody) if event >= MIN_PITCH), 0)
-    return melody.steps_per_bar <= 2 * first < 2 * melody.steps_per_bar
 
 
 def _ending(melody: Melody, *, long: bool = True, final: bool = True) -> Share:

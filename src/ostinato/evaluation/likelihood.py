@@ -1,10 +1,10 @@
-"""How likely models hold melodies, event by event, and what counting alone can predict.
+"""How likely models think melodies are, event by event, and what counting alone can predict.
 
-A class that says "as one bar ago" and the class that names the event that stood
-there are one event: their probabilities are added, so that models with other
-classes compare. Each model sees a melody in its own range and key.
+A class that says "as one bar ago" and the class that names the event of one bar
+ago are one event: their probabilities are added, so that models with different
+classes can be compared. Each model sees a melody in its own range and key.
 
-What counts alone is a Witten-Bell n-gram model. An event w after the n events h
+Counting alone is a Witten-Bell n-gram model. An event w after the n events h
 before it has the probability
 
     P(w | h) = (c(h w) + T(h) P(w | h')) / (c(h) + T(h))
@@ -12,8 +12,7 @@ before it has the probability
 where c counts how often something was heard, T(h) is how many different events
 were heard after h, and h' is h without its oldest event. Below the empty
 context all events are equally probable. After a context never heard, P(w | h)
-is P(w | h'). At a melody's beginning, the events that there are make the
-context.
+is P(w | h'). At the beginning of a melody, the context is the events so far.
 
 The estimate is Witten and Bell's (method C in "The zero-frequency problem",
 IEEE Transactions on Information Theory 37(4), 1991), interpolated as in Chen
@@ -26,7 +25,7 @@ an n-gram model n events of a sequence, A events of the alphabet.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -51,10 +50,10 @@ class PredictedSteps:
     """The N steps of some melodies that have a step before them.
 
     Attributes:
-        num_melodies: of the melodies, those without such a step too.
+        num_melodies: of the melodies, including those without such a step.
         melody: [N], the melody of each, counted from 0 and never falling.
         bar: [N], its bar, counted from 0 at the melody's beginning.
-        is_event: [N], whether something other than no event stands there.
+        is_event: [N], whether it is something other than no event.
     """
 
     num_melodies: int
@@ -87,20 +86,23 @@ class PredictedSteps:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventScores:
-    """What a model held of N steps.
+    """What a model predicted at N steps.
 
     Attributes:
         bits: [N], minus the binary logarithm of the probability of the event that came.
-        hits: [N], whether it was the most probable event; of several the first one by number counts.
-        class_nats: the cross entropy over the encoding's own classes, in nats a step: what training calls its
-            loss. None where several models' classes, or none, are behind.
+        hits: [N], whether it was the most probable event; of several, the first by number counts.
+        class_nats: the cross entropy over the encoding's own classes, in nats per step: what training calls its
+            loss. None for several models, or for a model without classes.
         num_folded: melodies with notes outside the model's range, which it saw moved by octaves.
+        end_bits: what the end costs, bits a melody that ends: that it is over, and at each step before that it is not.
+            None where no one model that foretells the end is behind, or no melody ends.
     """
 
     bits: NDArray[np.float64]
     hits: NDArray[np.bool_]
     class_nats: float | None = None
     num_folded: int = 0
+    end_bits: float | None = None
 
 
 def event_scores(
@@ -114,27 +116,28 @@ def event_scores(
 
     Args:
         bundles: one model; or an ensemble, whose probabilities of an event are the mean of its members'.
-        melodies: as they come; they are moved into the model's range and key here.
-        dtype: what the network computes in, float32 or float64.
+        melodies: as they are; they are moved into the model's range and key here.
+        dtype: what the network computes with, float32 or float64.
         progress: called with how many more steps are done, as the work goes on.
 
     Raises:
-        SettingsError: if the models of an ensemble have not the same range and key.
+        SettingsError: if the models of an ensemble do not have the same range and key.
     """
     first = bundles[0].config.encoding
     for bundle in bundles[1:]:
         if _range_and_key(bundle.config.encoding) != _range_and_key(first):
             raise SettingsError(
-                f"the models of an ensemble need one range and key: {bundles[0].config.name} has "
+                f"the models of an ensemble must have the same range and key: {bundles[0].config.name} has "
                 f"{_range_and_key(first)}, {bundle.config.name} has {_range_and_key(bundle.config.encoding)}"
             )
     members = [_Member(bundle, dtype) for bundle in bundles]
     squashed, num_folded = squash_all(first, melodies)
     bits, hits = [np.empty(0)] * len(melodies), [np.empty(0, np.bool_)] * len(melodies)
     class_nats = 0.0
+    end_bits = np.zeros(len(melodies))
     for batch in _batches(squashed):
         chosen = [squashed[melody] for melody in batch]
-        probability, hit, nats = _score_batch(members, chosen)
+        probability, hit, nats, end_bits[batch] = _score_batch(members, chosen)
         batch_bits = -np.log2(np.maximum(probability, _LEAST_PROBABILITY))
         for row, (place, melody) in enumerate(zip(batch, chosen, strict=True)):
             num_steps = max(0, len(melody) - 1)
@@ -143,13 +146,19 @@ def event_scores(
             if progress is not None:
                 progress(num_steps)
     all_bits = np.concatenate(bits)
-    return EventScores(
-        all_bits, np.concatenate(hits), class_nats / len(all_bits) if len(bundles) == 1 else None, num_folded
+    scores = EventScores(all_bits, np.concatenate(hits), num_folded=num_folded)
+    if len(bundles) > 1:
+        return scores
+    end = [each for each, melody in zip(end_bits.tolist(), melodies, strict=True) if melody.ends]
+    return replace(
+        scores,
+        class_nats=class_nats / len(all_bits),
+        end_bits=sum(end) / len(end) if end and first.foretells_end else None,
     )
 
 
 def squash_all(encoding: Encoding, melodies: Sequence[Melody]) -> tuple[list[Melody], int]:
-    """The melodies in an encoding's range and key, and how many of them have notes that were folded into it."""
+    """The melodies in an encoding's range and key, and how many of them have notes that were folded into the range."""
     squashed, num_folded = [], 0
     for melody in melodies:
         moved, semitones = encoding.squash(melody)
@@ -180,7 +189,7 @@ def _range_and_key(encoding: Encoding) -> str:
 
 
 def _batches(melodies: Sequence[Melody]) -> Iterator[list[int]]:
-    """Places of melodies of one meter and like length: a stepper works in one meter, and no step shall be idle."""
+    """Places of melodies of one meter and like length: a stepper works in one meter, and no step should be idle."""
     order = sorted(
         range(len(melodies)),
         key=lambda place: (melodies[place].meter.time_signature, len(melodies[place])),
@@ -198,12 +207,13 @@ def _batches(melodies: Sequence[Melody]) -> Iterator[list[int]]:
 
 def _score_batch(
     members: Sequence["_Member"], melodies: Sequence[Melody]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
-    """Go through melodies of one meter side by side, filled up with no events at their ends.
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    """Go through melodies of one meter side by side, padded with no events at the end.
 
     Returns:
         All [B, T - 1]: the probability of the event that came, whether it was the most probable, and the first
-        member's cross entropy of its class in nats.
+        member's cross entropy of its class in nats. And [B]: what the end of each melody costs the first member, in
+        bits, where it foretells ends.
     """
     num_steps = max(map(len, melodies))
     events = np.full((len(melodies), num_steps), NO_EVENT, np.int64)
@@ -212,6 +222,7 @@ def _score_batch(
     rows = np.arange(len(melodies))
     shape = len(melodies), max(0, num_steps - 1)
     probability, hit, nats = np.empty(shape), np.empty(shape, np.bool_), np.empty(shape)
+    log_over = np.empty((len(melodies), num_steps))
     for member in members:
         member.begin(melodies, num_steps)
     for step in range(shape[1]):
@@ -220,18 +231,29 @@ def _score_batch(
         probability[:, step] = mean[rows, came]
         hit[:, step] = mean.argmax(axis=1) == came
         nats[:, step] = members[0].class_nats(step + 1)
-    return probability, hit, nats
+        log_over[:, step] = members[0].log_over
+    if not num_steps:
+        return probability, hit, nats, np.zeros(len(melodies))
+    members[0].after(events[:, -1])
+    log_over[:, -1] = members[0].log_over
+    before_end = np.arange(1, num_steps + 1) < np.array([[len(melody)] for melody in melodies])
+    last = np.array([len(melody) for melody in melodies]) - 1
+    with np.errstate(divide="ignore"):
+        going_on = np.log(-np.expm1(log_over))
+    end_nats = -log_over[rows, last] - np.where(before_end, going_on, 0).sum(axis=1)
+    return probability, hit, nats, end_nats / np.log(2)
 
 
 class _Member:
-    """A model at work on a batch of melodies."""
+    """A model that predicts a batch of melodies."""
 
     def __init__(self, bundle: Bundle, dtype: DTypeLike) -> None:
         self._encoding = bundle.config.encoding
         self._network = Network(bundle, dtype)
+        self.log_over: NDArray[np.float64] | float = -np.inf  # [B], that the tune is over, where that is foretold
 
     def begin(self, melodies: Sequence[Melody], num_steps: int) -> None:
-        """Begin with melodies of one meter; at the ends of those shorter than `num_steps` any class stands."""
+        """Begin with melodies of one meter; after the ends of those shorter than `num_steps` there can be any class."""
         self._labels = np.zeros((len(melodies), num_steps), np.int64)
         for row, melody in enumerate(melodies):
             self._labels[row, : len(melody)] = self._encoding.labels(melody)
@@ -243,11 +265,14 @@ class _Member:
         logits, self._state = self._network.step(self._stepper.push(events), self._state)
         class_events = self._stepper.class_events()
         # Where the model foretells the end of the tune, it is asked how the tune goes on, for it does.
-        self._log_probabilities = log_softmax(logits[:, : class_events.shape[1]])
+        num_going_on = class_events.shape[1]
+        self._log_probabilities = log_softmax(logits[:, :num_going_on])
+        if logits.shape[1] > num_going_on:
+            self.log_over = log_softmax(logits)[:, -1]
         return merged_probabilities(np.exp(self._log_probabilities), class_events)
 
     def class_nats(self, step: int) -> NDArray[np.float64]:
-        """[B]: minus the logarithm of the probability of the class that stands at `step`, the next one."""
+        """[B]: minus the logarithm of the probability of the class at `step`, the next one."""
         return -self._log_probabilities[np.arange(len(self._labels)), self._labels[:, step]]
 
 
@@ -259,7 +284,7 @@ _BLOCK_STEPS = 1 << 15  # whose distributions are held at a time: 38 events of 8
 
 
 class NGrams:
-    """Counts of the contexts of all orders up to a longest, and the models made of them.
+    """Counts of the contexts of all orders up to a maximum, and the models made from them.
 
     Args:
         sequences: events to count, each an array [n] of numbers below `alphabet_size`.
@@ -267,7 +292,7 @@ class NGrams:
         max_order: the longest context, in events.
 
     Raises:
-        SettingsError: if there are more contexts than a 64-bit number tells apart, or none to learn from.
+        SettingsError: if there are more contexts than fit in a 64-bit number, or none to learn from.
     """
 
     def __init__(self, sequences: Sequence[NDArray[np.int64]], alphabet_size: int, max_order: int = MAX_ORDER) -> None:
@@ -284,14 +309,14 @@ class NGrams:
         ]
 
     def distributions(self, sequences: Sequence[NDArray[np.int64]]) -> Iterator[NDArray[np.float64]]:
-        """What each order's model holds likely at each step of some sequences.
+        """What the model of each order predicts at each step of some sequences.
 
         Args:
             sequences: as those counted.
 
         Yields:
-            For order 0, 1, ... `max_order`: [n, A], the sequences' steps one after the other. To read only, and until
-            the next is asked for: it is made in place.
+            For order 0, 1, ... `max_order`: [n, A], the sequences' steps one after the other. Read it only, and before
+            you ask for the next: it is changed in place.
         """
         events, age = _joined(sequences)
         distributions = np.full((len(events), self.alphabet_size), 1 / self.alphabet_size)
@@ -310,11 +335,11 @@ def fit_ngrams(melodies: Sequence[Melody], max_order: int = MAX_ORDER) -> NGrams
 
 
 def ngram_scores(ngrams: NGrams, melodies: Sequence[Melody]) -> list[EventScores]:
-    """What the model of each order, from 0 up, held of the melodies' steps from the second on.
+    """What the model of each order, from 0 up, predicted at the melodies' steps from the second on.
 
     Args:
         ngrams: as `fit_ngrams` gives them.
-        melodies: as they come.
+        melodies: as they are.
     """
     sequences, num_folded = _sequences(melodies)
     bits: list[list[NDArray[np.float64]]] = [[] for _ in range(ngrams.max_order + 1)]
@@ -386,7 +411,7 @@ def _sequences(melodies: Sequence[Melody]) -> tuple[list[NDArray[np.int64]], int
 
 
 def _joined(sequences: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """All events [n] of some sequences, and how many of its own sequence stand before each."""
+    """All events [n] of some sequences, and how many events of the same sequence come before each."""
     return np.concatenate(sequences), np.concatenate([np.arange(len(sequence)) for sequence in sequences])
 
 

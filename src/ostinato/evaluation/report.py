@@ -1,8 +1,8 @@
-"""What an evaluation tells: the figures of each model with their intervals, as a table and as JSON.
+"""The results of an evaluation: the figures of each model with their intervals, as a table and as JSON.
 
-The intervals tell how far a figure would move with other melodies. The melodies
-are drawn anew, as many as there are, each draw among all of them; the figure of
-each such resample is a ratio of sums. What lies between the percentiles of many
+The intervals say how far a figure would move with other melodies. As many
+melodies are drawn as there are, each draw from all of them; the figure of each
+such resample is a ratio of sums. What is between the percentiles of many
 resamples is the percentile interval (Efron and Tibshirani, "An Introduction to
 the Bootstrap", 1993, chapter 13). Steps of one melody depend on each other, so
 melodies are drawn and not steps.
@@ -25,7 +25,7 @@ from ostinato.evaluation.likelihood import EventScores, PredictedSteps
 
 LEVEL = 0.95
 NUM_BARS = 16
-"""This many bars are told one by one; fewer and fewer melodies have later ones."""
+"""This many bars are reported one by one; fewer and fewer melodies have later ones."""
 
 _DIGITS = 6  # of the figures in JSON: more would differ from machine to machine
 
@@ -45,14 +45,14 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A model and what it held of the melodies.
+    """A model and what it predicted for the melodies.
 
     Attributes:
         name: what tables call it.
         kind: "model", "ensemble" or "n-gram".
-        scores: of the predicted steps.
+        scores: for the predicted steps.
         order: of an n-gram model.
-        about: what else JSON tells of it: JSON values.
+        about: what else the JSON says about it: JSON values.
     """
 
     name: str
@@ -64,18 +64,19 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """How well a model predicts. Shares are NaN where no step of their kind is.
+    """How well a model predicts. Shares are NaN if there is no step of their kind.
 
     Attributes:
-        bits: negative log-likelihood, bits a step.
-        interval: of the bits, over melodies.
+        bits: negative log-likelihood, bits per step.
+        interval: for the bits, over melodies.
         above_best: how many more bits than the best model's.
-        above_best_interval: of that, both models on the same melodies.
+        above_best_interval: for that, with both models on the same melodies.
         accuracy: share of steps whose event was the most probable.
-        event_accuracy: the same over steps where something other than no event stands.
+        event_accuracy: the same over steps with something other than no event.
         no_event_accuracy: the same over the others.
-        class_nats: cross entropy over the model's own classes, nats a step, where it has some.
+        class_nats: cross entropy over the model's own classes, nats per step, if it has classes.
         num_folded: melodies that it saw with notes moved by octaves.
+        end_bits: what the end costs, bits a melody that ends, where it is foretold.
     """
 
     bits: float
@@ -87,10 +88,11 @@ class Figures:
     no_event_accuracy: float
     class_nats: float | None
     num_folded: int
+    end_bits: float | None
 
     @property
     def perplexity(self) -> float:
-        """2 ** bits: among how many equally probable events the model is as good as guessing."""
+        """2 ** bits: the number of equally probable events among which it might as well guess."""
         return math.exp2(self.bits)
 
 
@@ -103,8 +105,8 @@ class Report:
         steps: their predicted steps.
         contenders: the models.
         figures: of each.
-        num_resamples: of the intervals.
-        seed: of the resamples.
+        num_resamples: for the intervals.
+        seed: for the resamples.
         ngram_training: what the n-gram models counted, if there are any.
     """
 
@@ -122,13 +124,13 @@ class Report:
         return _best(self.contenders)
 
     def melody_bits(self, place: int) -> NDArray[np.float64]:
-        """[M]: bits a step of each melody by the model at `place`; NaN where nothing is predicted."""
+        """[M]: bits per step of each melody by the model at `place`; NaN where nothing is predicted."""
         with np.errstate(invalid="ignore"):
             ratios: NDArray[np.float64] = _sums(self.contenders[place].scores.bits, self.steps) / self.steps.of_melody
         return ratios
 
     def bar_bits(self, place: int) -> list[float]:
-        """Bits a step in each of the first bars by the model at `place`, over melodies that have it; else NaN."""
+        """Bits per step in each of the first bars by the model at `place`, over melodies that have it; else NaN."""
         counts = np.bincount(self.steps.bar, minlength=NUM_BARS)[:NUM_BARS]
         totals = np.bincount(self.steps.bar, self.contenders[place].scores.bits, minlength=NUM_BARS)[:NUM_BARS]
         return [_share(total, count) for total, count in zip(totals.tolist(), counts.tolist(), strict=True)]
@@ -143,15 +145,15 @@ def make_report(
     seed: int = 0,
     ngram_training: Melodies | None = None,
 ) -> Report:
-    """Sum up what models held of the same melodies.
+    """Sum up what models predicted for the same melodies.
 
     Args:
         sources: the melodies.
         steps: their predicted steps.
         contenders: at least one.
         num_resamples: of the melodies, for the intervals.
-        seed: of these.
-        ngram_training: what n-gram models among the contenders have counted.
+        seed: for these.
+        ngram_training: what the n-gram models among the contenders counted.
 
     Raises:
         SettingsError: if the number of resamples is below 1, or the seed below 0.
@@ -173,6 +175,7 @@ def make_report(
                 no_event_accuracy=_mean(scores.hits[~steps.is_event]),
                 class_nats=scores.class_nats,
                 num_folded=scores.num_folded,
+                end_bits=scores.end_bits,
             )
         )
     return Report(sources, steps, contenders, figures, num_resamples, seed, ngram_training)
@@ -217,7 +220,7 @@ def percentile_interval(values: NDArray[np.float64]) -> Interval:
 
 
 def summary(report: Report) -> list[str]:
-    """What was measured on, a sentence a line."""
+    """What the models were measured on, one sentence per line."""
     sources = report.sources
     lines = [
         f"{sources.source}: {counted(len(sources.melodies), 'melody', 'melodies')} in "
@@ -240,11 +243,16 @@ def summary(report: Report) -> list[str]:
         for contender in report.contenders
         if contender.scores.num_folded
     ]
+    lines += [
+        f"{contender.name} predicts where a melody ends, which takes {contender.scores.end_bits:.1f} bits a melody more"
+        for contender in report.contenders
+        if contender.scores.end_bits is not None
+    ]
     return lines
 
 
 def table_rows(report: Report) -> list[list[str]]:
-    """The figures as text, a row for each model below a row of headings."""
+    """The figures as text, one row per model below a row of headings."""
     interval = f"{LEVEL:.0%} interval"
     figures_told = ["perplexity", "accuracy", "events", "no events", "class loss"]
     rows = [["model", "bits/step", interval, "above the best", interval, *figures_told]]
@@ -268,7 +276,7 @@ def table_rows(report: Report) -> list[list[str]]:
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """All figures as JSON values, with the settings that give them again and the bits of each melody."""
+    """All figures as JSON values, with the settings that reproduce them and the bits of each melody."""
     sources, training = report.sources, report.ngram_training
     melody_bits = [_rounded(report.melody_bits(place).tolist()) for place in range(len(report.contenders))]
     of_melody = report.steps.of_melody.tolist()
@@ -336,7 +344,7 @@ def _percent(share: float) -> str:
 
 
 def _rounded(value: Any) -> Any:
-    """JSON values with their numbers cut to what is the same everywhere; what is no number is null."""
+    """JSON values with their numbers rounded to what is the same everywhere; NaN becomes null."""
     if isinstance(value, float):
         return round(value, _DIGITS) if math.isfinite(value) else None
     if isinstance(value, list):

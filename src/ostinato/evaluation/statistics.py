@@ -1,4 +1,4 @@
-"""What melodies are like: MGEval's features of them, how alike two sets are, how much they repeat and copy.
+"""What melodies are like: their MGEval features, how alike two sets are, how much they repeat and copy.
 
 The features and the likeness of sets are those of Li-Chia Yang and Alexander
 Lerch, "On the evaluation of generative models in music", Neural Computing and
@@ -6,12 +6,12 @@ Applications 32 (2020), 4773-4784. A melody becomes a vector for each feature;
 two sets are compared by the Euclidean distances between their vectors. The
 distances within one set and those between the sets are each smoothed to a
 density, and the two densities compared by the area under both and by the
-Kullback-Leibler divergence. Where we depart from the authors' program stands in
-docs/explanation/comparison.md.
+Kullback-Leibler divergence. docs/explanation/comparison.md says where we depart
+from the authors' program.
 
-What a melody has copied is told whatever its pitch level: a note is known by
-the interval that leads to it, in semitones, and its duration in steps: the time
-to the next note's start, and for the last note as long as it sounds. The first
+Copies are found at any pitch level: a note is known by the interval that leads
+to it, in semitones, and its duration in steps: the time to the next note's
+start, and for the last note as long as it sounds. The first
 note has no interval, so N notes are N - 1 such pairs.
 """
 
@@ -30,17 +30,17 @@ from ostinato.music.meter import STEPS_PER_BAR
 from ostinato.music.notes import note_spans
 
 LENGTH_CLASSES = STEPS_PER_BAR
-"""Note lengths of 1, 2, ... 15 steps have a class each, and all from 16 on one together."""
+"""Note lengths of 1, 2, ... 15 steps have a class each; all from 16 on share one."""
 
 _BANDWIDTHS_BEYOND = 5  # what the grid shows on either side of the data; beyond lies a mass of some 1e-7
 _POINTS_PER_BANDWIDTH = 8
 _LEAST_BANDWIDTH = 1 / 400  # of the largest distance: samples without spread are drawn this wide
 _LEAST_PROBABILITY = 1e-300  # keeps logarithms finite
 MOST_REPEATS = 4
-"""A note struck more often than this in a row counts as repeated too often."""
+"""A note played more often than this in a row counts as repeated too often."""
 
 _MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
-# [12, 12]: row k tells which pitch classes the major key on pitch class k has.
+# [12, 12]: row k says which pitch classes the major key on pitch class k has.
 _MAJOR_KEYS = np.array(
     [[(note - tonic) % NOTES_PER_OCTAVE in _MAJOR_SCALE for note in range(12)] for tonic in range(12)]
 )
@@ -53,7 +53,7 @@ Features = NDArray[np.float64]
 
 
 def notes_of(melody: Melody) -> Notes:
-    """The notes of a melody; one that is never ended sounds to the melody's end."""
+    """The notes of a melody; one that never ends sounds to the end of the melody."""
     return np.array(note_spans(melody), np.int64).reshape(-1, 3)
 
 
@@ -129,8 +129,8 @@ class Similarity:
     """How alike two sets of distances are.
 
     Attributes:
-        overlap: area under both densities, from 0 to 1 for the same.
-        divergence: Kullback-Leibler divergence of the second from the first, in nats, from 0 for the same.
+        overlap: area under both densities, from 0 to 1 for equal ones.
+        divergence: Kullback-Leibler divergence of the second from the first, in nats, from 0 for equal ones.
     """
 
     overlap: float
@@ -143,10 +143,10 @@ def distances(first: Features, second: Features) -> NDArray[np.float64]:
 
 
 def between_sets(within_first: NDArray[np.float64], second_to_first: NDArray[np.float64]) -> Similarity:
-    """MGEval's comparison of a set with another: the distances within the first beside those between both.
+    """MGEval's comparison of two sets: the distances within the first and those between both.
 
     Args:
-        within_first: [B1, B1], distances within the first set; those of a melody to itself are not looked at.
+        within_first: [B1, B1], distances within the first set; those of a melody to itself are ignored.
         second_to_first: [B2, B1], distances between the sets.
     """
     others = ~np.eye(len(within_first), dtype=bool)
@@ -219,31 +219,31 @@ def densities(
 
 
 class Share(NamedTuple):
-    """A part of a whole, both counted."""
+    """A part of a whole, both as counts."""
 
     part: int
     whole: int
 
     @property
     def value(self) -> float:
-        """From 0 to 1; not a number where there is no whole."""
+        """From 0 to 1; NaN if the whole is 0."""
         return self.part / self.whole if self.whole else math.nan
 
 
 def pooled(shares: Iterable[Share]) -> Share:
-    """All parts of all wholes: each thing counted weighs the same, whichever melody it is in."""
+    """All parts of all wholes: everything counted weighs the same, in any melody."""
     counted = list(shares)
     return Share(sum(share.part for share in counted), sum(share.whole for share in counted))
 
 
 def repeated_bars(melody: Melody, bars_ago: int) -> Share:
-    """Of the bars in which a note starts, those equal to the bar so many bars before.
+    """Of the bars in which a note starts, those equal to the bar `bars_ago` bars before.
 
-    A bar is `steps_per_bar` steps of the melody from its beginning on; steps
-    that fill no bar at its end are left out, and so are bars with no bar so far
+    A bar is `steps_per_bar` steps of the melody, counted from its beginning;
+    leftover steps at its end are ignored, and so are bars without a bar that far
     before them. Two bars are equal if their events are, step by step: the same
-    pitches start and the same note-offs stand at the same places. What sounds
-    on into a bar from before is no event of it.
+    pitches start and the same note-offs happen at the same places. A note that
+    sounds on into a bar is not an event of that bar.
 
     Args:
         melody: in its own meter.
@@ -256,13 +256,13 @@ def repeated_bars(melody: Melody, bars_ago: int) -> Share:
 
 
 def repeated_notes(melody: Melody) -> Share:
-    """Of the notes, those that stand in a row of more than four of one pitch; rests between them do not matter."""
+    """Of the notes, those in a row of more than four of one pitch; rests between them do not matter."""
     rows = [len(list(row)) for _, row in groupby(melody.pitches)]
     return Share(sum(row for row in rows if row > MOST_REPEATS), sum(rows))
 
 
 def notes_in_key(melody: Melody) -> Share:
-    """Of the notes, those of the major key that holds the most; a natural minor key is its relative major."""
+    """Of the notes, those in the major key that contains the most; a natural minor key is its relative major."""
     classes = np.bincount([pitch % NOTES_PER_OCTAVE for pitch in melody.pitches], minlength=NOTES_PER_OCTAVE)
     return Share(int((_MAJOR_KEYS @ classes).max()), int(classes.sum()))
 
@@ -276,7 +276,7 @@ def interval_duration_pairs(melody: Melody) -> NDArray[np.int64]:
 
 
 def copied_runs(melodies: Sequence[Melody], training: Sequence[Melody]) -> list[NDArray[np.int64]]:
-    """For each pair of each melody, how many pairs from it on stand in one training melody in this order.
+    """For each pair of each melody, how many pairs from it on occur in this order in one training melody.
 
     Args:
         melodies: what to look for.
@@ -299,16 +299,16 @@ def longest_run(runs: NDArray[np.int64]) -> int:
     """The longest copied run of a melody, in pairs.
 
     Args:
-        runs: of the melody, as `copied_runs` tells them.
+        runs: of the melody, as `copied_runs` gives them.
     """
     return int(runs.max(initial=0))
 
 
 def copied_ngrams(runs: NDArray[np.int64], n: int) -> Share:
-    """Of the n-grams of pairs in a melody, those that stand in the training set.
+    """Of the n-grams of pairs in a melody, those that occur in the training set.
 
     Args:
-        runs: of the melody, as `copied_runs` tells them.
+        runs: of the melody, as `copied_runs` gives them.
         n: pairs of an n-gram, at least 1.
     """
     starts = runs[: max(len(runs) - n + 1, 0)]
@@ -317,7 +317,7 @@ def copied_ngrams(runs: NDArray[np.int64], n: int) -> Share:
 
 def _density(places: NDArray[np.float64], points: int, bandwidth: float) -> NDArray[np.float64]:
     """Mass at each of some points, summing to 1, of numbers that lie among them; the unit is the points' distance."""
-    # Each number is shared between the two points beside it, in the way that keeps its place; the sum of Gaussians
+    # Each number is shared between the two nearest points, in the way that keeps its place; the sum of Gaussians
     # is then one convolution, whose cost does not grow with the numbers.
     below = np.minimum(places.astype(np.int64), points - 2)
     above_share = places - below
@@ -375,7 +375,7 @@ def _longest_matches(text: NDArray[np.int64], num_known: int) -> NDArray[np.int6
 def _ranks_by_width(text: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """The rank of each piece of 1, 2, 4, ... symbols among all of that width, until no two are equal.
 
-    Pieces that are cut off by the end of the text stand before longer ones.
+    Pieces that are cut off by the end of the text come before longer ones.
     """
     ranks = [np.unique(text, return_inverse=True)[1].astype(np.int64)]
     while ranks[-1].max(initial=-1) + 1 < len(text):

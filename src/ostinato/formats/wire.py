@@ -1,8 +1,7 @@
 """Protobuf's wire format by arrays: NoteSequences written and read without a Python object for a note.
 
-To write, fields must be given in the order of their numbers. A field of value
-zero is left out, as proto3 does, so the bytes are those that protobuf itself
-writes.
+To write, give fields in the order of their numbers. Fields with the value zero are
+left out, as in proto3, so the bytes are those that protobuf itself writes.
 
 To read: most of a NoteSequence's bytes are notes, and nearly all of its notes
 are laid out alike: the same fields in the same order, each value as long as the
@@ -42,7 +41,7 @@ def varint(value: int) -> bytes:
 
 
 def read_varint(data: bytes, start: int, end: int) -> tuple[int, int]:
-    """A varint at `start` and where it ends; -1 where it is cut off or longer than 64 bits take."""
+    """A varint at `start` and where it ends; -1 if it is cut off or longer than 64 bits take."""
     value = 0
     for place, byte in enumerate(data[start : min(end, start + MAX_VARINT_BYTES)]):
         value |= byte % _MORE << 7 * place
@@ -54,10 +53,10 @@ def read_varint(data: bytes, start: int, end: int) -> tuple[int, int]:
 def field(number: int, value: bytes | str | int | float) -> bytes:
     """One field: an int as a varint, a float as a double, a str as UTF-8, or bytes, a message's too.
 
-    Nothing at all for 0 or an empty string; bytes stand even if empty, for an empty message is one.
+    Nothing for 0 or an empty string; bytes are written even if empty, since an empty message is a message.
     """
     if isinstance(value, float):
-        # -0.0 is no zero here.
+        # -0.0 is not zero here.
         return varint(number << 3 | _FIXED64) + _DOUBLE.pack(value) if value or str(value) == "-0.0" else b""
     if isinstance(value, str):
         return field(number, value.encode()) if value else b""
@@ -110,10 +109,10 @@ def messages(
 def _put_doubles(
     number: int, values: NDArray[np.generic], rows: NDArray[np.uint8], kept: NDArray[np.bool_]
 ) -> NDArray[np.int64]:
-    """Fill the columns of one field, mark what is not kept, and tell how many bytes are."""
+    """Fill the columns of one field, mark what is not kept, and return how many bytes are."""
     rows[:, 0] = number << 3 | _FIXED64
     rows[:, 1:] = np.ascontiguousarray(values, "<f8").view(np.uint8).reshape(-1, 8)
-    absent = np.ascontiguousarray(values).view(np.uint64) == 0  # -0.0 is no zero here
+    absent = np.ascontiguousarray(values).view(np.uint64) == 0  # -0.0 is not zero here
     kept[absent] = False
     return np.where(absent, 0, 9)
 
@@ -162,7 +161,7 @@ class NoteColumns:
         pitch: MIDI pitch.
         velocity: MIDI velocity.
         instrument: number of the instrument.
-        is_drum: whether it is a drum's.
+        is_drum: whether it is a drum.
     """
 
     start_time: NDArray[np.float64]
@@ -198,7 +197,7 @@ def parse_note_sequence(data: bytes) -> "tuple[NoteSequence, NoteColumns]":
         The message, and its notes. The message itself may hold none of them.
 
     Raises:
-        google.protobuf.message.DecodeError: if the bytes are no NoteSequence.
+        google.protobuf.message.DecodeError: if the bytes are not a NoteSequence.
     """
     # What only writes, as `ostinato convert`, does without protobuf.
     from ostinato.formats.note_sequence_pb2 import NoteSequence
@@ -206,7 +205,7 @@ def parse_note_sequence(data: bytes) -> "tuple[NoteSequence, NoteColumns]":
     start = _first_note(data)
     if start is not None and (runs := _read_runs(data, start)) is not None:
         columns, end = runs
-        # What stands around the notes is a whole message again.
+        # What is around the notes is a whole message again.
         rest = NoteSequence.FromString(data[:start] + data[end:])
         if not rest.notes:
             return rest, columns
@@ -236,7 +235,7 @@ def _first_note(data: bytes) -> int | None:
 
 
 def _read_runs(data: bytes, start: int) -> tuple[NoteColumns, int] | None:
-    """The notes that stand one after the other from `start` on, and where they end; None where runs are short."""
+    """The notes that follow each other from `start` on, and where they end; None if runs are short."""
     octets = np.frombuffer(data, np.uint8)
     integers: list[NDArray[np.uint8]] = []
     doubles: list[NDArray[np.float64]] = []

@@ -1,11 +1,11 @@
 """A model to play with: continue melodies, invent them, tell how likely they are."""
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from ostinato.bundle import Bundle
 from ostinato.errors import SettingsError
 from ostinato.generation.network import Network
-from ostinato.generation.options import Events, GenerationOptions, as_melody
+from ostinato.generation.options import DEFAULT_MOST_BARS, DEFAULT_STEPS, Events, GenerationOptions, as_melody
 from ostinato.generation.sampling import log_probabilities_of, log_softmax, softmax
 from ostinato.generation.search import Begun, Growing, beam_search, begin, most_likely, most_varied
 from ostinato.generation.transposition import heard_events, log_folded
-from ostinato.music.melody import Melody
+from ostinato.music.melody import Melody, MelodyList
 
 if TYPE_CHECKING:
     from ostinato.generation.continuations import Chosen
@@ -56,7 +56,12 @@ class Model:
         self._encoding = bundle.config.encoding
         self._network = Network(bundle)
 
-    def make(self, options: GenerationOptions) -> list[Melody]:
+    def __repr__(self) -> str:
+        layers = ", ".join(map(str, self.bundle.config.hparams.rnn_layer_sizes))
+        description = self.bundle.provenance.get("description")
+        return f"<Model {self.bundle.config.name}, layers of {layers}{f': {description}' if description else ''}>"
+
+    def make(self, options: GenerationOptions) -> MelodyList:
         """Make melodies.
 
         The primer's events are fed as they are and generation goes on from
@@ -70,20 +75,17 @@ class Model:
             SettingsError: if no note could be drawn, or the melodies are to have no end.
         """
         if options.ranks_by_likelihood:
-            return [each.melody for each in self.make_traced(options)]
-        found = self._search(options, traced=False)
-        return [found.melodies[place] for place in found.kept(options)]
+            return MelodyList(each.melody for each in self.make_traced(options))
+        made, primer_steps, _ = self._all(options, traced=False)
+        return MelodyList(made[place] for place in _kept(made, primer_steps, options))
 
     def make_traced(self, options: GenerationOptions) -> "list[Traced]":
         """Make the melodies that `make` makes, and tell how each event was chosen."""
-        found = self._search(options, traced=True)
-        assert found.recorder
-        counts = [len(events) for events in found.made]
-        traced = found.recorder.traced(found.melodies, found.primer_steps, found.first_step, counts, found.rows)
+        made, primer_steps, traced = self._all(options, traced=True)
         if options.ranks_by_likelihood:
             places = most_likely([each.mean_log_likelihood for each in traced], options.num_outputs)
         else:
-            places = found.kept(options)
+            places = _kept(made, primer_steps, options)
         return [traced[place] for place in places]
 
     def make_stream(self, options: GenerationOptions) -> Iterator[int]:
@@ -113,9 +115,7 @@ class Model:
     generate = _by_keywords(make, GenerationOptions)
     generate_traced = _by_keywords(make_traced, GenerationOptions)
 
-    def stream(self, primer: Events | None = None, **keywords: Any) -> Iterator[int]:
-        """`make_stream` with the fields of `GenerationOptions` as arguments."""
-        return self.make_stream(GenerationOptions(None, primer, **keywords))
+    stream = _by_keywords(make_stream, functools.partial(GenerationOptions, None))
 
     def probabilities(self, melody: Events) -> NDArray[np.float32]:
         """What the model holds likely along a melody.
@@ -177,7 +177,7 @@ class Model:
         probabilities: NDArray[np.float64] = softmax(logits)[:, -1]
         return probabilities
 
-    @cached_property
+    @functools.cached_property
     def _exact_network(self) -> Network:
         # Over some hundred steps, rounding to float32 comes to 1e-5 in a probability.
         return Network(self.bundle, np.float64)
@@ -193,8 +193,53 @@ class Model:
         logits, _ = self._exact_network.run(self._encoding.inputs(squashed))
         return logits.astype(np.float64, copy=False), self._encoding.labels(squashed)
 
-    def _search(self, options: GenerationOptions, *, traced: bool) -> "_Found":
-        """All melodies that are made, those that ranking leaves out too."""
+    def _all(self, options: GenerationOptions, *, traced: bool) -> "tuple[list[Melody], int, list[Traced]]":
+        """All melodies that are made, those that ranking leaves out too.
+
+        Returns:
+            The melodies, how many of their first events were given, and how each was made; nothing if not `traced`.
+        """
+        generators = options.generators()
+        have_upbeat = self._have_upbeat(options, generators)
+        melodies: dict[int, Melody] = {}
+        traces: dict[int, Traced] = {}
+        primer_steps = 0
+        for upbeat in (False, True):
+            places = np.flatnonzero(have_upbeat == upbeat).tolist()
+            if not places:
+                continue
+            some = replace(options, num_outputs=len(places), rank=None, upbeat=None)
+            if upbeat:
+                bars = (DEFAULT_MOST_BARS if options.num_bars is None else options.num_bars) + 1
+                some = replace(some, num_bars=bars, num_steps=DEFAULT_STEPS)
+            found = self._search(some, [generators[place] for place in places], upbeat=upbeat, traced=traced)
+            melodies.update(zip(places, found.melodies, strict=True))
+            primer_steps = found.primer_steps
+            if found.recorder:
+                counts = [len(events) for events in found.made]
+                of_these = found.recorder.traced(found.melodies, primer_steps, found.first_step, counts, found.rows)
+                traces.update(zip(places, of_these, strict=True))
+        return (
+            [melodies[place] for place in sorted(melodies)],
+            primer_steps,
+            [traces[place] for place in sorted(traces)],
+        )
+
+    def _have_upbeat(self, options: GenerationOptions, generators: list[np.random.Generator]) -> NDArray[np.bool_]:
+        """Which melodies begin with an upbeat."""
+        data = self.bundle.provenance.get("data")
+        share = data.get("upbeats", 0.0) if isinstance(data, dict) else 0.0
+        if options.upbeat is not None:
+            share = float(options.upbeat)
+        if options.primer is not None or options.draws is not None or not options.is_in_bars or not share:
+            return np.zeros(len(generators), np.bool_)
+        # From random numbers of their own: the draws stay what they are.
+        return np.array([generator.spawn(1)[0].random() < share for generator in generators])
+
+    def _search(
+        self, options: GenerationOptions, generators: list[np.random.Generator], *, upbeat: bool, traced: bool
+    ) -> "_Found":
+        """Melodies that all begin with an upbeat, or all without."""
         if options.num_steps is None:
             raise SettingsError("num_steps is None: only a stream has no end")
         # A beam compares the likelihoods of whole melodies, which any rounding could decide.
@@ -202,7 +247,9 @@ class Model:
             (self._exact_network, None) if options.is_search else (self._network, self._exact_logits)
         )
         choose_last = self._choice_of_last(options)
-        begun = begin(network, self._encoding, options, exact_logits, traced=traced)
+        begun = begin(
+            network, self._encoding, options, exact_logits, generators=generators, upbeat=upbeat, traced=traced
+        )
         given = len(begun.openings[0])
         num_steps = (options.fill_steps[1] if options.fill else options.num_steps) - given
         num_last = min(num_steps, choose_last.num_steps) if choose_last else 0
@@ -301,8 +348,9 @@ class _Found:
     rows: NDArray[np.intp]
     recorder: "Recorder | None"
 
-    def kept(self, options: GenerationOptions) -> list[int]:
-        """The places of the melodies that are handed on where likelihood does not decide."""
-        if options.rank is None:
-            return list(range(options.num_outputs))
-        return most_varied([Melody(melody[self.primer_steps :]) for melody in self.melodies], options.num_outputs)
+
+def _kept(melodies: list[Melody], primer_steps: int, options: GenerationOptions) -> list[int]:
+    """The places of the melodies that are handed on where likelihood does not decide."""
+    if options.rank is None:
+        return list(range(options.num_outputs))
+    return most_varied([Melody(melody[primer_steps:]) for melody in melodies], options.num_outputs)

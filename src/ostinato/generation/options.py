@@ -1,6 +1,7 @@
 """Everything that can be asked of a generation, checked once."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from ostinato.generation.sampling import Draws
     from ostinato.music.keys import Key
 
-Events = Melody | Sequence[int] | NDArray[np.integer]
+Events = Melody | Sequence[int] | NDArray[np.integer] | str | os.PathLike[str]
+"""A melody, its events, note names such as "C4 D4:2 r E4", or the path of a file with a melody in it."""
 Seed = int | np.random.Generator | None
 
 DEFAULT_STEPS = 128  # eight bars of 4/4
@@ -41,7 +43,9 @@ class GenerationOptions:
 
     Attributes:
         num_steps: length of each melody in 16th notes, the primer included; None for one without end.
-        primer: the first events; without one, each melody begins with a random note of the model's tonic chord.
+        primer: the first events: a `Melody`, a list, note names such as "C4 D4:2 r E4" (see
+            `ostinato.music.notes.parse_notes`), or the path of a file, whose likeliest melody is taken; without one,
+            each melody begins with a random note of the model's tonic chord.
         temperature: the logits are divided by it: below 1 makes likely events likelier, above 1 evens them out.
         num_outputs: how many melodies, all made side by side.
         seed: a number of 0 or more, or a generator, for the same melodies again. The first melodies of a seed are the
@@ -63,6 +67,9 @@ class GenerationOptions:
         ending: whether to do so: None does where `num_bars` is given and the model can.
         until_end: let each melody end where the model ends it, after four bars at the earliest; `num_bars`, or else 32,
             are the most it may have.
+        upbeat: begin with one, in a bar of its own before those that are counted: its first half is silent. None leaves
+            it to chance where the length is in bars and there is no primer: as many melodies have one as tunes had that
+            the model has learned from.
         fill: make these bars of the primer anew, the first and the last, counted from 1, so that what follows fits.
         draws: where choices come from, in place of the seed.
 
@@ -91,6 +98,7 @@ class GenerationOptions:
     num_bars: int | None = None
     ending: bool | None = None
     until_end: bool = False
+    upbeat: bool | None = None
     fill: tuple[int, int] | None = None
     draws: "Draws | None" = field(default=None, repr=False, compare=False)
 
@@ -116,6 +124,15 @@ class GenerationOptions:
         if self.primer is not None:
             object.__setattr__(self, "primer", _checked_primer(self.primer, self.meter))
         _settle_length(self)
+        if self.primer is not None and self.upbeat:
+            raise SettingsError("upbeat begins a melody without a primer; leave one of them out")
+        if self.upbeat and not self.is_in_bars:
+            raise SettingsError("upbeat comes before the bars that num_bars counts; give num_bars or until_end")
+
+    @property
+    def is_in_bars(self) -> bool:
+        """Whether the length is in bars, or the model's choice."""
+        return self.num_bars is not None or self.until_end
 
     @property
     def opening(self) -> Melody:
@@ -185,16 +202,40 @@ class GenerationOptions:
 
 
 def as_melody(events: Events, meter: Meter | None = None) -> Melody:
-    """A list of events as a melody.
+    """A melody from whatever may stand for one.
+
+    Args:
+        events: a melody; a list or array of events; note names; or the path of a music file. A text is a path if it
+            ends as the names of such files do, or if there is a file of that name.
+        meter: of a list or of note names; 4/4 if absent.
 
     Raises:
-        SettingsError: if it is no list of events.
+        SettingsError: if it is none of these.
+        DataError: if there is no melody in the file, or no such file.
+        FormatError: if the file is no music.
     """
     if isinstance(events, Melody):
         return events
+    if isinstance(events, str) and not _is_path(events):
+        from ostinato.music.notes import parse_notes
+
+        return parse_notes(events, meter)
+    if isinstance(events, (str, os.PathLike)):
+        from ostinato.dataset.melodies import primer_in
+
+        return primer_in(events).melody
     if not isinstance(events, (list, tuple, np.ndarray)):
-        raise SettingsError(f"a melody is a list of events such as [60, -2, 62, -1], not {events!r}")
+        raise SettingsError(
+            f'a melody is a list of events such as [60, -2, 62, -1], note names such as "C4 D4:2", or the path of a '
+            f"file, not {events!r}"
+        )
     return Melody(events, meter=meter)
+
+
+def _is_path(text: str) -> bool:
+    from ostinato.dataset.convert import is_source
+
+    return is_source(text) or os.path.isfile(text)  # noqa: PTH113 (it holds no text for too long)
 
 
 def _require_counts(options: GenerationOptions) -> None:

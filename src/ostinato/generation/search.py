@@ -22,7 +22,7 @@ from ostinato.generation.network import Floats, Network, State
 from ostinato.generation.options import GenerationOptions
 from ostinato.generation.sampling import Constraints, Draws, RandomDraws, log_probabilities_of, log_softmax
 from ostinato.generation.transposition import heard_events, opening_notes, primer_into_model, semitones_without_primer
-from ostinato.music.melody import MIN_PITCH, Melody
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import Meter
 
 if TYPE_CHECKING:
@@ -254,6 +254,8 @@ def begin(
     options: GenerationOptions,
     exact_logits: ExactLogits | None = None,
     *,
+    generators: list[np.random.Generator] | None = None,
+    upbeat: bool = False,
     traced: bool = False,
 ) -> Begun:
     """Feed the opening to the model.
@@ -261,20 +263,27 @@ def begin(
     Args:
         network: of the model.
         encoding: of the model.
-        options: what to make; without a primer each melody begins with one of `opening_notes`.
+        options: what to make; without a primer each melody begins with one of `opening_notes`, or with an upbeat.
         exact_logits: what decides where single precision could not; None for a network of double precision.
+        generators: of each melody's random numbers; by default those of the options.
+        upbeat: begin with half a bar of silence, so that the model makes an upbeat.
         traced: write down how the melodies are made.
 
     Raises:
         SettingsError: if no note could be drawn.
     """
     whole, key = options.opening, options.parsed_key
+    if upbeat:
+        whole = replace(whole, events=(NO_EVENT,) * (whole.steps_per_bar // 2))
+    fed = whole
     # What comes after a gap tells the key as well.
     given = whole if options.fill is None else replace(whole, events=whole[: options.fill_steps[0]], ends=False)
-    if whole:
+    if whole.pitches:
         fed, semitones = primer_into_model(whole, encoding, key)
         if outside := sum(not options.allows(pitch) for pitch in given.pitches):
-            _log.info("%d notes of the primer are not %s; they are kept", outside, options.allowed_notes)
+            which = "1 note of the primer is" if outside == 1 else f"{outside} notes of the primer are"
+            kept = "it is" if outside == 1 else "they are"
+            _log.info("%s not %s; %s kept", which, options.allowed_notes, kept)
     else:
         semitones = semitones_without_primer(encoding, key, *options.note_range)
     constraints = Constraints(options, encoding, semitones) if options.is_constrained else None
@@ -283,7 +292,7 @@ def begin(
         from ostinato.generation.trace import Recorder
 
         recorder = Recorder(encoding, network.attn_length, semitones)
-    generators = options.generators()
+    generators = options.generators() if generators is None else generators
     # A primer is fed once, for all melodies.
     batch_size = 1 if given else len(generators)
     stepper, state = encoding.stepper(batch_size, given.meter), network.initial_state(batch_size)

@@ -14,7 +14,7 @@ _LOOPBACK = "Midi Through"  # of every Linux: whoever plays there hears himself
 
 
 class PortError(OstinatoError):
-    """A MIDI port that cannot be had, or that went away."""
+    """A MIDI port that cannot be opened, or that is gone."""
 
 
 class MidoInput:
@@ -25,7 +25,7 @@ class MidoInput:
         self._port = port
 
     def pending(self) -> Iterator[bytes]:
-        """The messages that came since last asked.
+        """The messages that came since the last call.
 
         Raises:
             PortError: if the port is gone.
@@ -37,7 +37,7 @@ class MidoInput:
             raise PortError(f"the input port {self.name} is gone: {_reason(error)}") from error
 
     def close(self) -> None:
-        """Let the port go."""
+        """Close the port."""
         self._port.close()
 
 
@@ -60,7 +60,7 @@ class MidoOutput:
             raise PortError(f"the output port {self.name} is gone: {_reason(error)}") from error
 
     def close(self) -> None:
-        """Let the port go."""
+        """Close the port."""
         self._port.close()
 
 
@@ -81,10 +81,10 @@ def open_input(name: str | None) -> MidoInput:
     """Open the port that the player plays on.
 
     Args:
-        name: its name, or a part that only its name has; "virtual" makes one; None takes the only one there is.
+        name: its name, or a part that no other name has; "virtual" makes one; None takes the only one there is.
 
     Raises:
-        SettingsError: if no port or several are called that.
+        SettingsError: if no port or several have that name.
         PortError: if it cannot be opened.
     """
     return MidoInput(_open("input", name))
@@ -108,10 +108,10 @@ def _open(direction: str, asked: str | None) -> Any:
         # The client's name is what patchbays show before the port's; mido takes one for virtual ports only.
         return opener(name, virtual=True, client_name=_CLIENT_NAME) if is_virtual else opener(name)
     except RuntimeError as error:  # which NotImplementedError is, too
-        hint = "; on Windows, where programs cannot make ports, take one of loopMIDI" if is_virtual else ""
+        hint = "; on Windows, programs cannot make ports, so use one of loopMIDI" if is_virtual else ""
         raise PortError(f"the {direction} port {name!r} cannot be opened: {_reason(error)}{hint}") from error
     except (OSError, ValueError) as error:
-        hint = "" if is_virtual else "; another program may hold it"
+        hint = "" if is_virtual else "; another program may be using it"
         raise PortError(f"the {direction} port {name!r} cannot be opened: {_reason(error)}{hint}") from error
 
 
@@ -120,25 +120,25 @@ def _reason(error: Exception) -> str:
 
 
 def chosen_port(direction: str, asked: str | None, names: Sequence[str]) -> str:
-    """The one port that is meant.
+    """The one port that the user means.
 
     Args:
         direction: "input" or "output", for the error.
-        asked: its name or a part of it, in large or small letters; None means the only one but Linux's loopback.
+        asked: its name or a part of it, in upper or lower case; None means the only one besides Linux's loopback.
         names: of the ports there are.
 
     Raises:
-        SettingsError: if there is none, or more than one.
+        SettingsError: if there is no such port, or more than one.
     """
     flag = f"--{direction}_port"
     if asked is not None and asked in names:
         return asked
     if asked is None:
         found = [name for name in names if not name.startswith(_LOOPBACK)]
-        problem = f"{flag} is not given, and there are {len(found)} {direction} ports"
+        problem = f"{flag} is not given, and there are {len(found) or 'no'} {direction} ports"
     else:
         found = [name for name in names if asked.lower() in name.lower()]
-        problem = f"{flag}={asked}: {len(found)} {direction} ports are called that"
+        problem = f"{flag}={asked}: {len(found) or 'no'} {direction} ports have that in their names"
     if len(found) == 1:
         return found[0]
     listed = ", ".join(found or names)

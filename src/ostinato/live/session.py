@@ -1,8 +1,8 @@
-"""Whose turn it is: the time and its click, a state machine of call and response, and the loop that turns the time.
+"""Whose turn it is: the time and its click, a state machine of call and response, and the loop that drives them.
 
-A `Grid` of 16th notes is what a session lives on, a `Metronome` clicks on it. A
-`Session` reads no clock and opens no port: it is told what was played and what
-time it is, and plays through a `Voices`. Seconds are those of the caller's clock.
+A session runs on a `Grid` of 16th notes, and a `Metronome` clicks on it. A
+`Session` reads no clock and opens no port: its caller says what was played and
+what time it is, and it plays through a `Voices`. Seconds are those of the caller's clock.
 `play` is the loop around it: everything a session does happens there, on one thread.
 """
 
@@ -37,14 +37,14 @@ MAX_QPM = 400.0
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Steps of a 16th note, the first of which is the first of a bar.
+    """Steps of a 16th note; the first step is the first of a bar.
 
     Attributes:
         start_seconds: when step 0 is, on the clock.
         qpm: quarter notes a minute, 20..400.
 
     Raises:
-        SettingsError: if the tempo is out of its range.
+        SettingsError: if the tempo is out of range.
     """
 
     start_seconds: float
@@ -52,7 +52,9 @@ class Grid:
 
     def __post_init__(self) -> None:
         if not MIN_QPM <= self.qpm <= MAX_QPM:
-            raise SettingsError(f"the tempo must be {MIN_QPM:g} to {MAX_QPM:g} quarters a minute, not {self.qpm:g}")
+            raise SettingsError(
+                f"the tempo must be {MIN_QPM:g} to {MAX_QPM:g} quarter notes a minute, not {self.qpm:g}"
+            )
 
     def seconds_of(self, step: float) -> float:
         """When a step, or a place between two, is."""
@@ -68,7 +70,7 @@ class Grid:
 
 
 class Clock(Protocol):
-    """Seconds that only go forward, from whenever."""
+    """Seconds that only go forward, from any starting point."""
 
     def now(self) -> float:
         """The time."""
@@ -80,7 +82,7 @@ class Clock(Protocol):
 
 
 class MonotonicClock:
-    """The computer's clock that nobody sets."""
+    """The computer's clock that nobody can set."""
 
     def now(self) -> float:
         """Seconds since some moment in the past."""
@@ -98,12 +100,12 @@ _BEAT = (77, 90)
 
 
 class Metronome:
-    """A click on every beat, another one on the first of a bar.
+    """A click on every beat, with another sound on the first of a bar.
 
     Args:
         grid: where the beats are.
-        meter: which of them there are.
-        voices: where they sound.
+        meter: of the bars.
+        voices: where the clicks sound.
         channel: on which MIDI channel, 0..15.
     """
 
@@ -142,7 +144,7 @@ MAX_RESPONSE_BARS = 32  # twice the longest call
 _MAX_STEPS_PER_BAR = 32 * 16  # 128 quarters, which no bar has; it bounds what a call and a response keep
 _COMMON_TIME = Meter(4, 4)
 _MAX_TEMPERATURE_CONTROL = 119  # those above are changes of mode
-_COLDEST, _HOTTEST = 0.1, 2.0  # at the knob's ends: nearly always the likeliest event, and nearly at random
+_COLDEST, _HOTTEST = 0.1, 2.0  # at the knob's ends: nearly always the most likely event, and nearly at random
 # A note is rounded to the nearest 16th: half of one before a line is when all notes before the line are known.
 _HALF_STEP = 0.5
 
@@ -156,21 +158,21 @@ class SessionSettings:
     Attributes:
         qpm: tempo, 20..400 quarter notes a minute.
         meter: time signature, of bars of up to 128 quarter notes.
-        call_bars: length of every call, 1..16 bars from the bar line of its first note; None lets a bar of silence
-            end it.
+        call_bars: length of every call, 1..16 bars from the bar line of its first note; with None, a bar of silence
+            ends it.
         response_bars: length of every response, 1..32; None makes it as long as the call, in whole bars.
-        metronome: whether beats click. Where they don't, the first note of each call is the first beat of a bar.
-        passthrough: whether what is played sounds on the output too.
+        metronome: whether beats click. If they don't, the first note of each call is the first beat of a bar.
+        passthrough: whether the output also gets what the player plays.
         loop: whether a response is repeated until the next call begins.
         temperature: of the responses, above 0.
         temperature_control: number 0..119 of the control change that sets the temperature from 0.1 to 2; None for none.
         num_rounds: end after this many responses; 0 goes on for ever.
         channel: MIDI channel of the responses, 0..15.
-        metronome_channel: and of the clicks.
-        program: General MIDI instrument of the responses, 0..127; None leaves the channel's as it is.
+        metronome_channel: MIDI channel of the clicks, 0..15.
+        program: General MIDI instrument of the responses, 0..127; None keeps that of the channel.
 
     Raises:
-        SettingsError: if one of these is out of its range.
+        SettingsError: if one of these is out of range.
     """
 
     qpm: float = 120.0
@@ -192,7 +194,7 @@ class SessionSettings:
         if self.meter.steps_per_bar > _MAX_STEPS_PER_BAR:
             raise SettingsError(
                 f"the meter {self.meter} has bars of {self.meter.steps_per_bar} 16ths; "
-                f"choose one of at most {_MAX_STEPS_PER_BAR}"
+                f"choose one with at most {_MAX_STEPS_PER_BAR}"
             )
         _require_within("call_bars", self.call_bars, 1, MAX_CALL_BARS)
         _require_within("response_bars", self.response_bars, 1, MAX_RESPONSE_BARS)
@@ -203,7 +205,7 @@ class SessionSettings:
         if not 0 < self.temperature < math.inf:
             raise SettingsError(f"temperature must be a number above 0, not {self.temperature}")
         if self.num_rounds < 0:
-            raise SettingsError(f"num_rounds must be 0 for no end, or more, not {self.num_rounds}")
+            raise SettingsError(f"num_rounds must be 0 (no end) or more, not {self.num_rounds}")
 
 
 def _require_within(name: str, value: int | None, low: int, high: int) -> None:
@@ -228,7 +230,7 @@ class Session:
         respond: what plays the responses.
         voices: where everything sounds.
         start_seconds: the first beat.
-        tell: is told each call when it ends, and each response when it was played.
+        tell: called with each call when it ends, and with each response after it was played.
     """
 
     def __init__(
@@ -260,7 +262,7 @@ class Session:
 
     @property
     def next_due(self) -> float:
-        """When `advance` has something to do next, if nothing is heard until then."""
+        """When `advance` has something to do next, if nothing is played until then."""
         due = math.inf if self._metronome is None else self._metronome.next_due
         if self.state is State.CALL:
             return min(due, self._call_ends)
@@ -297,7 +299,7 @@ class Session:
     def advance(self, seconds: float) -> None:
         """Do everything that is due by this time.
 
-        What comes late is played at once; of notes that should be over already only the last one is.
+        What is late is played at once; of notes that should already be over, only the last one.
         """
         if self._metronome is not None:
             self._metronome.advance(seconds)
@@ -345,7 +347,7 @@ class Session:
             sung_until = self._call.silent_from
             beats = -(-(sung_until + meter.steps_per_bar) // meter.steps_per_beat)
             start_step = beats * meter.steps_per_beat
-            # The bar of silence is left out, so that the response stands where the melody would have gone on, and
+            # The bar of silence is left out, so that the response is where the melody would have gone on, and
             # the model's bars are those of the clock.
             call = self._call.melody(start_step - meter.steps_per_bar)
         else:
@@ -412,7 +414,7 @@ class InputPort(Protocol):
     """Where the player is heard."""
 
     def pending(self) -> Iterable[bytes]:
-        """The MIDI messages that came since last asked."""
+        """The MIDI messages that came since the last call."""
         ...
 
 
@@ -423,14 +425,14 @@ def play(
     clock: Clock,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Play a session to its end, and leave silence, however it ends.
+    """Play a session to its end, and leave silence however it ends.
 
     Args:
         session: what is played.
         voices: where it sounds.
         input_port: where the player is heard.
         clock: the session's.
-        is_stopped: asked again and again; True ends the session.
+        is_stopped: called again and again; True ends the session.
     """
     try:
         while session.state is not State.FINISHED and not is_stopped():

@@ -1,4 +1,4 @@
-"""One turn each: the call, as the player plays it, and the response that a model goes on with."""
+"""One turn each: the call that the player plays, and the response with which a model continues it."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,7 +12,7 @@ from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.music.meter import Meter
 
 MAX_CALL_BARS = 16
-"""Of a longer call the model hears this many last bars, so that feeding them takes no longer than a beat."""
+"""Of a longer call the model hears only this many last bars, so that feeding them takes no longer than a beat."""
 _MAX_NOTE_BARS = 4  # a note that is held longer has lost its note-off
 
 
@@ -30,8 +30,8 @@ class _Note:
 class Call:
     """The notes of a call, as they come.
 
-    Chords and notes that overlap are welcome: all of them count as sound, and
-    the melody is what a listener would sing of it.
+    Chords and overlapping notes are welcome: all of them count as sound, and the
+    melody is what a listener would sing.
 
     Args:
         first_step: where the call begins: the bar line of its first note.
@@ -77,7 +77,7 @@ class Call:
     def melody(self, end_step: int) -> Melody:
         """The call up to `end_step`, from its first bar line, but not more than its last 16 bars.
 
-        A later note cuts the one that sounds; of notes that start together the
+        A later note cuts off the one that is sounding; of notes that start together the
         highest is taken.
         """
         bars_too_many = -(-(end_step - self.first_step) // self._meter.steps_per_bar) - MAX_CALL_BARS
@@ -99,7 +99,7 @@ class Call:
 
 
 Respond = Callable[[Melody, float], Iterator[int]]
-"""From a call and a temperature to events without end. The call is fed at once, each event is drawn when asked for."""
+"""From a call and a temperature to endless events. The call is fed at once; each event is drawn when asked for."""
 
 _WARM_UP = Melody([60, -2, 62, -2])
 
@@ -126,7 +126,7 @@ class Response:
     """A response on the grid, whose events are drawn one ahead of being played.
 
     Args:
-        events: what is played, without end.
+        events: what is played; endless.
         start_step: where it begins.
         num_steps: how much of it is played.
     """
@@ -147,12 +147,12 @@ class Response:
 
     @property
     def end_step(self) -> int:
-        """The step after the last one, of this time through."""
+        """The step after the last one, this time through."""
         return self._start_step + self._num_steps
 
     @property
     def is_over(self) -> bool:
-        """Whether it was played through."""
+        """Whether it has been played to its end."""
         return self._position == self._num_steps
 
     def take(self) -> int:

@@ -30,7 +30,7 @@ class Kind(IntEnum):
 
 
 class Control(IntEnum):
-    """Controls that have to do with notes going on sounding."""
+    """Controls that affect whether notes go on sounding."""
 
     SUSTAIN = 64
     ALL_SOUND_OFF = 120
@@ -102,8 +102,8 @@ class Voice(Enum):
 class Voices:
     """The voices that share an output.
 
-    A pitch sounds once on a channel: who plays it anew ends the note before,
-    and the other's note-off, when it comes, ends nothing more.
+    A pitch sounds once on a channel: a voice that plays it again ends the note
+    before, and the other voice's note-off, when it comes, ends nothing.
 
     Args:
         send: puts a channel message on the output; may raise.
@@ -123,7 +123,7 @@ class Voices:
         self.send(note_on(channel, pitch, velocity))
 
     def end(self, voice: Voice, channel: int, pitch: int) -> None:
-        """End a note, if it is this voice that sounds it."""
+        """End a note, if it is this voice that is playing it."""
         if self._sounding.get((channel, pitch)) is voice:
             self._end(channel, pitch)
 
@@ -133,10 +133,10 @@ class Voices:
         self._send(message)
 
     def panic(self) -> None:
-        """End every note, then silence every channel that was used, whatever goes wrong on the way.
+        """End every note, then silence every channel that was used, even if something goes wrong on the way.
 
         Raises:
-            KeyboardInterrupt: or whatever else was no mere error, after all else was done.
+            KeyboardInterrupt: or anything else that is not an Exception, after everything else is done.
         """
         messages = [note_off(*note) for note in self._sounding]
         for channel in sorted(self._channels):

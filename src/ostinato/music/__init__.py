@@ -1,4 +1,4 @@
-"""What the notes mean: quantizing, melodies and how they are found, transposing, rendering.
+"""What the notes mean: quantizing, finding melodies, transposing, rendering.
 
-Pure functions: they return new objects and leave their arguments alone.
+Pure functions: they return new objects and never change their arguments.
 """

@@ -1,4 +1,4 @@
-"""Finding melodies: one after the other in every instrument that plays one note at a time."""
+"""Finding melodies, one after another, in every instrument that plays one note at a time."""
 
 import re
 from collections import Counter
@@ -21,9 +21,9 @@ from ostinato.music.tracks import rank_tracks
 from ostinato.parallel import add_counts
 
 LIKELIEST = "likeliest"
-"""Asks for the track that is likeliest the melody."""
+"""Chooses the track most likely to be the melody."""
 Polyphony = Literal["leave", "top", "line"]
-"""What to do where several notes sound at once: leave the instrument, keep the top notes, or keep the top line."""
+"""What to do if several notes sound at once: leave the instrument, keep the top notes, or keep the top line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +31,23 @@ class ExtractionSettings:
     """What counts as a melody. The defaults are Magenta's.
 
     Attributes:
-        min_bars: a melody of fewer bars of its meter is dropped.
+        min_bars: a melody with fewer bars of its meter is dropped.
         max_steps: a longer one is cut to this; None keeps it whole.
         min_unique_pitches: one with fewer different pitch classes is dropped.
         gap_bars: a silence of this many bars ends a melody.
         ignore_polyphonic_notes: Magenta's name for `polyphony="top"`.
-        polyphony: where several notes start together, "leave" the instrument there; keep the "top" note; or keep the
-            top "line", in which a held note is not broken by lower ones that start beneath it.
-        max_offgrid: a melody is dropped if the grid of 16ths moves more than this share, 0 to 1, of its notes by more
+        polyphony: if several notes start together, "leave" the instrument there; keep the "top" note; or keep the top
+            "line", in which lower notes do not break a held note.
+        max_offgrid: a melody is dropped if the grid of 16ths moves more than this share of its notes, 0 to 1, by more
             than a quarter of a step; None keeps all.
-        tracks: the instruments to look in, by their numbers in the NoteSequence, or by a regular expression that is
-            found somewhere in the name, whatever its case; "likeliest" is the one that is likeliest the melody; None
-            looks in all.
-        meter: "file" takes the meter as it is written, "auto" mends what the notes contradict, "3/4" and the like
-            hold from beginning to end.
+        tracks: the instruments to search, by their numbers in the NoteSequence or by a regular expression to find in
+            their names, in upper or lower case; "likeliest" is the one most likely to be the melody; None searches
+            all.
+        meter: "file" takes the meter as it is written, "auto" repairs it where the notes contradict it, and "3/4" or
+            the like holds from beginning to end.
 
     Raises:
-        SettingsError: if a setting cannot be.
+        SettingsError: if a setting is out of range.
     """
 
     min_bars: int = 7
@@ -72,7 +72,7 @@ class ExtractionSettings:
         if self.polyphony not in get_args(Polyphony):
             raise SettingsError(f"polyphony must be one of {', '.join(get_args(Polyphony))}, not {self.polyphony!r}")
         if self.ignore_polyphonic_notes and self.polyphony == "line":
-            raise SettingsError('ignore_polyphonic_notes is polyphony "top" and cannot be combined with "line"')
+            raise SettingsError('ignore_polyphonic_notes means polyphony "top" and cannot be combined with "line"')
         if self.max_offgrid is not None and not 0 <= self.max_offgrid <= 1:
             raise SettingsError(f"max_offgrid must be a share from 0 to 1, not {self.max_offgrid}")
         if isinstance(self.tracks, str):
@@ -85,7 +85,7 @@ class ExtractionSettings:
 
     @property
     def keeps(self) -> Polyphony:
-        """What becomes of notes that sound together, by whichever of the two settings says it."""
+        """What becomes of notes that sound together, by either of the two settings."""
         return "top" if self.ignore_polyphonic_notes else self.polyphony
 
 
@@ -94,23 +94,23 @@ class ExtractionStatistics:
     """What was found and what was left out, and why.
 
     Attributes:
-        pieces: stretches of one tempo and meter, those without notes too.
-        pieces_without_grid: of these, the ones whose bar is no whole number of 16th notes.
+        pieces: passages of one tempo and meter, including those without notes.
+        pieces_without_grid: of these, the ones whose bar is not a whole number of 16th notes.
         drum_tracks: instruments of a piece with nothing but drums or silent notes.
-        other_tracks: instruments of a piece that were not among those asked for.
-        polyphonic_tracks: instruments of a piece that were left where two notes start together.
-        top_lines: instruments of a piece of which only the top notes, or the top line, were kept.
-        too_short: melodies of fewer than `min_bars`.
+        other_tracks: instruments of a piece that were not chosen.
+        polyphonic_tracks: instruments of a piece that were searched only up to where two notes start together.
+        top_lines: instruments of a piece in which only the top notes, or the top line, were kept.
+        too_short: melodies with fewer bars than `min_bars`.
         too_few_pitches: melodies with fewer than `min_unique_pitches`.
-        off_grid: melodies with too many notes between the 16ths.
-        truncated: melodies cut to `max_steps`; they are kept, their tails lost.
-        mended_meters: NoteSequences that were read in another meter than they say.
+        off_grid: melodies with too many notes off the grid.
+        truncated: melodies cut to `max_steps`; they are kept without their ends.
+        mended_meters: NoteSequences that were read in a different meter than they say.
         melodies: melodies kept.
-        notes: how many notes these have; the next three are of them.
-        triplets: notes between the 16ths, in triplets.
-        swing: notes between the 16ths, swung.
-        between: other notes between the 16ths.
-        bars: how many melodies there were of each length in whole bars, the too short ones too.
+        notes: how many notes these have; the next three count some of them.
+        triplets: notes off the grid, in triplets.
+        swing: notes off the grid, swung.
+        between: other notes off the grid.
+        bars: how many melodies there were of each length in whole bars, including those too short.
     """
 
     pieces: int = 0
@@ -132,22 +132,22 @@ class ExtractionStatistics:
     bars: Counter[int] = field(default_factory=Counter)
 
     def add(self, other: "ExtractionStatistics") -> None:
-        """Count what the other has counted too."""
+        """Add the counts of the other."""
         add_counts(self, other)
 
     @property
     def rhythm(self) -> OffGrid:
-        """How many notes of the melodies that were kept stand between the 16ths."""
+        """How many notes of the kept melodies are off the grid."""
         return OffGrid(self.notes, self.triplets, self.swing, self.between)
 
 
 @dataclass(frozen=True, slots=True)
 class FoundMelody:
-    """A melody and where it stood.
+    """A melody and where it was found.
 
     Attributes:
         melody: its steps count from the beginning of the piece.
-        piece: the stretch of one tempo and meter.
+        piece: the passage of one tempo and meter.
         instrument: number of the instrument in the NoteSequence.
         rhythm: how many of its notes the grid moves by more than a quarter of a step.
     """
@@ -163,38 +163,22 @@ class FoundMelody:
         return self.rhythm.share
 
 
-def extract_melodies(
-    note_sequence: NoteSequence,
-    settings: ExtractionSettings = ExtractionSettings(),
-) -> list[Melody]:
-    """The melodies of a NoteSequence, in order of its pieces, then its instruments, then time.
-
-    Args:
-        note_sequence: notes and times in seconds.
-        settings: what counts as a melody.
-
-    Raises:
-        DataError: if a time is no number of seconds from 0 on.
-    """
-    return [found.melody for found in find_melodies(note_sequence, settings, ExtractionStatistics())]
-
-
 def find_melodies(
     note_sequence: NoteSequence,
     settings: ExtractionSettings,
     statistics: ExtractionStatistics,
     columns: NoteColumns | None = None,
 ) -> Iterator[FoundMelody]:
-    """Go through the melodies of a NoteSequence, counting into `statistics` what is found and left out.
+    """Yield the melodies of a NoteSequence, counting in `statistics` what is found and left out.
 
     Args:
         note_sequence: notes and times in seconds.
         settings: what counts as a melody.
         statistics: where to count.
-        columns: the notes, where they have been read already; only with the meter that the file says.
+        columns: the notes, if they have been read already; only with the meter of the file.
 
     Raises:
-        DataError: if a time is no number of seconds from 0 on.
+        DataError: if a time is not a number of seconds, 0 or more.
     """
     note_sequence, changes = in_meter(note_sequence, settings.meter)
     if changes:
@@ -225,7 +209,7 @@ def find_melodies(
 
 
 def _choice(note_sequence: NoteSequence, tracks: tuple[int, ...] | str | None) -> Callable[[int], bool]:
-    """Tells whether an instrument is one of those asked for."""
+    """A function that says whether an instrument was chosen."""
     if tracks is None:
         return lambda _: True
     if tracks == LIKELIEST:
@@ -292,7 +276,7 @@ class _Track:
         return start - start % self.meter.steps_per_bar, int(self.end_step[last])
 
     def melody(self, first: int, last: int, max_steps: int | None, *, goes_on: bool) -> Melody:
-        """The melody of the notes first..last, cut to `max_steps`. A later note cuts the one that sounds.
+        """The melody of the notes first..last, cut to `max_steps`. A later note cuts off the one that is sounding.
 
         The tune ends with it, unless the melody is cut, or is the track's last and the tune goes on in another piece.
         """
@@ -319,7 +303,7 @@ _AROUND = 16  # notes before and after, whose median is where the line is
 
 
 def _top_line(pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of N notes are the top line of a track: all of them where there is but one voice.
+    """Which of N notes are the top line of a track: all of them if there is only one voice.
 
     The arguments are those of `_beneath_held`.
     """
@@ -335,7 +319,7 @@ def _top_line(pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[n
 
 
 def _beneath_held(pitch: NDArray[np.int64], start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of N notes start beneath a higher one that was there before and sounds on: the accompaniment's.
+    """Which of N notes start below a higher one that is still sounding: those of the accompaniment.
 
     A higher note that ends before the lower one is half over has given way to
     it, as in legato, where each note lasts a little into the next.
@@ -386,7 +370,7 @@ def _melodies_of(
         if len({pitch % NOTES_PER_OCTAVE for pitch in set(melody.pitches)}) < settings.min_unique_pitches:
             statistics.too_few_pitches += 1
             continue
-        # Notes that were cut away are none of the melody's.
+        # Notes that were cut away do not belong to the melody.
         rhythm = off_grid_of(track.exact_start[first : track.start_step.searchsorted(melody.end_step)])
         if settings.max_offgrid is not None and rhythm.share > settings.max_offgrid:
             statistics.off_grid += 1

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import SettingsError
+from ostinato.errors import SettingsError, did_you_mean
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
 
 _TONICS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "b": -1, "##": 2, "bb": -2}
 
-# The scale in semitones above its tonic, and how far above the tonic stands the
-# major key that shares its notes or, of a scale that is no mode, comes nearest.
+# The scale in semitones above its tonic, and how far above the tonic is the
+# major key that shares its notes or, for a scale that is not a mode, comes nearest.
 _MODES: dict[str, tuple[tuple[int, ...], int]] = {
     "major": ((0, 2, 4, 5, 7, 9, 11), 0),
     "dorian": ((0, 2, 3, 5, 7, 9, 10), 10),
@@ -47,7 +47,7 @@ _ALIASES = {
     "blues major": "major blues",
     "blues minor": "blues",
 }
-# The b of blues is no flat.
+# The b of blues is not a flat.
 _KEY = re.compile(r"\s*([A-Ga-g])(##|#|♯|bb(?!lues)|b(?!lues)|♭|)[\s_-]*(.*?)\s*")
 _NOTE = re.compile(r"\s*([A-Ga-g])(##|#|♯|bb|b|♭|)(-?\d{1,2})\s*", re.ASCII)
 
@@ -57,11 +57,11 @@ class Key:
     """A tonic and a mode.
 
     Attributes:
-        name: as "A minor"; modes are called as in `MODES`.
+        name: such as "A minor"; modes are named as in `MODES`.
         tonic: its pitch class, 0 = C.
         pitch_classes: of its notes.
-        parent_major: the major key with the same notes, 0 = C: that of A minor and of D dorian is C. For a scale that
-            is no mode of a major key, the one that melodies in it are written in: that of A blues is C.
+        parent_major: the major key with the same notes, 0 = C: for A minor and D dorian it is C. For a scale that is
+            not a mode of a major key, the one that melodies in it are written in: for A blues it is C.
     """
 
     name: str
@@ -81,7 +81,7 @@ def parse_key(text: str) -> Key:
             or another common name of it. "C", "Am", "D dorian", "F# minor", "e phrygian", "Bb minor pentatonic".
 
     Raises:
-        SettingsError: if it is no key.
+        SettingsError: if it is not a key.
     """
     found = _KEY.fullmatch(text) if isinstance(text, str) else None
     if found:
@@ -98,8 +98,10 @@ def parse_key(text: str) -> Key:
                 frozenset((tonic + degree) % NOTES_PER_OCTAVE for degree in degrees),
                 (tonic + parent) % NOTES_PER_OCTAVE,
             )
+        if near := did_you_mean(mode, MODES, f"{letter}{accidental} "):
+            raise SettingsError(f"key {text!r} is none{near}")
     raise SettingsError(
-        f"key {text!r} is none; write a tonic and a mode, as C, Am, F# minor or Bb mixolydian; modes are "
+        f"there is no key {text!r}; write a tonic and a mode, such as C, Am, F# minor or Bb mixolydian; the modes are "
         + ", ".join(MODES)
     )
 
@@ -111,7 +113,7 @@ def parse_note(text: str) -> int:
         text: a number 0..127, or a name with its octave: "C4" is 60, as are "B#3" and "60".
 
     Raises:
-        SettingsError: if it is no note of the MIDI range.
+        SettingsError: if it is not a note in the MIDI range.
     """
     named = _NOTE.fullmatch(text)
     pitch = None
@@ -122,7 +124,7 @@ def parse_note(text: str) -> int:
         pitch = int(text)
     if pitch is None or not MIN_PITCH <= pitch <= MAX_PITCH:
         raise SettingsError(
-            f"{text!r} is no note; write a MIDI number {MIN_PITCH}..{MAX_PITCH}, or a name of C-1..G9 such as C4"
+            f"{text!r} is not a note; write a MIDI number in {MIN_PITCH}..{MAX_PITCH}, or a name in C-1..G9 such as C4"
         )
     return pitch
 
@@ -144,7 +146,7 @@ MAJOR_KEYS = _major_keys()
 
 
 def major_key(pitches: Sequence[int]) -> int:
-    """The major key that most of the notes fit, 0 = C; of several the lowest, and 0 when there are no notes."""
+    """The major key that most of the notes fit, 0 = C; the lowest of several, and 0 without notes."""
     pitch_classes = np.array(pitches, np.int64) % NOTES_PER_OCTAVE
     notes_in_key = np.bincount(pitch_classes, minlength=NOTES_PER_OCTAVE) @ MAJOR_KEYS
     return int(notes_in_key.argmax())
@@ -162,8 +164,8 @@ def transpose(melody: Melody, semitones: int) -> Melody:
     lowest, highest = min(pitches) + semitones, max(pitches) + semitones
     if lowest < MIN_PITCH or highest > MAX_PITCH:
         raise SettingsError(
-            f"{semitones:+d} semitones moves the melody's notes to {lowest}..{highest}, "
-            f"outside {MIN_PITCH}..{MAX_PITCH}; transpose it less far"
+            f"transposing by {semitones:+d} semitones moves the melody's notes to {lowest}..{highest}, "
+            f"outside {MIN_PITCH}..{MAX_PITCH}; transpose it less"
         )
     return _moved(melody, {pitch: pitch + semitones for pitch in set(pitches)})
 
@@ -171,10 +173,10 @@ def transpose(melody: Melody, semitones: int) -> Melody:
 def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int | None) -> tuple[Melody, int]:
     """Move a melody into a range and a key, as Magenta's `squash` does.
 
-    The melody goes to `transpose_to_key` from the major key that most of its
+    The melody moves to `transpose_to_key` from the major key that most of its
     notes fit, then by octaves to where the middle between its lowest and its
     highest note is nearest to the middle of the range. Notes that are still
-    outside are folded in by octaves, each for itself.
+    outside are folded in by octaves, one by one.
 
     Args:
         melody: the melody to move.
@@ -183,7 +185,7 @@ def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int
         transpose_to_key: the major key to move to (0 = C), or None to only fold.
 
     Returns:
-        The moved melody, and the semitones that the notes which were not folded went up.
+        The moved melody, and by how many semitones the notes went up that were not folded.
     """
     pitches = melody.pitches
     if not pitches:

@@ -1,4 +1,4 @@
-"""A melody: one voice, a run of steps of a 16th note each.
+"""A melody: one voice, as a list of steps of a 16th note each.
 
 | event    | meaning                                                  |
 |----------|----------------------------------------------------------|
@@ -8,15 +8,19 @@
 """
 
 import operator
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, SupportsIndex, overload
 
-from ostinato.errors import SettingsError
-from ostinato.music.meter import Meter, plainest_meter
+from ostinato.errors import OstinatoError, SettingsError
+from ostinato.music.meter import Meter, parse_meter, plainest_meter
 
 if TYPE_CHECKING:
+    import pretty_midi
+
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.music.keys import Key
 
 NO_EVENT = -2
 NOTE_OFF = -1
@@ -27,24 +31,26 @@ NOTES_PER_OCTAVE = 12
 _COMMON_TIME = Meter(4, 4)
 _PITCH_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _EVENTS = frozenset(range(NO_EVENT, MAX_PITCH + 1))
+_SHOWN_BARS = 2  # in a line about a melody
+_SHOWN_MELODIES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Melody:
-    """One voice, as a run of steps of a 16th note each.
+    """One voice, as a list of steps of a 16th note each.
 
     A note-off before the first note changes nothing, so it is kept as no event,
     as Magenta does.
 
     Attributes:
-        events: one integer a step: a pitch 0..127, -1 note-off or -2 no event.
+        events: one integer per step: a pitch 0..127, -1 note-off or -2 no event.
         start_step: where the melody begins in the piece it came from, in steps.
         meter: of its bars; it begins with one.
-        ends: whether the tune ends where the melody does. Not so where it was cut, or goes on. Melodies of the same
-            events are equal, whether more is known to follow or not.
+        ends: whether the tune ends where the melody does. It does not if it was cut, or goes on. Melodies with the
+            same events are equal, whether the tune ends there or not.
 
     Raises:
-        SettingsError: if an event is no integer of -2..127, or there is no such bar.
+        SettingsError: if an event is not an integer in -2..127, or there is no such bar.
     """
 
     events: tuple[int, ...]
@@ -58,7 +64,7 @@ class Melody:
         start_step: int = 0,
         steps_per_bar: int | None = None,
         *,
-        meter: Meter | None = None,
+        meter: Meter | str | None = None,
         ends: bool = False,
     ) -> None:
         """Make a melody.
@@ -67,7 +73,7 @@ class Melody:
             events: see above.
             start_step: see above.
             steps_per_bar: instead of the meter, for the plainest meter with bars of this length; 4/4 without either.
-            meter: see above.
+            meter: see above; "6/8" will do.
             ends: see above.
         """
         object.__setattr__(self, "events", _checked(events))
@@ -77,13 +83,30 @@ class Melody:
 
     @classmethod
     def unchecked(cls, events: tuple[int, ...], start_step: int, meter: Meter, ends: bool) -> "Melody":
-        """A melody of events that are known to be as `Melody` leaves them, for less time than looking at each takes."""
+        """A melody of events known to be as `Melody` leaves them; faster, since it does not check each."""
         melody = object.__new__(cls)
         object.__setattr__(melody, "events", events)
         object.__setattr__(melody, "start_step", start_step)
         object.__setattr__(melody, "meter", meter)
         object.__setattr__(melody, "ends", ends)
         return melody
+
+    @classmethod
+    def from_notes(cls, text: str, meter: Meter | str | None = None) -> "Melody":
+        """The melody that note names say, such as "C4 D4:2 r E4"; see `ostinato.music.notes.parse_notes`."""
+        from ostinato.music.notes import parse_notes
+
+        return parse_notes(text, meter)
+
+    def __repr__(self) -> str:
+        """Its length, its meter and its first bars, as `text_roll` has them."""
+        from ostinato.music.notes import text_roll
+
+        bars = len(self) / self.steps_per_bar
+        most = _SHOWN_BARS * self.steps_per_bar
+        shown = Melody(self.events[:most], meter=self.meter)
+        length = f"{bars:g} bar" if bars == 1 else f"{bars:.4g} bars"
+        return f"<Melody, {length} of {self.meter}: {text_roll(shown)}{' ...' if len(self) > most else ''}>"
 
     def __len__(self) -> int:
         return len(self.events)
@@ -102,6 +125,12 @@ class Melody:
     def steps_per_bar(self) -> int:
         """Length of a bar in steps: 16 in 4/4, 12 in 3/4 and 6/8."""
         return self.meter.steps_per_bar
+
+    @property
+    def has_upbeat(self) -> bool:
+        """Whether the first note is in the second half of the first bar, so that the tune's bar 1 is the next one."""
+        first = next((step for step, event in enumerate(self.events) if event >= MIN_PITCH), 0)
+        return self.steps_per_bar <= 2 * first < 2 * self.steps_per_bar
 
     @property
     def end_step(self) -> int:
@@ -127,22 +156,81 @@ class Melody:
 
         return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
 
+    def to_pretty_midi(self, qpm: float = 120.0, *, velocity: int = 100, program: int = 0) -> "pretty_midi.PrettyMIDI":
+        """The melody as an object of the library pretty_midi, which must be installed.
+
+        Args:
+            qpm: quarter notes a minute, above 0.
+            velocity: of every note, 1..127.
+            program: General MIDI instrument, 0..127.
+
+        Raises:
+            OstinatoError: if pretty_midi is not installed.
+            SettingsError: if one of these is out of its range.
+        """
+        try:
+            import pretty_midi
+        except ImportError:
+            raise OstinatoError("pretty_midi is not installed; pip install pretty_midi") from None
+        from io import BytesIO
+
+        from ostinato.formats.midi.writer import note_sequence_to_midi
+
+        sequence = self.to_note_sequence(qpm, velocity=velocity, program=program)
+        return pretty_midi.PrettyMIDI(BytesIO(note_sequence_to_midi(sequence)))
+
+    def write(
+        self, path: str | os.PathLike[str], *, qpm: float = 120.0, key: "str | Key | None" = None, title: str = ""
+    ) -> None:
+        """Write the melody as a .mid, .abc, .musicxml or .wav file; see `ostinato.write`."""
+        # A melody knows of no files until it is asked for one.
+        from ostinato.front import write
+
+        write(self, path, qpm=qpm, key=key, title=title)
+
     def _repr_html_(self) -> str:
         """A piano roll with a play button, which is how a notebook shows the melody."""
-        # A melody knows of no pictures until it is asked for one.
+        # Nor of pictures.
+        from ostinato.pages.piano_roll import notebook_html
+
+        return notebook_html([self])
+
+
+class MelodyList(list[Melody]):
+    """A list of melodies that a notebook shows as piano rolls with sound."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Melody: ...
+    @overload
+    def __getitem__(self, index: slice) -> "MelodyList": ...
+    def __getitem__(self, index: SupportsIndex | slice) -> "Melody | MelodyList":
+        found = super().__getitem__(index)
+        return found if isinstance(found, Melody) else MelodyList(found)
+
+    def __repr__(self) -> str:
+        """A line for each of the first melodies."""
+        lines = [repr(melody) for melody in self[:_SHOWN_MELODIES]]
+        if len(self) > _SHOWN_MELODIES:
+            lines.append(f"... and {len(self) - _SHOWN_MELODIES} more")
+        return f"[{f',{chr(10)} '.join(lines)}]"
+
+    def _repr_html_(self) -> str:
+        """The piano rolls of the first melodies, each with its number in the list and a play button."""
         from ostinato.pages.piano_roll import notebook_html
 
         return notebook_html(self)
 
 
-def meter_from(meter: Meter | None, steps_per_bar: int | None) -> Meter:
-    """The meter that is given as itself, or as the length of its bar; 4/4 if it is not given.
+def meter_from(meter: Meter | str | None, steps_per_bar: int | None) -> Meter:
+    """The meter, given as it is or as the length of its bar; 4/4 if neither is given.
 
     Raises:
         SettingsError: if both are given and contradict each other, or there is no such bar.
     """
     if meter is None:
         return _COMMON_TIME if steps_per_bar is None else plainest_meter(steps_per_bar)
+    if isinstance(meter, str):
+        meter = parse_meter(meter)
     if steps_per_bar not in (None, meter.steps_per_bar):
         raise SettingsError(f"a bar of {meter} has {meter.steps_per_bar} steps, not steps_per_bar={steps_per_bar}")
     return meter
@@ -163,7 +251,7 @@ def _checked(events: Iterable[int]) -> tuple[int, ...]:
     if not are_events:
         step = next(step for step, event in enumerate(given) if not _is_event(event))
         raise SettingsError(
-            f"event {given[step]!r} at step {step} of a melody is no integer of {NO_EVENT}..{MAX_PITCH}; "
+            f"event {given[step]!r} at step {step} of a melody is not an integer in {NO_EVENT}..{MAX_PITCH}; "
             f"use {NO_EVENT} for no event, {NOTE_OFF} for note-off, {MIN_PITCH}..{MAX_PITCH} for a pitch"
         )
     first_note = next((step for step, event in enumerate(checked) if event >= MIN_PITCH), len(checked))

@@ -1,4 +1,4 @@
-"""Meters as they are played: what the notes say of the bar lines, where the file says otherwise."""
+"""Meters as they are played: what the notes say about the bar lines, if the file says otherwise."""
 
 import math
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ _MeterAt = tuple[float, tuple[int, int]]  # from this step on
 
 
 def in_meter(note_sequence: "NoteSequence", meter: str) -> tuple["NoteSequence", list[str]]:
-    """A NoteSequence in the meter that is asked for.
+    """A NoteSequence in the given meter.
 
     Args:
         note_sequence: notes and times in seconds. It is left as it is.
-        meter: "file" keeps what it says; "auto" mends what its notes contradict, as `mend_meter` does; "3/4" and the
-            like are its meter from beginning to end.
+        meter: "file" keeps its meter; "auto" repairs what its notes contradict, as `mend_meter` does; "3/4" or the
+            like is its meter from beginning to end.
 
     Returns:
         The NoteSequence, and what was changed, a sentence each.
 
     Raises:
-        SettingsError: if the meter is none of these.
+        SettingsError: if the meter is something else.
     """
     if meter == "file":
         return note_sequence, []
@@ -61,28 +61,28 @@ def in_meter(note_sequence: "NoteSequence", meter: str) -> tuple["NoteSequence",
     del changed.time_signatures[:]
     changed.time_signatures.add(numerator=asked[0], denominator=asked[1])
     was = ", ".join(f"{numerator}/{denominator}" for numerator, denominator in sorted(said))
-    return changed, [f"it is read in {meter} as you asked; the file says {was}"]
+    return changed, [f"it is read in {meter}, as you asked; the file says {was}"]
 
 
 def mend_meter(note_sequence: "NoteSequence") -> tuple["NoteSequence", list[str]]:
-    """Put the meter right where the notes contradict it.
+    """Repair the meter where the notes contradict it.
 
-    - A short opening meter with notes in it, as 1/4 before 4/4, is an upbeat: silence fills it up to a whole bar. If it
-      has one beat, however long it lasts, what is left over of its bars is filled up.
+    - A short opening meter with notes in it, such as 1/4 before 4/4, is an upbeat: silence fills it up to a whole bar.
+      If it has one beat, its last bar is filled up, however long the meter lasts.
     - A meter of one beat, in which nobody counts, becomes the 4/4 or 3/4 that the notes fit.
-    - Where low and long notes begin anywhere but on the bar lines, the bar lines go there, in 4/4 or 3/4 if these bars
-      fit much better; a single voice must hardly ever begin a note on a bar line. Silence before the beginning moves
-      the notes.
-    - Where the tempo changes within a bar, at which melodies would end and bars begin anew, one tempo holds throughout.
+    - If low and long notes begin elsewhere than on the bar lines, the bar lines move there, in 4/4 or 3/4 if these bars
+      fit much better. In a single voice, hardly any note may begin on a bar line before that. Silence at the beginning
+      moves the notes.
+    - If the tempo changes within a bar, which would end melodies and start the bars again, one tempo holds throughout.
 
-    What the notes do not contradict stays as it is.
+    Everything that the notes do not contradict stays as it is.
 
     Args:
         note_sequence: notes and times in seconds. It is left as it is.
 
     Returns:
-        A new NoteSequence with the meter as it is played and what was changed, a sentence each; or the one that was
-        given and no sentence.
+        A new NoteSequence with the meter as it is played, and what was changed, a sentence each; or the given one
+        and no sentences.
     """
     from ostinato.formats.wire import note_columns  # so that reading "6/8" does not load protobuf
 
@@ -104,7 +104,7 @@ def mend_meter(note_sequence: "NoteSequence") -> tuple["NoteSequence", list[str]
     pad, remarks = pad + upbeat, filled + put_right
     one_tempo = _tempo_changes_within_bars(clock, [(step - pad, meter) for step, meter in meters], voices)
     if one_tempo:
-        remarks.append(f"the tempo changes within bars: {clock.main_qpm:g} quarters a minute hold throughout")
+        remarks.append(f"the tempo changes within bars: {clock.main_qpm:g} quarter notes a minute holds throughout")
     if not remarks:
         return note_sequence, []
     return _rewritten(note_sequence, clock, meters, pad, one_tempo), remarks
@@ -121,7 +121,7 @@ class _Clock:
 
     @staticmethod
     def of(note_sequence: "NoteSequence") -> "_Clock | None":
-        """None where a tempo is none."""
+        """None if a tempo is not a number above 0."""
         tempos = {0.0: _DEFAULT_QPM}
         for tempo in sorted(note_sequence.tempos, key=lambda tempo: tempo.time):
             tempos[tempo.time] = tempo.qpm
@@ -191,12 +191,12 @@ class _Voices:
         return shares
 
     def gathered(self, steps_per_bar: int) -> float:
-        """How many times as much begins at the best place of such bars as at the average one."""
+        """How many times as much begins at the best place of such bars as at the average place."""
         return float(self.weights(steps_per_bar).max()) * steps_per_bar
 
 
 def _meters(note_sequence: "NoteSequence", clock: _Clock) -> list[_MeterAt] | None:
-    """The meters that really change, the first one at step 0; None where one is none."""
+    """The meters that really change, the first one at step 0; None if one of them cannot exist."""
     at = {0.0: _DEFAULT_METER}
     for signature in sorted(note_sequence.time_signatures, key=lambda signature: signature.time):
         if not (0 <= signature.time < math.inf and signature.numerator > 0 and signature.denominator > 0):
@@ -215,12 +215,12 @@ def _bar(meter: tuple[int, int]) -> float:
 
 
 def _counts_one(meter: tuple[int, int]) -> bool:
-    """Whether a meter has one beat, a quarter or less, which is no music's but a sequencer's."""
+    """Whether a meter has one beat of a quarter or less, which sequencers write but musicians do not."""
     return meter[0] == 1 and _bar(meter) < _bar((2, 4))
 
 
 def _fill_upbeat(meters: list[_MeterAt], voices: _Voices) -> tuple[list[_MeterAt], float, list[str]]:
-    """Without a short meter at the beginning, the steps of silence that fill it up to a bar, and what to say of it."""
+    """Without a short meter at the beginning, the steps of silence that fill it up to a bar, and a remark about it."""
     if len(meters) < 2:
         return meters, 0.0, []
     (_, opening), (steps, following), *later = meters
@@ -233,13 +233,15 @@ def _fill_upbeat(meters: list[_MeterAt], voices: _Voices) -> tuple[list[_MeterAt
     pad = -steps % bar
     meters = [(0.0, following), *((step + pad, meter) for step, meter in later)]
     what = (
-        f"is an upbeat to {_text(following)} and was filled up to a bar" if is_upbeat else f"is {_text(following)} too"
+        f"is an upbeat to {_text(following)} and was filled up to a whole bar"
+        if is_upbeat
+        else f"is {_text(following)} too"
     )
     return meters, pad, [f"the opening {_text(opening)} {what}"]
 
 
 def _as_played(meters: list[_MeterAt], voices: _Voices) -> tuple[list[_MeterAt], float, list[str]]:
-    """The meter that the notes fit, the steps of silence that bring them onto its bar lines, and what to say of it."""
+    """The meter that the notes fit, the steps of silence that bring them onto its bar lines, and remarks about it."""
     (_, declared), *later = meters
     length = _bar(declared)
     # Where meters change there are no bars of one kind to count; unless most notes are in a meter of one beat.
@@ -281,9 +283,9 @@ def _as_played(meters: list[_MeterAt], voices: _Voices) -> tuple[list[_MeterAt],
         place = 0
     remarks = []
     if played != declared:
-        remarks.append(f"the notes fit bars of {_text(played)}, not of {_text(declared)}")
+        remarks.append(f"the notes fit bars of {_text(played)}, not {_text(declared)}")
     if place:
-        remarks.append(f"the bar lines of {_text(played)} are {place} 16ths later than the file has them")
+        remarks.append(f"the bar lines of {_text(played)} are {place} 16ths later than in the file")
     pad = steps_per_bar - place - voices.offset if place else 0.0
     return [(0.0, played)], pad, remarks
 

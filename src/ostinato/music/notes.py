@@ -1,17 +1,20 @@
-"""A melody as notes: their spans in steps, in seconds to play, and as a line to read."""
+"""A melody as notes: their spans in steps, in seconds to play, and as a line to read or to type."""
 
+import re
 from itertools import pairwise
 
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
-from ostinato.music.melody import MIN_PITCH, NOTE_OFF, Melody, pitch_name
-from ostinato.music.meter import STEPS_PER_QUARTER
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, Melody, pitch_name
+from ostinato.music.meter import STEPS_PER_BAR, STEPS_PER_QUARTER, Meter
 
+_LONGEST_NOTE = 64 * STEPS_PER_BAR
+_SHOWN = 60  # characters of a text in an error
 TICKS_PER_QUARTER = 220  # what Magenta writes
 
 
 def note_spans(melody: Melody) -> list[tuple[int, int, int]]:
-    """The notes as (pitch, start step, end step); a note that is never ended sounds to the melody's end."""
+    """The notes as (pitch, start step, end step); a note that never ends sounds to the end of the melody."""
     changes = [(step, event) for step, event in enumerate(melody) if event >= NOTE_OFF]
     changes.append((len(melody), NOTE_OFF))
     return [(event, start, end) for (start, event), (end, _) in pairwise(changes) if event >= MIN_PITCH]
@@ -35,14 +38,14 @@ def to_note_sequence(
         time_signature: numerator and denominator to write instead of the melody's meter.
 
     Raises:
-        SettingsError: if one of these is out of its range.
+        SettingsError: if one of these is out of range.
     """
     if not 0 < qpm < float("inf"):
-        raise SettingsError(f"the tempo must be above 0 quarters a minute, not {qpm}")
+        raise SettingsError(f"the tempo must be above 0 quarter notes a minute, not {qpm}")
     if not 1 <= velocity <= 127:
-        raise SettingsError(f"the velocity must be of 1..127, not {velocity}")
+        raise SettingsError(f"the velocity must be 1 to 127, not {velocity}")
     if not 0 <= program <= 127:
-        raise SettingsError(f"the program must be of 0..127, not {program}")
+        raise SettingsError(f"the program must be 0 to 127, not {program}")
     seconds_per_step = 60.0 / qpm / STEPS_PER_QUARTER
     sequence = NoteSequence(ticks_per_quarter=TICKS_PER_QUARTER, total_time=len(melody) * seconds_per_step)
     sequence.tempos.add(qpm=qpm)
@@ -62,8 +65,8 @@ def to_note_sequence(
 def text_roll(melody: Melody) -> str:
     """The melody on one line, bar by bar: `| C4:4 E4:2 r:2 | ... |`.
 
-    Each note has its length in 16ths after the colon; `r` is a rest, and `-` goes
-    on with the note of the bar before.
+    Each note has its length in 16ths after the colon; `r` is a rest, and `-`
+    continues the note of the bar before.
     """
     labels = [(start, end, pitch_name(pitch)) for pitch, start, end in note_spans(melody)]
     bars = []
@@ -81,3 +84,50 @@ def text_roll(melody: Melody) -> str:
             words.append(f"r:{bar_end - step}")
         bars.append(" ".join(words))
     return f"| {' | '.join(bars)} |"
+
+
+def parse_notes(text: str, meter: Meter | str | None = None) -> Melody:
+    """Read a melody as people type it: "C4 D4:2 r E4".
+
+    - `C4`, `F#5` or `60` is a note, by its name with the octave or by its MIDI number; `r` is a rest; `-` lets the note
+      before go on.
+    - Each is as long as a quarter, or as many 16ths as stand after a colon: `D4:2` is an eighth.
+    - `|` is a bar line, which changes nothing.
+
+    So it reads what `text_roll` writes.
+
+    Args:
+        text: the words, with spaces between them.
+        meter: of the melody, such as "6/8"; 4/4 if absent.
+
+    Raises:
+        SettingsError: if a word is none of these; it says which, and where.
+    """
+    from ostinato.music.keys import parse_note
+
+    events: list[int] = []
+    is_sounding = False
+    for word in re.finditer(r"[^\s|]+", text):
+        name, colon, digits = word[0].partition(":")
+        where = f"note names: {word[0]!r} at character {word.start() + 1} of {_shortened(text)!r}"
+        length = STEPS_PER_QUARTER
+        if colon:
+            if not re.fullmatch(r"[0-9]{1,4}", digits) or not 1 <= int(digits) <= _LONGEST_NOTE:
+                raise SettingsError(f"{where}: the length must be 1..{_LONGEST_NOTE} 16ths, as in C4:2")
+            length = int(digits)
+        first = NO_EVENT
+        if name == "r":
+            first, is_sounding = NOTE_OFF if is_sounding else NO_EVENT, False
+        elif name != "-":
+            try:
+                first, is_sounding = parse_note(name), True
+            except SettingsError:
+                raise SettingsError(
+                    f"{where} is no note; write C4, F#5:2 (two 16ths), r for a rest, or - to hold the note"
+                ) from None
+        events += [first, *[NO_EVENT] * (length - 1)]
+    return Melody(events, meter=meter)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -1,4 +1,4 @@
-"""Seconds to steps: a NoteSequence is split where its tempo or meter changes, and each piece goes onto the grid.
+"""Seconds to steps: a NoteSequence is split where its tempo or meter changes, and each piece is put on the grid.
 
 A change of state is a change of type: a `Piece` counts in seconds, a
 `QuantizedPiece` in steps of a 16th note. Both count from the piece's beginning.
@@ -47,16 +47,16 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Piece:
-    """A stretch of one tempo and one meter.
+    """A passage of one tempo and one meter.
 
     Attributes:
-        index: its place among the pieces of its NoteSequence, those without notes counted.
-        qpm: quarters a minute.
+        index: its place among the pieces of its NoteSequence, including those without notes.
+        qpm: quarter notes a minute.
         numerator: of the time signature.
         denominator: of the time signature.
         notes: the notes that start in the piece, in order of their starts.
         start_seconds: [N], from the beginning of the piece.
-        end_seconds: [N], from there too, cut at the end of the piece.
+        end_seconds: [N], likewise, cut at the end of the piece.
     """
 
     index: int
@@ -70,11 +70,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantizedPiece:
-    """A stretch of one tempo and one meter, on a grid of 16th notes.
+    """A passage of one tempo and one meter, on a grid of 16th notes.
 
     Attributes:
-        index: its place among the pieces of its NoteSequence, those without notes counted.
-        qpm: quarters a minute.
+        index: its place among the pieces of its NoteSequence, including those without notes.
+        qpm: quarter notes a minute.
         meter: of its bars.
         notes: the notes that start in the piece, in order of their starts before they were quantized.
         exact_start: [N], in steps from the beginning of the piece, before they were rounded.
@@ -94,18 +94,18 @@ class QuantizedPiece:
 def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = None) -> Iterator[Piece]:
     """Split a NoteSequence where its tempo or its time signature really changes.
 
-    A note belongs to the piece that it starts in and is cut at its end. Until
-    the sequence says otherwise it is in 4/4 at 120 quarters a minute.
+    A note belongs to the piece that it starts in and is cut at the end of it.
+    Until the sequence says otherwise, it is in 4/4 at 120 quarter notes a minute.
 
     Args:
         note_sequence: notes and times in seconds.
-        columns: its notes, where they have been read already.
+        columns: its notes, if they have been read already.
 
     Yields:
-        The pieces in order, those without notes too.
+        The pieces in order, including those without notes.
 
     Raises:
-        DataError: if a time is no number of seconds from 0 on, or a pitch none of 0..127.
+        DataError: if a time is not a number of seconds, 0 or more, or a pitch is outside 0..127.
     """
     columns = note_columns(note_sequence) if columns is None else columns
     order = columns.start_time.argsort(kind="stable")
@@ -115,9 +115,9 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
     times += [meter.time for meter in note_sequence.time_signatures]
     are_finite = all(map(math.isfinite, times)) and np.isfinite(start_seconds + end_seconds).all()
     if not (are_finite and start_seconds.min(initial=0.0) >= 0):
-        raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a time is no number of seconds from 0 on")
+        raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a time is not a number of seconds, 0 or more")
     if not MIN_PITCH <= columns.pitch.min(initial=MIN_PITCH) <= columns.pitch.max(initial=MIN_PITCH) <= MAX_PITCH:
-        raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a pitch is none of {MIN_PITCH}..{MAX_PITCH}")
+        raise DataError(f"{note_sequence.filename or 'NoteSequence'}: a pitch is outside {MIN_PITCH}..{MAX_PITCH}")
     is_melodic = (columns.velocity > 0) & ~columns.is_drum
     notes = Notes(columns.pitch[order], columns.instrument[order], is_melodic[order])
 
@@ -138,7 +138,7 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
 
 
 def first_bars(note_sequence: NoteSequence, columns: NoteColumns) -> list[int]:
-    """For each piece that `split_at_changes` gives, the number of the bar that it begins in; the first is 1.
+    """For each piece from `split_at_changes`, the number of the bar that it begins in; the first is 1.
 
     Args:
         note_sequence: notes and times in seconds.
@@ -178,10 +178,10 @@ def _stretches(note_sequence: NoteSequence, total_seconds: float) -> list[tuple[
 
 
 def quantize(piece: Piece) -> QuantizedPiece:
-    """Put a piece onto a grid of 4 steps a quarter; a note that would have no length gets one step.
+    """Put a piece on a grid of 4 steps per quarter note; a note that would have no length gets one step.
 
     Raises:
-        DataError: if a bar is no whole number of steps, or the tempo is none.
+        DataError: if a bar is not a whole number of steps, or the tempo is not a number above 0.
     """
     try:
         meter = Meter(piece.numerator, piece.denominator)
@@ -190,7 +190,7 @@ def quantize(piece: Piece) -> QuantizedPiece:
     steps_per_second = STEPS_PER_QUARTER * piece.qpm / 60
     last_step = piece.end_seconds.max(initial=0.0) * steps_per_second
     if not (steps_per_second > 0 and last_step < _MAX_STEP):  # "not" refuses NaN too
-        raise DataError(f"at {piece.qpm} quarters a minute the notes cannot be counted in steps")
+        raise DataError(f"at {piece.qpm} quarter notes a minute the notes cannot be counted in steps")
     exact_start = piece.start_seconds * steps_per_second
     start_step = (exact_start + 0.5).astype(np.int64)
     end_step = (piece.end_seconds * steps_per_second + 0.5).astype(np.int64)
@@ -214,13 +214,13 @@ _SWUNG = (2 + _MOVED, 3 - _MOVED)
 
 @dataclass(frozen=True, slots=True)
 class OffGrid:
-    """How many notes of a voice the grid of 16ths moves by more than a quarter of a step, and of what kind they are.
+    """How many notes of a voice the grid of 16ths moves by more than a quarter of a step, and what kind they are.
 
     Attributes:
         notes: how many notes there are in all.
         triplets: notes on the thirds or sixths of a beat.
         swing: second eighths of a beat that come late.
-        other: notes played freely, or of a finer rhythm.
+        other: notes played freely, or in a finer rhythm.
     """
 
     notes: int
@@ -230,7 +230,7 @@ class OffGrid:
 
     @property
     def share(self) -> float:
-        """All that are moved, of all notes, 0 to 1."""
+        """The share of all notes that are moved, 0 to 1."""
         return (self.triplets + self.swing + self.other) / self.notes if self.notes else 0.0
 
 
@@ -241,14 +241,14 @@ def total_off_grid(rhythms: Iterable[OffGrid]) -> OffGrid:
 
 
 def off_grid_of(exact_start: NDArray[np.float64]) -> OffGrid:
-    """Count the notes of one voice that stand between the 16ths, and tell triplets from swing.
+    """Count the notes of one voice that are off the grid of 16ths, and tell triplets from swing.
 
     Both have a note two thirds through the beat. It is a triplet's if another
-    one stands on a third or sixth beside it: in the same beat, or in the next
+    one is on a third or sixth next to it: in the same beat, or in the next
     one, as of three notes over two beats, when no note begins that beat.
 
     Args:
-        exact_start: [N], where its notes start, in steps from a beat on and before they are rounded.
+        exact_start: [N], where its notes start, in steps from a beat, before rounding.
     """
     moved = np.abs(exact_start - np.floor(exact_start + 0.5)) > _MOVED
     num_moved = int(moved.sum())

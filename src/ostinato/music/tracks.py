@@ -1,10 +1,10 @@
-"""The tracks of a piece: what plays them, and which is the melody, by what it plays and by what it is called.
+"""The tracks of a piece: what plays them, and which is the melody, judged by its notes and its name.
 
 The weights were fitted to 909 Chinese pop songs whose vocal line, second line
 and piano are known, and to 29 band arrangements, karaoke files and songs with
 orchestra that were labeled by hand, each group counting the same; then they
-were rounded. A weight says how much a whole unit of its evidence is worth; the
-scores of two tracks that differ by 1 stand as about 3 to 1.
+were rounded. A weight says how much a whole unit of its evidence is worth; if
+the scores of two tracks differ by 1, the odds are about 3 to 1.
 """
 
 import re
@@ -28,7 +28,7 @@ _WIDE = -2.0  # each octave of its range (leaving out the outer twentieths) beyo
 _VOICE_RANGE = 14  # semitones, a ninth
 _LOW = -2.0  # each octave of its median pitch below
 _LOWEST_MEDIAN = 57  # A3: half of a low voice's notes are above it, and hardly one of a bass's
-# with something to tell, but at a singer's pace:
+# with something to say, but at a singer's pace:
 _PRESENT = 4.0  # attacks a second, of the whole piece, up to
 _ENOUGH_ATTACKS = 1.2  # as many as a song has syllables, rests included; a fill or an answer has fewer
 _HURRIED = -3.0  # each time that its pace, in attacks a second while it sounds, doubles beyond
@@ -72,25 +72,25 @@ _FEW = 0.5  # below it is chords
 
 @dataclass(frozen=True, slots=True)
 class TrackEvidence:
-    """What speaks for and against a track as the melody.
+    """The evidence for and against a track as the melody.
 
     Attributes:
         track: number of its instrument in the NoteSequence.
         name: the instrument's name, or "" if it has none.
         program: of General MIDI, 0..127.
-        is_drum: whether it is a drum's.
+        is_drum: whether it is a drum track.
         num_notes: how many notes it has.
         lowest: its lowest pitch.
         highest: its highest pitch.
-        median: its median pitch; of a chord the highest note counts.
+        median: its median pitch; for a chord the highest note counts.
         one_at_a_time: of the time in which it sounds, the share with one note, 0 to 1.
         by_step: share of its moves that are by one or two semitones, 0 to 1.
         repeated: share of its moves that stay on the pitch, 0 to 1.
         octaves: its range, without the lowest and highest twentieth of its notes.
         attacks_per_second: how often it starts a note or a chord, over the whole piece.
         pace: the same, over the time in which it sounds.
-        score: the higher, the likelier it is the melody.
-        reason: what speaks for and against it, in a few words.
+        score: the higher, the more likely it is the melody.
+        reason: the evidence for and against it, in a few words.
     """
 
     track: int
@@ -112,10 +112,10 @@ class TrackEvidence:
 
 
 def rank_tracks(note_sequence: NoteSequence) -> list[TrackEvidence]:
-    """What speaks for and against each track as the melody, the likeliest first.
+    """The evidence for and against each track as the melody, the most likely first.
 
-    The second is the runner-up. Of equal ones that with the lower number comes
-    first. A track without a note is none.
+    The second is the runner-up. Of equal ones, the one with the lower number
+    comes first. Tracks without notes are left out.
 
     Args:
         note_sequence: notes and times in seconds.
@@ -154,7 +154,7 @@ def _evidence(
     end: NDArray[np.float64],
     piece_seconds: float,
 ) -> TrackEvidence:
-    """What there is to say of a track whose N >= 1 notes are sorted by their starts, the highest of a chord first."""
+    """The evidence for a track whose N >= 1 notes are sorted by their starts, the highest of a chord first."""
     sounding, alone = _sounding_seconds(start, end)
     attacks = np.append(True, np.diff(start) > _TOGETHER_SECONDS)
     top = pitch[attacks]
@@ -205,7 +205,7 @@ def _score(found: Mapping[str, float]) -> float:
 
 
 def _name_score(name: str) -> float:
-    """What a name is worth. A backing vocal, or a melody's support, is none of the two."""
+    """What a name is worth. A backing vocal, or a melody's support, is neither a vocal nor a melody."""
     plain = _PROGRAM_NAMES.sub("", name)
     melody, backing = _MELODY_WORDS.search(plain), _BACKING_WORDS.search(name)
     if backing:

@@ -1,1 +1,1 @@
-"""Pages to look at and listen to: one HTML file each, which needs nothing from outside."""
+"""Pages to look at and listen to: each one HTML file that needs nothing from outside."""

@@ -1,8 +1,7 @@
-"""The house's page: one HTML document that needs nothing from outside and asks for nothing.
+"""The layout of all our pages: one HTML document that needs nothing from outside and asks for nothing.
 
-It has no address in it, and a Content-Security-Policy that lets a browser
-fetch none, so that it works from a disk, offline, and keeps what it shows to
-itself.
+It contains no address, and its Content-Security-Policy lets a browser fetch
+none, so it works from a disk, offline, and keeps what it shows to itself.
 
 What `layout.css` gives to the bodies of pages:
 
@@ -29,10 +28,10 @@ def page(title: str, body: str, *, style: str = "", script: str = "", policy: st
 
     Args:
         title: plain text, for the browser's title bar.
-        body: HTML made by our own code, which has escaped whatever came from elsewhere. Scripts in it do not run.
-        style: CSS after the house's.
-        script: JavaScript, run when the body is there; the only script that the browser lets run.
-        policy: what the browser shall let the page do beside that, as a Content-Security-Policy says it.
+        body: HTML made by our own code, which has escaped everything from elsewhere. Scripts in it do not run.
+        style: more CSS, after that of the layout.
+        script: JavaScript to run when the body is there; the only script that the browser lets run.
+        policy: what else the browser lets the page do, as a Content-Security-Policy says it.
 
     Returns:
         The document, to be written as UTF-8.
@@ -69,5 +68,5 @@ def _source(script: str) -> str:
 
 @functools.cache
 def resource(name: str) -> str:
-    """A style sheet or script that stands beside the pages' modules."""
+    """A style sheet or script that is in this folder."""
     return resources.files("ostinato.pages").joinpath(name).read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from ostinato.pages.layout import page, resource
 _PAPER, _KEYS, _BEATS, _BARS, _NOTES, _TEXT = "#fbfaf7", "#f1eee7", "#eae6dc", "#c9c3b6", "#2a6f97", "#7a746a"
 _STEP_WIDTH = 6  # pixels of a 16th note in a picture of no given width
 _LABELS_LEFT, _LABELS_TOP = 28, 14  # pixels that the labels of one roll take
+_IN_NOTEBOOK = 20  # melodies: each takes some ten kilobytes of the notebook's file
 _GUTTER, _GAP = 36, 10  # pixels beside and between several rolls
 
 
@@ -29,14 +30,14 @@ def piano_roll_svg(
 
     Args:
         melody: what to draw.
-        width: of the picture, in pixels; by default so wide that a quarter note is easily seen, 240 to 1,200.
+        width: of the picture, in pixels; by default wide enough to see a quarter note easily, 240 to 1,200.
         row_height: of a semitone, in pixels.
         title: what a screen reader says; by default the notes themselves.
-        labels: number the bars and name the Cs. Without labels the picture may be stretched by who shows it.
+        labels: number the bars and name the Cs. Without labels, whatever shows the picture can stretch it.
 
     Returns:
         A whole <svg> element that needs nothing from outside. Its parts have classes (`keys`, `beats`, `bars`,
-        `notes`), by which a page can give them its own colors.
+        `notes`), so that a page can give them its own colors.
     """
     spans = note_spans(melody)
     width = min(max(len(melody) * _STEP_WIDTH, 240), 1200) if width is None else width
@@ -57,7 +58,7 @@ def piano_roll_svg(
 def piano_rolls_svg(
     melodies: Sequence[Melody], *, width: int = 720, row_height: int = 4, title: str = "Piano rolls"
 ) -> str:
-    """Several melodies in one picture, one below the other, each with its number; a step is as wide in all.
+    """Several melodies in one picture, one below the other, each with its number; a step is equally wide in all.
 
     Args:
         melodies: what to draw, from number 1 on.
@@ -115,9 +116,22 @@ def player_html(
     )
 
 
-def notebook_html(melody: Melody) -> str:
-    """The melody as a notebook shows it: everything in one piece, the script included."""
-    return f"<div>{player_html(melody)}<script>{player_script()}</script></div>"
+def notebook_html(melodies: Sequence[Melody]) -> str:
+    """Melodies as a notebook shows them: everything in one piece, the script included.
+
+    Several are numbered as Python counts them, from 0 on; of more than 20 the first 20 are shown, and how many there
+    are.
+    """
+    if len(melodies) == 1:
+        players = [player_html(melodies[0])]
+    else:
+        players = [
+            f"<figure><figcaption>{number}</figcaption>{player_html(melody, name=f'melody {number}')}</figure>"
+            for number, melody in enumerate(melodies[:_IN_NOTEBOOK])
+        ]
+    if len(melodies) > _IN_NOTEBOOK:
+        players.append(f"<p>and {len(melodies) - _IN_NOTEBOOK:,} more</p>")
+    return f"<div>{''.join(players)}<script>{player_script()}</script></div>"
 
 
 def _rows(spans: Sequence[tuple[int, int, int]]) -> range:
@@ -211,11 +225,11 @@ def melodies_page(
         melodies: what to show, from number 1 on.
         title: what they are, as the page's heading.
         command: the shell command that made them, shown with a button to copy it.
-        qpm: tempo to begin with, in quarter notes a minute, above 0; that of the MIDI files too.
-        captions: one for each melody; without any it is "Melody 1" and so on.
+        qpm: tempo to start with, in quarter notes a minute, above 0; also that of the MIDI files.
+        captions: one for each melody; without any, they are "Melody 1" and so on.
         note: a sentence below the heading.
 
-    All texts are plain: what looks like HTML in them is shown as it is written.
+    All texts are plain: anything in them that looks like HTML is shown as it is written.
 
     Raises:
         SettingsError: if there are captions, but not one for each melody, or the tempo can't be.
@@ -284,11 +298,13 @@ def _figure(number: int, melody: Melody, caption: str, qpm: float, longest: int)
 def _facts(melody: Melody) -> str:
     """Length, meter, number of notes and range: "8 bars of 4/4 · 45 notes · G3-C5"."""
     bars, rest = divmod(len(melody), melody.steps_per_bar)
+    bars -= melody.has_upbeat
     lengths = [counted(bars, "bar")] if bars or not rest else []
     if rest:
         lengths.append(counted(rest, "step"))
     pitches = melody.pitches
-    facts = [f"{' and '.join(lengths)} of {melody.meter}", counted(len(pitches), "note")]
+    upbeat = " after an upbeat" if melody.has_upbeat else ""
+    facts = [f"{' and '.join(lengths)} of {melody.meter}{upbeat}", counted(len(pitches), "note")]
     if pitches:
         facts.append(f"{pitch_name(min(pitches))} to {pitch_name(max(pitches))}")
     return " · ".join(facts)

@@ -1,9 +1,9 @@
-"""Small plots for reports, as SVG that stands in a page: bars, columns and lines.
+"""Small plots for reports, as SVG inside a page: bars, columns and lines.
 
 Text and axes take the page's color, so that they show on light and on dark
-paper; series take colors that can be told apart on both, and without red and
-green. Each figure names itself to screen readers, and each mark tells its value
-when pointed at.
+paper; series take colors that are easy to tell apart on both, and without red
+and green. Each figure has a name for screen readers, and each mark shows its
+value when you point at it.
 """
 
 import html
@@ -99,7 +99,7 @@ def line_chart(title: str, lines: Sequence[Line], *, x_label: str, y_label: str,
         lines: at least one with a point.
         x_label: what the horizontal axis counts.
         y_label: what the vertical axis measures.
-        from_zero: let the vertical axis begin at 0 even where no value is near.
+        from_zero: let the vertical axis begin at 0 even if no value is near.
     """
     kept = [Line(line.label, [point for point in line.points if not math.isnan(point[1])]) for line in lines]
     points = [point for line in kept for point in line.points]
@@ -191,7 +191,7 @@ def heat_map(title: str, matrix: NDArray[np.float64], labels: Sequence[str], *, 
 
 
 def number(value: float) -> str:
-    """A number for people: three digits behind the point at most, none where there are none."""
+    """A number for people to read: at most three decimals, and none if it is whole."""
     text = f"{value:,.3f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
 
@@ -260,7 +260,7 @@ def _shortened(label: str) -> str:
 
 
 def _legend(labels: Sequence[str]) -> str:
-    """Which color is which, in text beside a square; nothing for one series."""
+    """Which color is which, in text next to a square; nothing for one series."""
     if len(labels) < 2:
         return ""
     entries = [

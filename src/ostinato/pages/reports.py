@@ -34,11 +34,11 @@ def comparison_page(comparison: Comparison, command: str = "") -> str:
 
     Args:
         comparison: what to show.
-        command: the line for the shell that made it, if it shall be shown.
+        command: the shell command that made it, to show on the page; "" shows none.
     """
     sets, figures, form, onsets, features, targets = tables(comparison)
     made, people = comparison.sets["generated"].melodies, comparison.sets["human"].melodies
-    lead = f"{made:,} generated melodies beside {people:,} human ones that the model was not trained on."
+    lead = f"{made:,} generated melodies compared with {people:,} human ones that the model was not trained on."
     sections = [
         f'<header><h1>{_TITLE}</h1><p class="lead">{lead}</p></header>',
         *(_section(table) for table in (targets, sets, figures, form, onsets, features)),
@@ -137,12 +137,13 @@ _BIN = 0.25  # bits
 _MOST_BINS = 24
 
 _TERMS = """<section><h2>How to read this</h2>
-<p><b>Bits/step</b>: how many bits a model needs on average to tell which event stands at a 16th step (a note's start,
-a note's end, or no event), from the second step of each melody on. Lower is better; one bit less halves what is left
-to guess. <b>Perplexity</b> says the same as a number of equally probable events. <b>Accuracy</b> is the share of steps
-whose event the model held the most probable, over all steps, over those where something happens, and over those where
-nothing does. <b>Class loss</b> is what training shows, in nats over the model's own classes; models with different
-classes do not compare by it. An <b>interval</b> tells where a figure would lie with other melodies of this kind.</p>
+<p><b>Bits/step</b>: how many bits a model needs on average to predict the event at a 16th step (the start of a note,
+the end of a note, or no event), from the second step of each melody on. Lower is better; one bit less halves what is
+left to guess. <b>Perplexity</b> says the same as a number of equally probable events. <b>Accuracy</b> is the share of
+steps whose event the model thought most probable: over all steps, over those where something happens, and over those
+where nothing does. <b>Class loss</b> is what training shows, in nats over the model's own classes; you cannot use it to
+compare models with different classes. An <b>interval</b> shows where a figure would be with other melodies like
+these.</p>
 </section>"""
 
 
@@ -151,7 +152,7 @@ def report_page(report: Report, command: str = "") -> str:
 
     Args:
         report: the evaluation.
-        command: the line for the shell that made it, if it shall be shown.
+        command: the shell command that made it, to show on the page; "" shows none.
     """
     title = "How well models predict melodies"
     lead, *notes = summary(report)
@@ -195,7 +196,7 @@ def _orders(report: Report) -> str:
         bits = report.figures[report.best].bits
         lines.append(Line(best.name, [(order, bits) for order, _ in orders]))
     return line_chart(
-        "Witten-Bell n-gram models by the number of preceding events that they look at",
+        "Witten-Bell n-gram models, by how many preceding events they look at",
         lines,
         x_label="preceding events",
         y_label="bits per step",

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 from ostinato.bundle import Bundle, load_bundle
-from ostinato.errors import SettingsError
+from ostinato.errors import SettingsError, did_you_mean
 
 BEST_MODEL = "ostinato"
 """What plays where no model is asked for."""
@@ -37,7 +37,8 @@ def shipped_path(name: str = BEST_MODEL) -> Path:
         SettingsError: if none is called that.
     """
     if name not in SHIPPED_MODELS:
-        raise SettingsError(f"no model called {name!r} comes with Ostinato; there are {', '.join(SHIPPED_MODELS)}")
+        near = did_you_mean(name, SHIPPED_MODELS) or f"; there are {', '.join(SHIPPED_MODELS)}"
+        raise SettingsError(f"no built-in model is called {name!r}{near}")
     return _FOLDER / f"{name}.mag"
 
 

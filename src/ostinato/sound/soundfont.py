@@ -1,9 +1,9 @@
-"""Sound by the instruments of a SoundFont, a file of recorded instruments (.sf2), through TinySoundFont.
+"""Sound from the instruments of a SoundFont, a file of recorded instruments (.sf2), through TinySoundFont.
 
 A .sf2 file (SoundFont 2.04, Creative Technology 2006) is a RIFF file of three
 lists: INFO, sdta with the samples, and pdta with nine tables that point into
 each other. The last record of each table only says where the one before ends.
-All tables are looked at here before a library that trusts them plays them.
+All tables are checked here before a library that trusts them plays them.
 """
 
 import importlib
@@ -15,12 +15,12 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import DataError, FormatError, MissingExtraError
+from ostinato.errors import DataError, FormatError, MissingExtraError, nearest_file
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.sound.wav import set_peak, sounding_seconds
 
 TAIL_SECONDS = 2.0
-"""What is added at the end, for the last note to die away."""
+"""Added at the end, so that the last note can die away."""
 
 _BANK, _DRUM_BANK = 0, 128
 _HEADROOM_DECIBELS = -12.0  # while many notes are summed; the peak is set at the end
@@ -39,7 +39,7 @@ class _Synth(Protocol):
 def synthesize_with(
     soundfont_path: str | os.PathLike[str], sequence: NoteSequence, *, sample_rate: int = 44_100
 ) -> NDArray[np.float32]:
-    """The sound of a sequence, played by the instruments of a SoundFont.
+    """The sound of a sequence, played with the instruments of a SoundFont.
 
     Args:
         soundfont_path: the .sf2 file.
@@ -51,16 +51,16 @@ def synthesize_with(
 
     Raises:
         MissingExtraError: if the library is not installed.
-        FormatError: if the file is no SoundFont, or a damaged one.
-        DataError: if there is no such file, it lacks an instrument, a note is out of its range, or there is too much
+        FormatError: if the file is not a SoundFont, or is damaged.
+        DataError: if there is no such file, it lacks an instrument, a note is out of range, or there is too much
             to render (see `ostinato.sound.wav`).
-        SettingsError: if the sample rate is out of its range.
+        SettingsError: if the sample rate is out of range.
     """
     seconds = sounding_seconds(sequence, sample_rate)
     try:
         library = importlib.import_module("tinysoundfont")
     except ImportError:
-        raise MissingExtraError("playing by a SoundFont", "sound") from None
+        raise MissingExtraError("playing with a SoundFont", "sound") from None
     path = os.fspath(soundfont_path)
     data = _read(path)
     try:
@@ -89,7 +89,7 @@ def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+        raise DataError(f"{path}: cannot be read: {error.strerror}{nearest_file(path)}") from None
 
 
 def _channels(
@@ -102,7 +102,7 @@ def _channels(
         preset = program if not is_drum or (bank, program) in presets else 0  # the standard kit
         if (bank, preset) not in presets:
             wanted = "drums (bank 128)" if is_drum else f"instrument for program {program} (bank 0)"
-            raise DataError(f"{path}: has no {wanted}; take a General MIDI SoundFont")
+            raise DataError(f"{path}: has no {wanted}; use a General MIDI SoundFont")
         channels[program, is_drum] = len(channels), bank, preset
     return channels
 
@@ -169,10 +169,10 @@ def checked_presets(data: bytes) -> frozenset[tuple[int, int]]:
         Bank and number of each of its presets; the drums are in bank 128.
 
     Raises:
-        FormatError: if it is no SoundFont 2, or something in it points outside of it; the message says what.
+        FormatError: if it is not a SoundFont 2, or something in it points outside it; the message says what.
     """
     if len(data) < 12 or data[:4] != b"RIFF" or data[8:12] != b"sfbk":
-        raise FormatError("no SoundFont: its header, RIFF with sfbk, is missing")
+        raise FormatError("not a SoundFont: its header, RIFF with sfbk, is missing")
     lists = {bytes(body[:4]): body[4:] for tag, body in _chunks(memoryview(data)[12:]) if tag == b"LIST"}
     if not {b"sdta", b"pdta"} <= lists.keys():
         raise FormatError("a SoundFont without samples or without its tables")
@@ -191,7 +191,7 @@ def _chunks(data: memoryview) -> list[tuple[bytes, memoryview]]:
     while position + 8 <= len(data):
         tag, size = struct.unpack_from("<4sI", data, position)
         if position + 8 + size > len(data):
-            raise FormatError(f"the chunk {tag.decode('latin-1')!r} is longer than what is there of it")
+            raise FormatError(f"the chunk {tag.decode('latin-1')!r} is cut off")
         found.append((tag, data[position + 8 : position + 8 + size]))
         position += 8 + size + size % 2
     return found
@@ -201,7 +201,7 @@ def _table(name: str, body: memoryview | None) -> _Table:
     record = _TABLES[name]
     least = 2 if name in ("phdr", "inst", "shdr") else 1
     if body is None or len(body) % record.itemsize or len(body) < least * record.itemsize:
-        raise FormatError(f"the table {name} is missing, cut or empty")
+        raise FormatError(f"the table {name} is missing, cut off or empty")
     return np.frombuffer(body, record)
 
 
@@ -216,20 +216,20 @@ def _check_pointers(tables: dict[str, _Table]) -> None:
     ):
         pointers = tables[name][field].astype(np.int64)
         if (np.diff(pointers) < 0).any() or pointers[-1] >= len(tables[target]):
-            raise FormatError(f"the table {name} points outside of {target}")
+            raise FormatError(f"the table {name} points outside {target}")
     for name, kind, target in (("pgen", _INSTRUMENT, "inst"), ("igen", _SAMPLE, "shdr")):
         table = tables[name]
         if (table["amount"][table["kind"] == kind] >= len(tables[target]) - 1).any():
-            raise FormatError(f"the table {name} points outside of {target}")
+            raise FormatError(f"the table {name} points outside {target}")
 
 
 def _check_samples(headers: _Table, num_samples: int) -> None:
     headers = headers[:-1]
     if (headers["type"] & _COMPRESSED).any():
-        raise FormatError("its samples are compressed (.sf3), which is not supported; take an .sf2 file")
+        raise FormatError("its samples are compressed (.sf3), which is not supported; use an .sf2 file")
     start, end = (headers[name].astype(np.int64) for name in ("start", "end"))
     loops = [headers[name].astype(np.int64) for name in ("loop_start", "loop_end")]
     if (start > end).any() or any((place > num_samples).any() for place in (end, *loops)):
-        raise FormatError("a sample lies outside of the recorded sound")
+        raise FormatError("a sample is outside the recorded sound")
     if ((headers["sample_rate"] < 400) | (headers["sample_rate"] > 192_000)).any():
-        raise FormatError("a sample has no sample rate that can be")
+        raise FormatError("a sample has an impossible sample rate")

@@ -2,15 +2,15 @@
 
 Each note is a tone or a drum, with an attack and a release that leave no click.
 There is a timbre for each family of General MIDI. It is a sum of sines, its
-partials, each of which may die away at a rate of its own. Nothing in it lies
-above half the sample rate, so nothing folds back into what is heard. A drum is
+partials, each of which can die away at its own rate. Nothing in it is above
+half the sample rate, so there is no aliasing. A drum is
 a short sound of noise and a falling sine.
 
-Instruments are spread from left to right, and a small room is around them. The
-same notes are the same samples each time.
+Instruments are spread from left to right in a small room. The same notes always
+give the same samples.
 
-Tempo is what the notes' seconds say. Pitch bends and control changes, the
-sustain pedal among them, are not heard.
+The tempo is in the notes' seconds. Pitch bends and control changes, including
+the sustain pedal, are ignored.
 """
 
 import math
@@ -124,7 +124,7 @@ _FAMILIES = (
     _BELL,  # percussive
     _PAD,  # sound effects
 )
-_EXCEPTIONS = {45: _PLUCKED, 46: _PLUCKED, 47: _BASS}  # pizzicato, harp and timpani stand among the strings
+_EXCEPTIONS = {45: _PLUCKED, 46: _PLUCKED, 47: _BASS}  # pizzicato, harp and timpani are among the strings
 
 MAX_RELEASE = max(timbre.release for timbre in _FAMILIES)  # seconds
 
@@ -164,7 +164,7 @@ def tone_samples(timbre: Timbre, pitch: int, sample_rate: int, start: int, count
 
 
 DRUM_SECONDS = 1.0
-"""How long every drum sounds: by then a cymbal, which fades by two thirds in 0.3 seconds, is at 4 %."""
+"""How long every drum sounds; by then a cymbal, which fades by two thirds in 0.3 seconds, is at 4 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +202,7 @@ def drum_samples(pitch: int, sample_rate: int) -> NDArray[np.float32]:
     """The whole sound of a drum, the same each time.
 
     Args:
-        pitch: of General MIDI's drum map, 0..127; those that have no sound of their own here get a click.
+        pitch: of General MIDI's drum map, 0..127; those without a sound here get a click.
         sample_rate: samples a second.
 
     Returns:
@@ -227,11 +227,11 @@ def drum_samples(pitch: int, sample_rate: int) -> NDArray[np.float32]:
 
 
 ROOM_SECONDS = 0.7
-"""How long the room goes on sounding: that of a small one."""
+"""How long the room goes on sounding: a small one."""
 TAIL_SECONDS = max(MAX_RELEASE, DRUM_SECONDS) + ROOM_SECONDS
-"""What is added at the end, for the last note to die away in the room."""
+"""Added at the end, so that the last note can die away in the room."""
 
-_REVERBERATION = 0.16  # beside the notes, which keeps notes clear; more blurs fast ones
+_REVERBERATION = 0.16  # relative to the notes, which keeps notes clear; more blurs fast ones
 _ROOM_FALL = 7.0  # nepers by the end of the reverberation: 61 dB, by which a room is said to be silent again
 _ROOM_DARKNESS = 6  # samples over which the walls smooth what they throw back; more takes more of the treble
 _ROOM_BLOCK = 1 << 16  # samples transformed at a time: 1.5 s at 44,100 a second, longer than the room sounds
@@ -264,14 +264,14 @@ def synthesize(
     Args:
         sequence: times in seconds; programs are General MIDI's.
         sample_rate: samples a second, 8,000..192,000.
-        reverberation: strength of the room beside the notes themselves, 0 for none.
+        reverberation: strength of the room relative to the notes, 0 for none.
 
     Returns:
         [n, 2] left and right, the loudest sample 1 dB below full scale; it ends TAIL_SECONDS after the sequence.
 
     Raises:
-        SettingsError: if the sample rate is out of its range.
-        DataError: if a note is out of its range, or there is too much to render (see `ostinato.sound.wav`).
+        SettingsError: if the sample rate is out of range.
+        DataError: if a note is out of range, or there is too much to render (see `ostinato.sound.wav`).
     """
     seconds = sounding_seconds(sequence, sample_rate)
     channels = np.zeros((2, round((seconds + TAIL_SECONDS) * sample_rate)), np.float32)
@@ -310,7 +310,7 @@ def _voices(
 
 
 def _places(count: int) -> list[float]:
-    """Where so many instruments stand: the first in the middle, the others to its left and right in turn."""
+    """Where this many instruments are: the first in the middle, the others to its left and right in turn."""
     pairs = max(count // 2, 1)
     return [_WIDEST * (-1) ** number * ((number + 1) // 2) / pairs for number in range(count)]
 
@@ -361,7 +361,7 @@ def add_room(channels: NDArray[np.float32], sample_rate: int, share: float) -> N
     Args:
         channels: [2, n]; the reverberation of what sounds in the last ROOM_SECONDS is cut at the end.
         sample_rate: samples a second.
-        share: strength of the reverberation beside the sound itself, 0 for none.
+        share: strength of the reverberation relative to the sound, 0 for none.
     """
     length = min(int(ROOM_SECONDS * sample_rate), _ROOM_BLOCK)
     size = 2 * _ROOM_BLOCK

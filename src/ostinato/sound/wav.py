@@ -1,4 +1,4 @@
-"""Sound as samples: how much of it there may be, how loud it is, and WAV files of it (16-bit PCM)."""
+"""Sound as samples: how much there can be, how loud it is, and WAV files (16-bit PCM)."""
 
 import io
 import math
@@ -15,21 +15,21 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 MIN_SAMPLE_RATE, MAX_SAMPLE_RATE = 8_000, 192_000
 MAX_FRAMES = 30 * 60 * 44_100
-"""Most samples of a channel: half an hour at 44,100 a second, for which the synthesizer takes about 700 MB."""
+"""The most samples per channel: half an hour at 44,100 a second, for which the synthesizer takes about 700 MB."""
 MAX_NOTE_SECONDS = 100_000
-"""Most seconds of all notes together, which is what the time grows with: half an hour of 55 notes at once."""
+"""The most seconds of all notes together, which decide how long it takes: half an hour of 55 notes at once."""
 
 
 def sounding_seconds(sequence: NoteSequence, sample_rate: int) -> float:
-    """How long a sequence lasts, to the end of its last note at least, in seconds.
+    """How long a sequence lasts, at least to the end of its last note, in seconds.
 
     Raises:
-        SettingsError: if the sample rate is out of its range.
-        DataError: if a note is out of its range, or there is too much to render.
+        SettingsError: if the sample rate is out of range.
+        DataError: if a note is out of range, or there is too much to render.
     """
     if not MIN_SAMPLE_RATE <= sample_rate <= MAX_SAMPLE_RATE:
         raise SettingsError(
-            f"the sample rate must be of {MIN_SAMPLE_RATE:,}..{MAX_SAMPLE_RATE:,} samples a second, not {sample_rate:,}"
+            f"the sample rate must be {MIN_SAMPLE_RATE:,} to {MAX_SAMPLE_RATE:,} samples a second, not {sample_rate:,}"
         )
     # Some programs write a total that says nothing.
     end = sequence.total_time if 0 <= sequence.total_time < math.inf else 0.0
@@ -38,10 +38,10 @@ def sounding_seconds(sequence: NoteSequence, sample_rate: int) -> float:
         if not (0 <= note.pitch <= 127 and 0 <= note.velocity <= 127 and 0 <= note.program <= 127):
             raise DataError(
                 f"note {number} has pitch {note.pitch}, velocity {note.velocity} and program {note.program}; "
-                "each must be of 0..127"
+                "each must be 0 to 127"
             )
         if not 0 <= note.start_time <= note.end_time < math.inf:
-            raise DataError(f"note {number} lasts from second {note.start_time:g} to {note.end_time:g}")
+            raise DataError(f"note {number} cannot last from second {note.start_time:g} to {note.end_time:g}")
         end = max(end, note.end_time)
         note_seconds += note.end_time - note.start_time
     longest = MAX_FRAMES / sample_rate
@@ -57,11 +57,11 @@ def sounding_seconds(sequence: NoteSequence, sample_rate: int) -> float:
 
 
 PEAK_DECIBELS = -1.0
-"""Of the loudest sample below full scale, where nothing else is asked for: room for what players make of it."""
+"""Level of the loudest sample if nothing else is asked for, relative to full scale: headroom for players."""
 
 
 def set_peak(samples: NDArray[np.float32], decibels: float = PEAK_DECIBELS) -> None:
-    """Make a sound as loud in place that its loudest sample lies at this level; silence stays silent.
+    """Scale a sound in place so that its loudest sample is at this level; silence stays silent.
 
     Args:
         samples: [n] or [n, channels].
@@ -80,7 +80,7 @@ def wav_bytes(samples: NDArray[np.float32], sample_rate: int) -> bytes:
     """A WAV file of 16-bit PCM.
 
     Args:
-        samples: [n] for mono or [n, channels], -1..1; what lies beyond is clipped.
+        samples: [n] for mono or [n, channels], -1..1; values beyond that are clipped.
         sample_rate: samples a second.
     """
     file = io.BytesIO()
@@ -89,7 +89,7 @@ def wav_bytes(samples: NDArray[np.float32], sample_rate: int) -> bytes:
 
 
 def write_wav(path: str | os.PathLike[str], samples: NDArray[np.float32], sample_rate: int) -> None:
-    """Write a WAV file, whole or not at all; see `wav_bytes`."""
+    """Write a WAV file, complete or not at all; see `wav_bytes`."""
     with atomic_writer(path, sync=False) as file:
         _write(file, samples, sample_rate)
 

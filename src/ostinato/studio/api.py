@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from starlette.exceptions import HTTPException
@@ -27,6 +28,7 @@ from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
 from ostinato.music.melody import Melody
+from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.tracks import rank_tracks
 from ostinato.studio.models import Models
 from ostinato.studio.schema import (
@@ -43,6 +45,7 @@ from ostinato.studio.schema import (
     Limits,
     MidiRequest,
     ModelList,
+    Queue,
     Step,
     Track,
     Tracks,
@@ -56,12 +59,11 @@ from ostinato.studio.security import (
     MAX_JSON_BYTES,
     MAX_UPLOAD_BYTES,
     MIDI_TYPES,
-    BusyError,
-    Workers,
     json_response,
     read_json,
     read_midi,
 )
+from ostinato.studio.workers import BusyError, Client, Players, Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,15 @@ def _paths() -> Json:
                 "anew, send it with fill.",
                 _json("Generated"),
                 body=_json("GenerateRequest"),
+                parameters=[_client_parameter()],
+            ),
+        },
+        "/api/queue": {
+            "get": _operation(
+                "queue",
+                "How long you have to wait for melodies that you asked for.",
+                _json("Queue"),
+                parameters=[_client_parameter()],
             ),
         },
         "/api/primer": {
@@ -223,6 +234,16 @@ def _paths() -> Json:
     }
 
 
+def _client_parameter() -> Json:
+    return {
+        "name": CLIENT_HEADER,
+        "in": "header",
+        "required": False,
+        "description": "A name of your own: clients at one address take turns, told apart by it.",
+        "schema": {"type": "string", "maxLength": _MAX_CLIENT_NAME},
+    }
+
+
 def _operation(
     name: str,
     summary: str,
@@ -256,7 +277,7 @@ def _responses() -> Json:
         "BodyTooLarge": f"The body has more than {MAX_JSON_BYTES} bytes.",
         "UploadTooLarge": f"The file has more than {MAX_UPLOAD_BYTES} bytes.",
         "WrongType": "The Content-Type is not the one that is needed.",
-        "Busy": "Too much is being done at once, or this took too long; the header Retry-After says when to ask again.",
+        "Busy": "Too much waits to be done, or this took too long; the header Retry-After says when to ask again.",
     }
     responses: dict[str, Json] = {
         name: {"description": description, "content": _json("Error")} for name, description in descriptions.items()
@@ -269,13 +290,17 @@ def _responses() -> Json:
 
 T = TypeVar("T")
 
+CLIENT_HEADER = "Ostinato-Client"
+"""By which browsers behind one address are told apart, so that they take turns."""
+
 _DECIMALS = 6  # of a probability, of which there are six a step; more digits would only be sent
 _ATTENTION_DECIMALS = 4  # of a weight: there are 40 a step
 _SEED_BITS = 32  # of a new seed: few enough digits to note down
+_CLICK = 76  # of General MIDI's drums: the high wood block
 _SAMPLE_RATE = 44_100  # a CD's, which everything plays
 _MAX_FILE_NAME = 100  # characters of an uploaded file's name in errors
 _MAX_WRITTEN_NAME = 60  # and of one that is written
-_RETRY_SECONDS = "1"
+_MAX_CLIENT_NAME = 64  # characters
 
 
 class Api:
@@ -284,17 +309,20 @@ class Api:
     Args:
         models: what can be played.
         workers: who does what takes time.
+        players: processes that make melodies; without them the workers do it themselves.
     """
 
-    def __init__(self, models: Models, workers: Workers) -> None:
+    def __init__(self, models: Models, workers: Workers, players: Players | None = None) -> None:
         self._models = models
         self._workers = workers
+        self._players = players
 
     def routes(self) -> list[Route]:
         """Where each endpoint is."""
         return [
             Route("/api/models", self.models, methods=["GET"]),
             Route("/api/generate", self.generate, methods=["POST"]),
+            Route("/api/queue", self.queue, methods=["GET"]),
             Route("/api/primer", self.primer, methods=["POST"]),
             Route("/api/midi", self.midi, methods=["POST"]),
             Route("/api/wav", self.wav, methods=["POST"]),
@@ -316,13 +344,16 @@ class Api:
 
     async def generate(self, request: Request) -> Response:
         """Melodies, and why they came out so."""
-        asked = read_request(await read_json(request), GenerateRequest)
+        body = await read_json(request)
+        read_request(body, GenerateRequest)  # what cannot be is refused without waiting
+        players = self._players
+        data = await self._do(lambda: players.make(body) if players else answer_to(body, self._models), request)
+        return Response(data, media_type="application/json")
 
-        def work() -> Response:
-            name = asked.model or self._models.default
-            return json_response(generated(self._models.model(name), name, asked))
-
-        return await self._do(work, request)
+    async def queue(self, request: Request) -> Response:
+        """How long the client that asks has to wait for what it asked for."""
+        ahead, seconds = self._workers.ahead(_client(request)) or (None, None)
+        return json_response(Queue(ahead=ahead, seconds=None if seconds is None else round(seconds, 1)))
 
     async def primer(self, request: Request) -> Response:
         """The melodies of a MIDI file."""
@@ -352,7 +383,7 @@ class Api:
         return json_response(document())
 
     async def _do(self, work: Callable[[], T], request: Request) -> T:
-        return await self._workers.do(work, _vanished(request))
+        return await self._workers.do(work, _vanished(request), _client(request))
 
 
 async def refuse_http(request: Request, error: Exception) -> Response:
@@ -368,8 +399,19 @@ async def refuse_http(request: Request, error: Exception) -> Response:
 async def refuse(_request: Request, error: Exception) -> Response:
     """What cannot be done as it was asked for."""
     if isinstance(error, BusyError):
-        return _with_headers(json_response(Error(str(error)), 503), {"Retry-After": _RETRY_SECONDS})
+        return _with_headers(json_response(Error(str(error)), 503), {"Retry-After": str(error.retry_seconds)})
     return json_response(Error(str(error)), 400)
+
+
+def answer_to(body: bytes, models: Models) -> bytes:
+    """The JSON of the answer to the body of a request for melodies.
+
+    Raises:
+        FormatError, SettingsError: if it is no such request, or cannot be answered.
+    """
+    asked = read_request(body, GenerateRequest)
+    name = asked.model or models.default
+    return msgspec.json.encode(generated(models.model(name), name, asked))
 
 
 def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
@@ -389,6 +431,7 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     return Generated(
         model=name,
         seed=seed,
+        draw=request.draw,
         steps_per_bar=request.one_meter.steps_per_bar,
         meter=str(request.one_meter),
         milliseconds=round(1000 * (time.perf_counter() - began), 1),
@@ -435,8 +478,30 @@ def wav_file(request: WavRequest) -> bytes:
     from ostinato.sound.synthesizer import synthesize
     from ostinato.sound.wav import wav_bytes
 
-    sequence = request.melody().to_note_sequence(request.qpm)
-    return wav_bytes(synthesize(sequence, sample_rate=_SAMPLE_RATE), _SAMPLE_RATE)
+    melody = request.melody()
+    sequence = melody.to_note_sequence(request.qpm, program=request.program)
+    if request.clicks:
+        step_seconds = 60 / request.qpm / STEPS_PER_QUARTER
+        for step in range(0, len(melody), melody.meter.steps_per_beat):
+            loud = step % melody.steps_per_bar == 0
+            begin = step * step_seconds
+            sequence.notes.add(
+                pitch=_CLICK,
+                velocity=110 if loud else 70,
+                start_time=begin,
+                end_time=begin + step_seconds,
+                is_drum=True,
+            )
+    samples = synthesize(sequence, sample_rate=_SAMPLE_RATE)
+    # The room throws back each pitch from another side: what is one instrument would wander between the speakers.
+    middle = samples.mean(axis=1, keepdims=True, dtype=np.float32)
+    return wav_bytes(np.repeat(middle, 2, axis=1), _SAMPLE_RATE)
+
+
+def _client(request: Request) -> Client:
+    """Who asks: an address, and what its page calls itself."""
+    address = request.client.host if request.client else ""
+    return address, request.headers.get(CLIENT_HEADER, "")[:_MAX_CLIENT_NAME]
 
 
 async def _vanished(request: Request) -> None:

@@ -19,12 +19,13 @@ _MAX_NAME = 60  # characters: what fits the page's list
 class Models:
     """Models by name; any thread may ask for them.
 
-    Args:
+    Attributes:
         paths: where each is.
         default: the one that plays where none is asked for.
     """
 
     def __init__(self, paths: Mapping[str, Path], default: str) -> None:
+        self.paths = paths
         self.default = default
         self._loaders = {name: _Loader(path) for name, path in paths.items()}
 

@@ -13,6 +13,7 @@ from collections import Counter
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+import numpy as np
 from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
@@ -32,6 +33,7 @@ MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 2.0  # beyond lies one melody over and o
 MAX_TOP_K = 256  # more than any model has classes
 MAX_SEED = 2**53 - 1
 """The largest integer that every reader of JSON keeps whole."""
+MAX_DRAW = 2**31 - 1
 MAX_MELODIES = 64
 """What is written in one request."""
 MIN_QPM, MAX_QPM, DEFAULT_QPM = 20.0, 400.0, 120.0  # a little wider than a metronome's
@@ -79,6 +81,7 @@ GivenStepsPerBar = Annotated[
 Bar = Annotated[int, Meta(ge=1, le=MAX_STEPS)]
 Qpm = Annotated[float, Meta(ge=MIN_QPM, le=MAX_QPM, description="Quarter notes a minute.")]
 Seed = Annotated[int, Meta(ge=0, le=MAX_SEED, description="Gives the same melodies again.")]
+Draw = Annotated[int, Meta(ge=0, le=MAX_DRAW)]
 Text = Annotated[str, Meta(min_length=1, max_length=_MAX_TEXT)]
 Pitch = Annotated[int, Meta(ge=MIN_PITCH, le=MAX_PITCH)]
 Count = Annotated[int, Meta(ge=0)]
@@ -165,6 +168,9 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     min_note: Annotated[Pitch | None, Meta(description="Lowest new note.")] = None
     max_note: Annotated[Pitch | None, Meta(description="Highest new note, included.")] = None
     seed: Annotated[Seed | None, Meta(description="For the same melodies again; null takes a new one.")] = None
+    draw: Annotated[
+        Draw, Meta(description="Which of the seed's melodies is the first here, from 0: to go on where others ended.")
+    ] = 0
     explain: Annotated[
         bool,
         Meta(description="Tell how likely each step was, what else could have come, where the model looked."),
@@ -197,11 +203,13 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
             primer=self.primer.melody(self.one_meter) if self.primer else None,
             temperature=self.temperature,
             num_outputs=self.variations,
-            seed=seed,
+            # A seed's melodies have random numbers of their own; those before this draw are passed over.
+            seed=np.random.default_rng(np.random.SeedSequence(seed, n_children_spawned=self.draw)),
             meter=self.one_meter,
             num_bars=self.num_bars,
             ending=self.ending,
             until_end=self.until_end,
+            upbeat=False,  # the page counts bars from the first one
             fill=(self.fill[0], self.fill[1]) if self.fill else None,
             top_k=self.top_k,
             top_p=self.top_p,
@@ -233,6 +241,8 @@ class WavRequest(MelodyJson, frozen=True):
     """A melody to write as sound, of 300 seconds at most."""
 
     qpm: Qpm = DEFAULT_QPM
+    clicks: Annotated[bool, Meta(description="Click on every beat of the meter, louder where a bar begins.")] = False
+    program: Annotated[int, Meta(ge=0, le=127, description="The instrument, as General MIDI counts them from 0.")] = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -334,10 +344,23 @@ class Generated(_Message, frozen=True, kw_only=True):
 
     model: str
     seed: Seed
+    draw: Annotated[Draw, Meta(description="Which of the seed's melodies is the first here, from 0.")]
     steps_per_bar: StepsPerBar
     meter: MeterName
     milliseconds: Annotated[float, Meta(ge=0, description="What making them took.")]
     variations: Annotated[list[Variation], Meta(min_length=1, max_length=MAX_VARIATIONS)]
+
+
+class Queue(_Message, frozen=True, kw_only=True):
+    """How long a client has to wait."""
+
+    ahead: Annotated[
+        Count | None,
+        Meta(description="Requests that are done before yours, 0 once it is begun; null if none of yours waits."),
+    ]
+    seconds: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="Until yours is begun, as far as can be said.")
+    ]
 
 
 class Track(_Message, frozen=True, kw_only=True):
@@ -365,7 +388,7 @@ class Tracks(_Message, frozen=True):
 @functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
-    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Tracks, WavRequest)
+    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, Tracks, WavRequest)
     return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
 
 

@@ -2,18 +2,16 @@
 
 Its own page and programs on this machine may, no other page on the web
 (`Guard`). No body may be larger or slower than it should be, in or out
-(`read_json`, `read_midi`, `PatientSending`), and no more work is taken on than
-can be done soon (`Workers`).
+(`read_json`, `read_midi`, `PatientSending`). How much work is taken on, `workers`
+says.
 """
 
 import asyncio
 import ipaddress
 import re
 import socket
-import threading
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ostinato.errors import OstinatoError
+from ostinato.errors import SettingsError
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 MIDI_TYPES = (
@@ -60,7 +58,17 @@ _HEADERS = {
 _HOST = re.compile(r"(?:\[([0-9a-f:.]{2,45})\]|([^\s:/@\[\]]{1,253}))(?::([0-9]{1,5}))?", re.ASCII)
 _DEFAULT_PORT = 80
 
-T = TypeVar("T")
+
+def checked_host(name: str) -> str:
+    """A name or address of a host, without a port, as it was given.
+
+    Raises:
+        SettingsError: if it is none.
+    """
+    found = _HOST.fullmatch(f"[{name}]" if ":" in name else name)
+    if found is None or not name.isprintable():
+        raise SettingsError(f"--allow_host takes names such as music.example.org, without a port, not {name!r}")
+    return name
 
 
 def is_loopback(host: str) -> bool:
@@ -82,12 +90,14 @@ class Guard:
         app: what to guard.
         host: the address that the server is bound to.
         port: and its port.
+        allowed: names under which it is reached besides, at any port: through a tunnel or behind a proxy.
     """
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, allowed: Iterable[str] = ()) -> None:
         self._app = app
         self._port = port
         self._names = {*LOOPBACK_NAMES, host.lower()}
+        self._allowed = {name.lower() for name in allowed}
         # Bound to all addresses, it is called by any of them; no name of another's leads to a bare address.
         self._by_any_address = _is_unspecified(host)
         if self._by_any_address:
@@ -114,22 +124,40 @@ class Guard:
         """Why a request is refused, if it is."""
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return "the Host is not this studio's; open the address that it printed"
+            found = _HOST.fullmatch(hosts[0].lower()) if len(hosts) == 1 else None
+            hint = f", or start it with --allow_host={found[1] or found[2]}" if found else ""
+            return f"the Host is not this studio's; open the address that it printed{hint}"
         site = headers.get("sec-fetch-site", "none")
         followed_link = method == "GET" and path == "/" and headers.get("sec-fetch-mode") == "navigate"
         if site not in ("same-origin", "none") and not followed_link:
             return "requests from other pages are refused"
         if method not in ("GET", "HEAD"):
             origins = headers.getlist("origin")
-            if origins and origins != [f"http://{hosts[0]}"]:
+            if (
+                origins
+                and origins != [f"http://{hosts[0]}"]
+                and not (len(origins) == 1 and self._is_allowed(origins[0]))
+            ):
                 return "requests from other pages are refused"
         return None
 
+    def _is_allowed(self, origin: str) -> bool:
+        """Whether a page is this studio's under a name that was allowed; a proxy may have told us another Host."""
+        try:
+            parts = urlsplit(origin)
+            return parts.scheme in ("http", "https") and (parts.hostname or "") in self._allowed
+        except ValueError:
+            return False
+
     def _is_ours(self, host: str) -> bool:
         found = _HOST.fullmatch(host.lower())
-        if found is None or int(found[3] or _DEFAULT_PORT) != self._port:
+        if found is None:
             return False
         name = found[1] or found[2]
+        if name in self._allowed:
+            return True
+        if int(found[3] or _DEFAULT_PORT) != self._port:
+            return False
         return name in self._names or (self._by_any_address and _is_address(name))
 
 
@@ -193,78 +221,6 @@ class PatientSending:
 
 class _StalledClientError(Exception):
     """Ends the work on an answer that nobody takes."""
-
-
-class BusyError(OstinatoError):
-    """There is more work than can be done soon; ask again later."""
-
-
-class VanishedError(OstinatoError):
-    """Whoever asked for the work has gone."""
-
-
-class Workers:
-    """A few threads, and a short queue before them.
-
-    Args:
-        threads: jobs that are done at once.
-        queue: jobs that may wait for a thread.
-        seconds: how long a job may take, waiting included. One that has begun goes on to its end, and keeps its place
-            until then, but nobody waits for it.
-    """
-
-    def __init__(self, threads: int = 2, queue: int = 8, seconds: float = 30.0) -> None:
-        self._executor = ThreadPoolExecutor(threads, "studio")
-        self._places = threads + queue
-        self._taken = 0
-        self._lock = threading.Lock()
-        self._seconds = seconds
-
-    async def do(self, work: Callable[[], T], vanished: Awaitable[Any]) -> T:
-        """Do some work in a thread and wait for it.
-
-        Args:
-            work: what to do.
-            vanished: done when nobody wants it any more; then it is dropped if it has not begun.
-
-        Returns:
-            What the work returns.
-
-        Raises:
-            BusyError: if the queue is full, or the work takes too long.
-            VanishedError: if nobody wants it any more.
-        """
-        watch = asyncio.ensure_future(vanished)
-        try:
-            job = self._submit(work)
-            answer = asyncio.wrap_future(job)
-            done, _ = await asyncio.wait((answer, watch), timeout=self._seconds, return_when=asyncio.FIRST_COMPLETED)
-            if answer in done:
-                return answer.result()
-            # From here on nobody asks for the answer, nor for the error that it may become.
-            answer.cancel()
-        finally:
-            watch.cancel()
-        if done:
-            raise VanishedError("whoever asked has gone")
-        raise BusyError(f"this took longer than {self._seconds:g} seconds; ask for less, or again later")
-
-    def close(self) -> None:
-        """Drop what has not begun."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
-    def _submit(self, work: Callable[[], T]) -> Future[T]:
-        with self._lock:
-            if self._taken >= self._places:
-                raise BusyError("too much is being done at once; ask again in a second")
-            self._taken += 1
-        job = self._executor.submit(work)
-        job.add_done_callback(self._free_place)
-        return job
-
-    def _free_place(self, _job: Future[Any]) -> None:
-        with self._lock:
-            self._taken -= 1
 
 
 def _is_address(name: str) -> bool:

@@ -6,7 +6,7 @@ import errno
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import h11
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
@@ -25,7 +27,8 @@ from ostinato.errors import OstinatoError, SettingsError
 from ostinato.studio import DEFAULT_PORT
 from ostinato.studio.api import Api, refuse, refuse_http
 from ostinato.studio.models import Models
-from ostinato.studio.security import Guard, PatientSending, Workers, json_response
+from ostinato.studio.security import Guard, PatientSending, json_response
+from ostinato.studio.workers import Players, Workers
 
 STATIC = Path(__file__).parent / "static"
 HEADER_SECONDS = 10.0
@@ -34,38 +37,51 @@ HEADER_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 _NEXT_PORTS = 20  # that are tried where the default one is taken
-_MAX_CONNECTIONS = 100  # a browser keeps six
+_MAX_CONNECTIONS = 320  # a browser keeps six, and a class has thirty of them
 _MAX_HEADER_BYTES = 1 << 14  # what h11 takes by itself; a browser's are a tenth of it
 _KEEP_ALIVE_SECONDS = 5
 _SHUTDOWN_SECONDS = 2  # for answers on their way
 
 
-def create_app(models: Models, *, host: str = "127.0.0.1", port: int, workers: Workers | None = None) -> ASGIApp:
+def create_app(
+    models: Models,
+    *,
+    host: str = "127.0.0.1",
+    port: int,
+    allowed: Iterable[str] = (),
+    workers: Workers | None = None,
+    players: Players | None = None,
+) -> ASGIApp:
     """The whole studio: the page, its files and the API.
 
     Args:
         models: what can be played.
         host: the address that it is served at; requests for others are refused.
         port: and its port.
-        workers: who does what takes time; by default two at once.
+        allowed: names under which it is reached besides; see `Guard`.
+        workers: who does what takes time; by default two at once, or as many as there are players.
+        players: processes that make melodies; without them this one does.
     """
-    at_work = workers or Workers()
+    at_work = workers or Workers(max(players.count, 2) if players else 2)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         at_work.close()
+        if players:
+            players.close()
 
     app = Starlette(
         routes=[
-            Route("/", _page, methods=["GET"]),
-            *Api(models, at_work).routes(),
-            Mount("/static", StaticFiles(directory=STATIC)),
+            Route("/", _page, methods=["GET"], middleware=[Middleware(GZipMiddleware)]),
+            *Api(models, at_work, players).routes(),
+            # Answers of the API are not packed: on this machine that takes longer than sending them.
+            Mount("/static", StaticFiles(directory=STATIC), middleware=[Middleware(GZipMiddleware)]),
         ],
         exception_handlers={HTTPException: refuse_http, OstinatoError: refuse, Exception: _apologize},
         lifespan=lifespan,
     )
-    return PatientSending(Guard(app, host, port))
+    return PatientSending(Guard(app, host, port, allowed))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,27 +1,27 @@
-"""Checkpoints: all that a training job needs to go on as if it had never stopped.
+"""Checkpoints: everything a training job needs to continue as if it had never stopped.
 
-A checkpoint is a bundle (`ostinato.bundle`), so generation reads it as it is,
-with these arrays more, by the names of the arrays they belong to:
+A checkpoint is a bundle (`ostinato.bundle`), so generation can read it. It has
+these additional arrays, named after the arrays they belong to:
 
 | name                    | meaning                                         |
 |-------------------------|-------------------------------------------------|
 | training.mean.{array}   | Adam's running mean of the gradient             |
 | training.square.{array} | Adam's running mean of the squared gradient     |
-| training.weight.{array} | the weight itself, where the run averages them  |
+| training.weight.{array} | the weight itself, if the run averages them     |
 
 A run that averages its weights (hparam weight_averaging) has the averages as
-the bundle's arrays, for these are what is played and evaluated.
+the bundle's arrays, since these are what is played and evaluated.
 
-and with the rest in the provenance: step, epoch and batch (both counted from 0,
-the next one to come), seed, data files and number of melodies, seconds trained,
-the metrics of the last summary, and for a run that began from another model
-`init_from`: that model's file, the SHA-256 of its arrays, and what is known of
-its own training, in words. Every random number of a run comes from
-its seed and the step, so the seed is the state of all generators.
+The rest is in the provenance: step, epoch and batch (both counted from 0, the
+next one to come), seed, data files and number of melodies, seconds trained, the
+metrics of the last summary, and, if the run began from another model,
+`init_from`: the file of that model, the SHA-256 of its arrays, and what is known
+about its own training, in words. Every random number of a run comes from its
+seed and the step, so the seed is the state of all generators.
 
-`run_dir/train/` holds the checkpoints, `settings.json` to read by eye, and
-`lock`, which a job holds while it runs. `run_dir/best/` holds the checkpoint
-that did best on held-out melodies, where there are some.
+`run_dir/train/` has the checkpoints, `settings.json` for people to read, and
+`lock`, which a job holds while it runs. `run_dir/best/` has the checkpoint that
+did best on held-out melodies, if there are any.
 """
 
 import contextlib
@@ -29,11 +29,10 @@ import dataclasses
 import hashlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ from ostinato.bundle import (
 )
 from ostinato.config import Config
 from ostinato.errors import FormatError, OstinatoError, SettingsError, printable
-from ostinato.formats import atomic_writer
+from ostinato.formats import atomic_writer, lock
 from ostinato.training.data import Position
 
 _MEAN = f"{TRAINING_PREFIX}mean."
@@ -67,11 +66,11 @@ class Checkpoint:
         arrays: what is played, by the names of `ostinato.bundle`.
         means: Adam's running means of the gradients, by the same names.
         squares: Adam's running means of the squared gradients, by the same names.
-        step: steps made.
-        position: where the training data goes on.
-        seed: decides all that is random, with the step.
-        history: JSON values that tell how the run went; nothing depends on them.
-        weights: what training goes on from, by the same names, where `arrays` is the average; None where that is them.
+        step: steps made so far.
+        position: where the training data continues.
+        seed: decides everything random, together with the step.
+        history: JSON values about how the run went; nothing depends on them.
+        weights: what training continues from, by the same names, if `arrays` is an average; None if it is not.
     """
 
     config: Config
@@ -103,7 +102,7 @@ class Checkpoint:
             source: what to call it in errors.
 
         Raises:
-            FormatError: if it is no checkpoint, or a damaged one.
+            FormatError: if it is not a checkpoint, or is damaged.
         """
         bundle, extra = decode_bundle(data, source)
         history = dict(bundle.provenance) if isinstance(bundle.provenance, dict) else {}
@@ -113,11 +112,11 @@ class Checkpoint:
         if extra.keys() != {kind + name for kind in kinds for name in shapes} or not all(
             isinstance(value, int) and value >= 0 for value in place
         ):
-            raise FormatError(f"{source}: a model without the state of its training; no run can go on from it")
+            raise FormatError(f"{source}: this model has no training state, so no run can continue from it")
         state = [{name: extra[kind + name] for name in shapes} for kind in kinds]
         for arrays in state:
             if any(arrays[name].shape != shapes[name] or arrays[name].dtype != np.float32 for name in shapes):
-                raise FormatError(f"{source}: the arrays of its training are of another shape or type than the model's")
+                raise FormatError(f"{source}: its training arrays differ from the model's in shape or type")
         means, squares, *weights = state
         step, epoch, batch, seed = place
         position = Position(epoch, batch)
@@ -128,7 +127,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """The model that a run begins from in place of random values.
+    """The model that a run starts from, instead of random values.
 
     Attributes:
         path: what the user pointed at.
@@ -139,7 +138,7 @@ class Origin:
     bundle: Bundle
 
     def told(self) -> dict[str, str]:
-        """What the run's checkpoints, and bundles made of them, say of it."""
+        """What the run's checkpoints, and bundles made from them, say about it."""
         digest = hashlib.sha256()
         for name, array in sorted(self.bundle.arrays.items()):
             digest.update(f"{name} {array.shape} ".encode())
@@ -150,17 +149,17 @@ class Origin:
 
 
 def train_folder(run_dir: str | os.PathLike[str]) -> Path:
-    """Where the training job of a run writes."""
+    """The folder that the training job of a run writes to."""
     return Path(run_dir) / "train"
 
 
 def best_folder(run_dir: str | os.PathLike[str]) -> Path:
-    """Where the checkpoint of a run stands that did best on held-out melodies."""
+    """The folder of the checkpoint of a run that did best on held-out melodies."""
     return Path(run_dir) / "best"
 
 
 def latest_checkpoint(run_dir: str | os.PathLike[str]) -> Path | None:
-    """The newest checkpoint of a run, or None where there is none yet."""
+    """The newest checkpoint of a run, or None if it has none yet."""
     found = checkpoints(train_folder(run_dir))
     return found[-1][1] if found else None
 
@@ -169,17 +168,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """The training job that a checkpoint holds.
 
     Raises:
-        FormatError: if the file is damaged; it says what to do.
+        FormatError: if the file is damaged; the message says what to do.
         FileNotFoundError: if it has been deleted.
     """
     try:
         return Checkpoint.from_bytes(path.read_bytes(), str(path))
     except FormatError as error:
-        raise FormatError(f"{error}; delete this file to go on from the checkpoint before it") from None
+        raise FormatError(f"{error}; delete this file to continue from the checkpoint before it") from None
 
 
 def stored_run(run_dir: str | os.PathLike[str]) -> Checkpoint | None:
-    """The newest checkpoint of a run that has made a step, or None: there is nothing to go on from.
+    """The newest checkpoint of a run that has made a step; None if there is nothing to continue from.
 
     Raises:
         FormatError: if the newest checkpoint is damaged.
@@ -190,18 +189,18 @@ def stored_run(run_dir: str | os.PathLike[str]) -> Checkpoint | None:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
-    """Write a checkpoint, whole or not at all, and delete all but the newest.
+    """Write a checkpoint, complete or not at all, and delete all but the newest.
 
     Args:
-        folder: of a run, `train_folder` or `best_folder`.
+        folder: the `train_folder` or `best_folder` of a run.
         checkpoint: what to write.
         keep: how many to keep, at least 1.
 
     Returns:
-        Where it stands.
+        The path of the file.
 
     Raises:
-        OstinatoError: if it cannot be written; those before it are as they were.
+        OstinatoError: if it cannot be written; earlier ones stay as they were.
     """
     path = checkpoint_path(folder, checkpoint.step)
     before = [earlier for _, earlier in checkpoints(folder) if earlier != path]
@@ -209,7 +208,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
         with atomic_writer(path) as file:
             file.write(checkpoint.to_bytes())
     except OSError as error:
-        safe = f"{before[-1].name} is safe; mend this and run the same command again" if before else "mend this first"
+        safe = f"{before[-1].name} is safe; fix this and run the same command again" if before else "fix this first"
         raise OstinatoError(f"{path}: the checkpoint cannot be saved: {error.strerror or error}; {safe}") from error
     for earlier in before[: max(len(before) + 1 - keep, 0)]:
         earlier.unlink(missing_ok=True)
@@ -217,16 +216,16 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, keep: int) -> Path:
 
 
 def require_same(stored: Config, asked: Config, run_dir: str | os.PathLike[str]) -> None:
-    """Make sure that a run goes on with the settings it began with.
+    """Make sure that a run continues with the settings it began with.
 
     Raises:
-        SettingsError: if one differs; it names the first, and both values.
+        SettingsError: if one differs; the message names the first, and both values.
     """
 
     def refuse(what: str, there: object, here: object) -> SettingsError:
         return SettingsError(
-            f"{os.fspath(run_dir)}: this run was begun with {what} {there}, not {here}; "
-            "leave that out to go on with it, or choose another --run_dir"
+            f"{os.fspath(run_dir)}: this run began with {what} {there}, not {here}; "
+            "leave that out to continue the run, or choose another --run_dir"
         )
 
     if stored.name != asked.name:
@@ -240,10 +239,10 @@ def require_same(stored: Config, asked: Config, run_dir: str | os.PathLike[str])
 
 
 def require_same_origin(stored: Checkpoint, origin: Origin, run_dir: str | os.PathLike[str]) -> None:
-    """Make sure that a run was begun from the model that is asked for.
+    """Make sure that a run began from the given model.
 
     Raises:
-        SettingsError: if it was begun from another one, or from random values.
+        SettingsError: if it began from another one, or from random values.
     """
     there, asked = stored.history.get("init_from"), origin.told()
     if isinstance(there, dict) and there.get("sha256") == asked["sha256"]:
@@ -252,8 +251,8 @@ def require_same_origin(stored: Checkpoint, origin: Origin, run_dir: str | os.Pa
     if isinstance(there, dict):
         began = f"{there.get('file')}, arrays of SHA-256 {str(there.get('sha256'))[:12]}..."
     raise SettingsError(
-        f"{os.fspath(run_dir)}: this run was begun from {began}, not from --init_from={os.fspath(origin.path)}, "
-        f"arrays of SHA-256 {asked['sha256'][:12]}...; leave that out to go on with it, or choose another --run_dir"
+        f"{os.fspath(run_dir)}: this run began from {began}, not from --init_from={os.fspath(origin.path)}, "
+        f"arrays of SHA-256 {asked['sha256'][:12]}...; leave that out to continue the run, or choose another --run_dir"
     )
 
 
@@ -269,9 +268,9 @@ def write_settings(run_dir: str | os.PathLike[str], settings: Mapping[str, Any])
 
 @contextlib.contextmanager
 def only_job(run_dir: str | os.PathLike[str]) -> Iterator[None]:
-    """Hold a run's lock for the time of a block, and clear away what a killed job left half written.
+    """Hold the lock of a run during a block, and remove what a killed job left half written.
 
-    The system lets go of the lock when a process ends, however it ends.
+    The system releases the lock when a process ends, however it ends.
 
     Raises:
         OstinatoError: if another job holds it.
@@ -279,28 +278,11 @@ def only_job(run_dir: str | os.PathLike[str]) -> Iterator[None]:
     folder = train_folder(run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a+b") as file:
-        if not _lock(file):
+        if not lock(file):
             raise OstinatoError(
-                f"{os.fspath(run_dir)}: another training job is at work in this run_dir; "
+                f"{os.fspath(run_dir)}: another training job is running in this run_dir; "
                 "stop it first, or choose another --run_dir"
             )
         for half_written in (*folder.glob(".*.tmp"), *best_folder(run_dir).glob(".*.tmp")):
             half_written.unlink(missing_ok=True)
         yield
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Lock an open file until it is closed; False if another process has."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    return True

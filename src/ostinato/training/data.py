@@ -1,4 +1,4 @@
-"""The training pairs of record files, and the batches that a seed makes of them ahead of the step.
+"""The training pairs in record files, and the batches that a seed makes from them ahead of each step.
 
 Shapes: B melodies, T steps, D input size, C classes.
 
@@ -6,22 +6,21 @@ The files are read once into compact memory. Every value of our encodings is -1,
 0 or 1, so a row of inputs is kept as two bit masks, one of its ones and one of
 its minus ones: 32 bytes a step for the 121 inputs of lookback_rnn, where floats
 take 484. 100,000 melodies of 312 steps, the mean of real ones, then take 1 GB,
-and unpacking a batch takes a hundredth of the time that encoding it anew would.
-Rows of other values, from another program's encoding, are kept as the floats
-they are.
+and unpacking a batch takes a hundredth of the time of encoding it again.
+Rows with other values, from another program's encoding, are kept as floats.
 
-An epoch gives every melody once. The melodies are sorted by length, with as
-much chance in it as keeps padding low, cut into batches that are as even as can
-be and at most batch_size large, and the batches are shuffled. All this depends
-on (seed, epoch) alone: a run that stops goes on at a `Position`, and with any
-number of processes, each of which takes its share of every batch.
+An epoch uses every melody once. The melodies are sorted by length, with as much
+chance as keeps padding low, then cut into batches that are as even as possible
+and have at most batch_size melodies, and the batches are shuffled. All this
+depends only on (seed, epoch): a run that stops can continue at a `Position`, with
+any number of processes, each of which takes its share of every batch.
 """
 
 import queue
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -111,8 +110,9 @@ class Examples:
         inputs: of each melody.
         labels: of each melody, [T], in the smallest integers that hold C classes.
         lengths: T of each melody.
-        right: of each melody, uint8 [T, ceil(C / 8)], bit masks of the classes that stand for the event; None where the
-            loss asks for the label alone.
+        right: of each melody, uint8 [T, ceil(C / 8)], bit masks of the classes that stand for the event; None if the
+            loss only uses the label.
+        upbeats: how many of the melodies begin with an upbeat; None if their records don't say.
     """
 
     files: tuple[str, ...]
@@ -121,14 +121,31 @@ class Examples:
     labels: tuple[NDArray[np.unsignedinteger], ...]
     lengths: NDArray[np.int64]
     right: tuple[NDArray[np.uint8], ...] | None = None
+    upbeats: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def first(self, count: int) -> "Examples":
+        """The first of them that have a step, or all where `count` is 0."""
+        if count == 0:
+            return self
+        end = int(np.searchsorted(np.cumsum(self.lengths > 0), count)) + 1
+        right = None if self.right is None else self.right[:end]
+        return replace(
+            self,
+            inputs=self.inputs[:end],
+            labels=self.labels[:end],
+            lengths=self.lengths[:end],
+            right=right,
+            upbeats=None,
+        )
+
     def told(self) -> dict[str, Any]:
-        """What checkpoints tell of the data: names of the files, melodies, steps."""
+        """What checkpoints say about the data: names of the files, melodies, steps, the share with an upbeat."""
         names = [Path(file).name for file in self.files]
-        return {"files": names, "num_melodies": len(self), "num_steps": int(self.lengths.sum())}
+        told: dict[str, Any] = {"files": names, "num_melodies": len(self), "num_steps": int(self.lengths.sum())}
+        return told if self.upbeats is None else told | {"upbeats": round(self.upbeats / len(self), 3)}
 
 
 def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -> Examples:
@@ -136,7 +153,7 @@ def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -
 
     Args:
         pattern: a path, a glob, a comma list or a set of shards of TFRecord files.
-        config: whose encoding the examples must have been made by.
+        config: whose encoding must have made the examples.
         skip_corrupt: use the whole records before a damaged one instead of raising.
 
     Raises:
@@ -148,7 +165,7 @@ def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -
 
 
 def examples_of_melodies(melodies: Iterable[Melody], config: Config, name: str) -> Examples:
-    """The training pairs of melodies, as records of them would give.
+    """The training pairs of melodies, as their records would give them.
 
     Args:
         melodies: in the range and key of the config's encoding.
@@ -167,6 +184,7 @@ def _examples(examples: Iterable[tuple[str, Example]], config: Config, files: tu
     smallest = np.min_scalar_type(config.encoding.num_classes - 1)
     size = config.encoding.input_size
     inputs, right = [], []
+    upbeats: int | None = 0
     labels: list[NDArray[np.unsignedinteger]] = []
     for place, example in examples:
         _check(example, config, place)
@@ -176,12 +194,13 @@ def _examples(examples: Iterable[tuple[str, Example]], config: Config, files: tu
             right.append(_right_classes(example, config.encoding, place))
         # An example without steps stays, so that record numbers are the file's; it adds nothing to any sum.
         inputs.append(pack(example.inputs.reshape(-1, size)))
+        upbeats = None if upbeats is None or example.events is None else upbeats + example.has_upbeat
         labels.append(example.labels.astype(smallest))
     lengths = np.array([len(melody) for melody in labels], np.int64)
     if lengths.sum() == 0:
         raise no_records(source)
     masks = tuple(right) if config.hparams.loss == "events" else None
-    return Examples(files, size, tuple(inputs), tuple(labels), lengths, masks)
+    return Examples(files, size, tuple(inputs), tuple(labels), lengths, masks, upbeats)
 
 
 def require_records(pattern: str, *, skip_corrupt: bool = False) -> None:
@@ -198,10 +217,10 @@ def require_records(pattern: str, *, skip_corrupt: bool = False) -> None:
 
 
 def no_records(pattern: str) -> DataError:
-    """The error of files without a single example."""
+    """The error for files without a single example."""
     return DataError(
-        f"{pattern}: holds no examples; `ostinato dataset` makes them and says why when it finds no melody, "
-        "and for few pieces a larger --eval_ratio puts some aside for evaluation"
+        f"{pattern}: there are no examples in it; `ostinato dataset` makes them and says why if it finds no melody, "
+        "and with few pieces a larger --eval_ratio holds some out for evaluation"
     )
 
 
@@ -222,47 +241,47 @@ def _check(example: Example, config: Config, source: str) -> None:
     size = example.inputs.shape[1]
     if size != encoding.input_size:
         fitting = [name for name, preset in PRESETS.items() if preset.encoding.input_size == size]
-        hint = f"; built for {' or '.join(fitting)}?" if fitting else "; build it anew with `ostinato dataset`"
+        hint = f"; was it built for {' or '.join(fitting)}?" if fitting else "; build it again with `ostinato dataset`"
         raise FormatError(
-            f"{source}: holds examples of {size} inputs a step, {config.name} needs {encoding.input_size}{hint}"
+            f"{source}: its examples have {size} inputs per step, but {config.name} needs {encoding.input_size}{hint}"
         )
     if not 0 <= example.labels.min() <= example.labels.max() < encoding.num_classes:
         raise FormatError(
-            f"{source}: holds labels of {example.labels.min()}..{example.labels.max()}, {config.name} has classes "
-            f"0..{encoding.num_classes - 1}; build it anew with `ostinato dataset --config={config.name}`"
+            f"{source}: its labels are {example.labels.min()}..{example.labels.max()}, but {config.name} has classes "
+            f"0..{encoding.num_classes - 1}; build it again with `ostinato dataset --config={config.name}`"
         )
 
 
 def _check_encoding(example: Example, config: Config, source: str) -> None:
-    """Make sure of a record that tells its melody that the config's encoding makes the same of it."""
+    """If a record contains its melody, make sure that the config's encoding makes the same numbers of it."""
     melody = _melody(example)
     if melody is None or len(example.labels) == 0:
         return
     inputs, labels = config.encoding.encode(melody)
     if not (np.array_equal(inputs, example.inputs) and np.array_equal(labels, example.labels)):
         raise FormatError(
-            f"{source}: was made with other settings of the encoding than {config.name}'s; tell `ostinato dataset` and "
+            f"{source}: it was made with different encoding settings than {config.name}'s; give `ostinato dataset` and "
             "`ostinato train` the same --config and --lookback_distances"
         )
 
 
 def _right_classes(example: Example, encoding: Encoding, source: str) -> NDArray[np.uint8]:
-    """Bit masks [T, ceil(C / 8)] of the classes that stand for each event that is to be predicted."""
+    """Bit masks [T, ceil(C / 8)] of the classes that stand for each event to predict."""
     melody = _melody(example)
     if melody is None:
         raise FormatError(
-            f"{source}: does not tell its melody, which hparam loss=events needs; build it with `ostinato dataset`"
+            f"{source}: does not contain its melody, which hparam loss=events needs; build it with `ostinato dataset`"
         )
     stand_for = encoding.class_events(melody)[1:] == np.array(melody.events[1:], np.int64)[:, None]
     right = np.zeros((len(example.labels), encoding.num_classes), np.bool_)
     right[: len(stand_for), : stand_for.shape[1]] = stand_for
-    # What is left is the end of the tune, which has a class of its own.
+    # What is left is the end of the tune, which has its own class.
     right[len(stand_for) :, -1] = True
     return np.packbits(right, axis=1)
 
 
 def _melody(example: Example) -> Melody | None:
-    """The melody that a record tells beside its numbers; None if it tells none."""
+    """The melody that a record contains besides its numbers; None if it does not."""
     if example.events is None or example.steps_per_bar is None:
         return None
     meter = None if example.meter is None else Meter(*example.meter)
@@ -283,11 +302,11 @@ class Batch:
 
     Attributes:
         inputs: [B, T, D], int8 or float32, zero where a melody has ended. Time comes first in memory.
-        labels: int64 [B, T], IGNORED where a step does not count.
-        right: bool [B, T, C], the classes that stand for the event; None where the loss asks for the label alone.
+        labels: int64 [B, T], IGNORED at steps that do not count.
+        right: bool [B, T, C], the classes that stand for the event; None if the loss only uses the label.
         records: numbers of the whole batch's melodies among the examples, from 0.
         num_steps: steps of the whole batch that count.
-        next_position: where the training data goes on after this batch.
+        next_position: where the training data continues after this batch.
     """
 
     inputs: Tensor
@@ -316,13 +335,13 @@ def training_batches(
     rank: int = 0,
     num_processes: int = 1,
 ) -> Iterator[Batch]:
-    """Batches without end, epoch after epoch.
+    """Endless batches, epoch after epoch.
 
     Args:
         examples: what to learn from.
-        batch_size: melodies a batch at most, over all processes.
-        seed: decides the order, with the epoch.
-        start: the first batch to give.
+        batch_size: the most melodies in a batch, over all processes.
+        seed: decides the order, together with the epoch.
+        start: the first batch to yield.
         skip_first_n_losses: first steps of each melody that do not count.
         rank: this process's number, from 0.
         num_processes: how many share each batch.
@@ -340,7 +359,7 @@ def training_batches(
 
 
 def evaluation_batches(examples: Examples, *, batch_size: int, skip_first_n_losses: int = 0) -> Iterator[Batch]:
-    """Every example once, by length, the last batch as large as what is left."""
+    """Every example once, by length; the last batch has what is left."""
     order = np.argsort(examples.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         numbers = order[start : start + batch_size]
@@ -364,7 +383,7 @@ def _batch(
 
 
 def _right(masks: list[NDArray[np.uint8]], num_steps: int) -> Tensor:
-    """Bool [B, T, C]; none of the classes is right where a melody has ended, and the last few are none."""
+    """Bool [B, T, C]; no class is right where a melody has ended, and the last few are padding."""
     padded = np.zeros((len(masks), num_steps, masks[0].shape[1]), np.uint8)
     for row, mask in enumerate(masks):
         padded[row, : len(mask)] = mask
@@ -372,17 +391,17 @@ def _right(masks: list[NDArray[np.uint8]], num_steps: int) -> Tensor:
 
 
 class Prefetched:
-    """An iterator that a thread runs ahead of its reader.
+    """An iterator that a thread runs ahead of the reader.
 
-    What the iterator raises is raised where its next item was due. Leaving the
+    If the iterator raises, the error appears where its next item was due. Leaving the
     `with` block ends the thread.
 
     Attributes:
-        seconds_waited: how long the reader has waited for items in all.
+        seconds_waited: how long the reader has waited for items in total.
     """
 
     def __init__(self, batches: Iterator[Batch], ahead: int = 2) -> None:
-        """Begin to read.
+        """Start reading.
 
         Args:
             batches: what to read; it belongs to the thread from now on.

@@ -1,7 +1,7 @@
-"""How well a model does, while it learns and on melodies that it has not learned from.
+"""How well a model does, during training and on melodies that it has not learned from.
 
-A few numbers for each stretch of steps, sample melodies, TensorBoard files; and
-an evaluation, once or beside the training.
+A few numbers for each stretch of steps, sample melodies and TensorBoard files;
+and an evaluation, once or during the training.
 """
 
 import os
@@ -35,15 +35,15 @@ _PAPER, _BARS, _NOTES, _ONSETS = (251, 250, 247), (201, 195, 182), (42, 111, 151
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is told of a stretch of steps.
+    """What is reported about a stretch of steps.
 
     Attributes:
         step: the last of them.
         learning_rate: of that step.
         metrics: means over the stretch, with dropout.
         gradient_norm: mean global norm before clipping.
-        steps_per_second: over the stretch, checkpoints and evaluations included.
-        events_per_second: real steps of melodies, padding not counted.
+        steps_per_second: over the stretch, including checkpoints and evaluations.
+        events_per_second: real steps of melodies, without padding.
         share_waited: share of the time that the step waited for data.
     """
 
@@ -78,22 +78,22 @@ class Stretch:
         self._unread: list[tuple[int, Sequence[int], Tensor, Tensor]] = []
 
     def add(self, step: int, records: Sequence[int], totals: Tensor, norm: Tensor) -> None:
-        """Note a step without reading from the device."""
+        """Add a step without reading from the device."""
         self._unread.append((step, records, totals, norm))
 
     def read(self) -> None:
-        """Read the steps noted.
+        """Read the steps that were added.
 
         Raises:
-            OstinatoError: if the loss or a gradient of one is no number.
+            OstinatoError: if the loss or gradient of a step is not a number.
         """
         for step, records, totals, norm in self._unread:
             values = totals.cpu().numpy().astype(np.float64)
             gradient_norm = float(norm)
             if not np.isfinite(values[0] + gradient_norm):
                 raise OstinatoError(
-                    f"the loss of step {step} is {values[0]}, its gradient's norm {gradient_norm}: training has "
-                    "diverged, or the data are bad; the last checkpoint is from before. Look at "
+                    f"the loss at step {step} is {values[0]}, the norm of its gradient {gradient_norm}: training has "
+                    "diverged, or the data are bad; the last checkpoint is from before that. Look at "
                     f"records {', '.join(str(record + 1) for record in sorted(records))} (counted from 1 through "
                     "all files), or lower the hparam initial_learning_rate in a new --run_dir"
                 )
@@ -105,7 +105,7 @@ class Stretch:
     def summary(
         self, step: int, learning_rate: float, totals: NDArray[np.float64], no_event: int, seconds_waited: float
     ) -> Summary:
-        """What the stretch came to, up to now.
+        """The summary of the stretch so far.
 
         Args:
             step: the last of its steps.
@@ -128,7 +128,7 @@ class Stretch:
 
 
 def write_scalars(writer: SummaryWriter, values: Mapping[str, float], step: int) -> None:
-    """Write a step's values for TensorBoard; what is no number, for want of such steps, is left out."""
+    """Write a step's values for TensorBoard; NaN, for lack of such steps, is left out."""
     for tag, value in values.items():
         if not np.isnan(value):
             writer.add_scalar(tag, value, step)
@@ -146,7 +146,7 @@ def piano_roll(melody: Melody) -> NDArray[np.uint8]:
     """A melody as a picture: time from left to right, pitch from bottom to top, a line at each bar.
 
     Returns:
-        Red, green and blue, [height, width, 3]; 6 pixels a step and a semitone.
+        Red, green and blue, [height, width, 3]; 6 pixels per step and per semitone.
     """
     spans = note_spans(melody)
     highest = max((pitch for pitch, _, _ in spans), default=0) + _MARGIN
@@ -158,16 +158,16 @@ def piano_roll(melody: Melody) -> NDArray[np.uint8]:
     for pitch, start, end in spans:
         rows = slice((highest - pitch) * _ROW_HEIGHT, (highest - pitch + 1) * _ROW_HEIGHT)
         picture[rows, start * _STEP_WIDTH : end * _STEP_WIDTH] = _NOTES
-        picture[rows, start * _STEP_WIDTH : start * _STEP_WIDTH + 2] = _ONSETS  # so that repeated notes are told apart
+        picture[rows, start * _STEP_WIDTH : start * _STEP_WIDTH + 2] = _ONSETS  # so that repeated notes differ
     return picture
 
 
 @torch.no_grad()
 def evaluate(network: MelodyNetwork, examples: Examples) -> Metrics:
-    """Metrics over all examples, the last partial batch included, without dropout.
+    """Metrics over all examples, including the last partial batch, without dropout.
 
     Args:
-        network: the model, on the device to compute on; its mode is as before afterwards.
+        network: the model, on the device to compute on; its mode is restored afterwards.
         examples: at least one.
     """
     config = network.config
@@ -189,7 +189,7 @@ def evaluate(network: MelodyNetwork, examples: Examples) -> Metrics:
 
 
 def wait_for_run(run_dir: str | os.PathLike[str], stop: threading.Event, *, poll_seconds: float = 1.0) -> Config | None:
-    """The settings of a run, as soon as it has a checkpoint; None if told to stop before."""
+    """The settings of a run, as soon as it has a checkpoint; None if stopped before that."""
     while not stop.is_set():
         path = latest_checkpoint(run_dir)
         if path is not None and (checkpoint := _read(path)) is not None:
@@ -212,15 +212,15 @@ def evaluate_run(
     """Evaluate each checkpoint of a run, as its training job writes them.
 
     TensorBoard files go to `run_dir/eval`. A checkpoint that is deleted before
-    its turn is passed over.
+    its turn is skipped.
 
     Args:
         run_dir: the run's folder.
         examples: what to evaluate on, made for the config.
         config: the run's.
         device: where to compute.
-        num_training_steps: ends once a checkpoint of this step was evaluated; 0 is until stopped.
-        stop: ends the evaluation, once it is set, after the running one.
+        num_training_steps: ends after evaluating a checkpoint of this step; 0 goes on until stopped.
+        stop: once it is set, the evaluation in progress is the last.
         poll_seconds: how often to look for new checkpoints.
         on_evaluation: called after each evaluation with the checkpoint's step.
 
@@ -228,7 +228,7 @@ def evaluate_run(
         How many checkpoints were evaluated.
 
     Raises:
-        SettingsError: if a checkpoint has another config.
+        SettingsError: if a checkpoint has a different config.
         FormatError: if a checkpoint is damaged.
         OstinatoError: if memory is full.
     """
@@ -264,7 +264,7 @@ def evaluate_run(
 
 
 def _read(path: Path) -> Checkpoint | None:
-    """A checkpoint, or None where the training job has deleted it meanwhile."""
+    """A checkpoint, or None if the training job has deleted it meanwhile."""
     try:
         return read_checkpoint(path)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What training runs on: the processes of a job, the device of each, the threads that share a batch on the CPU.
+"""What training runs on: the processes of a job, the device of each, and the threads that share a batch on the CPU.
 
 Every process holds the whole network and takes its share of each batch, as
 torchrun starts them; only process 0 writes. Values pass between them as
@@ -52,7 +52,7 @@ class Processes:
         """What torchrun set, or one process alone.
 
         Raises:
-            SettingsError: if the variables hold no numbers.
+            SettingsError: if the variables are not numbers.
         """
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
         if "WORLD_SIZE" not in os.environ:
@@ -65,14 +65,14 @@ class Processes:
             ) from None
 
     def share_cores(self) -> None:
-        """Let the processes of this machine compute on as many cores each as there are for one."""
+        """Give each process on this machine its share of the cores."""
         if self.local_count > 1:  # torchrun gives each but one core; alone, PyTorch takes all
             cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
             torch.set_num_threads(max(1, cores // self.local_count))
 
     @contextlib.contextmanager
     def joined(self, device: torch.device) -> Iterator[None]:
-        """Connect the processes for the time of a block."""
+        """Connect the processes during a block."""
         if self.count == 1:
             yield
             return
@@ -91,7 +91,7 @@ class Processes:
             distributed.destroy_process_group()
 
     def broadcast(self, data: bytes | None) -> bytes:
-        """Process 0's bytes in every process; the others give None."""
+        """Process 0's bytes in every process; the others pass None."""
         if self.count == 1:
             assert data is not None
             return data
@@ -120,17 +120,17 @@ class Processes:
 
 
 def pick_device(name: str, processes: Processes) -> torch.device:
-    """The device that `--device` names; "auto" is a CUDA GPU where there is one, else the CPU.
+    """The device that `--device` names; "auto" is a CUDA GPU if there is one, else the CPU.
 
     Raises:
         SettingsError: if there is no such device.
     """
     if name not in DEVICES:
-        raise SettingsError(f"--device={name}: no device is called that; known are {', '.join(DEVICES)}")
+        raise SettingsError(f"--device={name}: there is no such device; choose one of {', '.join(DEVICES)}")
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if (name == "cuda" and not torch.cuda.is_available()) or (name == "mps" and not torch.backends.mps.is_available()):
-        raise SettingsError(f"--device={name}: PyTorch finds no such device here; use --device=cpu, or auto")
+        raise SettingsError(f"--device={name}: PyTorch finds no such device here; use --device=cpu or --device=auto")
     if name != "cuda":
         return torch.device(name)
     if processes.local_rank >= torch.cuda.device_count():
@@ -142,13 +142,13 @@ def pick_device(name: str, processes: Processes) -> torch.device:
 
 
 def half_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Matrix products in bfloat16 on a CUDA GPU; nothing changes elsewhere."""
+    """Matrix products in bfloat16 on a CUDA GPU; no change elsewhere."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
 
 
 @contextlib.contextmanager
 def out_of_memory_explained(hparams: Hparams, device: torch.device) -> Iterator[None]:
-    """Turn running out of memory in a block into an error that says what to lower."""
+    """If a block runs out of memory, raise an error that says what to lower."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # PyTorch raises plain RuntimeErrors on the CPU
@@ -162,15 +162,15 @@ def out_of_memory_explained(hparams: Hparams, device: torch.device) -> Iterator[
 
 
 def threads_for(batch: int) -> int:
-    """How many threads share a batch of so many melodies."""
+    """How many threads share a batch of this many melodies."""
     return max(1, min(torch.get_num_threads(), MOST_THREADS, batch // FEWEST_MELODIES))
 
 
 def in_parts(work: Callable[[int, int], _Result], count: int, threads: int) -> list[_Result]:
-    """Do `work(first, last)` for as many parts of `count` as there are threads, each on a thread of its own.
+    """Do `work(first, last)` for as many parts of `count` as there are threads, each on its own thread.
 
-    What comes out depends on the number of threads, for sums are made in
-    another order, and on nothing else.
+    The result depends on the number of threads, since the order of sums does,
+    and on nothing else.
     """
     bounds = [count * part // threads for part in range(threads + 1)]
 

@@ -1,11 +1,11 @@
-"""A training job, from a run's last checkpoint, or its first step, to the end or a stop.
+"""A training job, from the last checkpoint of a run, or its first step, to the end or a stop.
 
-With melodies held out it evaluates the model in its course, keeps what did best
-on them, and ends when the model gets no better. The criterion is the loss that
-training lowers, in nats a step: one pass through the network. With the hparam
-loss=events that is of events, so the bits that `ostinato evaluate` tells times
-ln 2; else it is over the encoding's classes, which ranks the checkpoints of one
-run, but not models of different encodings.
+With held-out melodies it evaluates the model during training, keeps the best
+checkpoint, and ends when the model gets no better. The measure is the loss that
+training lowers, in nats per step: one pass through the network. With the hparam
+loss=events that is the loss of events, which is the bits of `ostinato evaluate`
+times ln 2; otherwise it is over the encoding's classes, which ranks the
+checkpoints of one run, but not models with different encodings.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ostinato.bundle import Bundle, checkpoints
 from ostinato.config import Config
+from ostinato.dataset.report import counted
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import Melody
 from ostinato.training.checkpoints import (
@@ -55,18 +56,18 @@ _SEEDS = 1 << 63  # PyTorch takes no larger ones
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """How a run is trained; what is learned is the config's.
+    """How a run is trained; the config says what is learned.
 
     Attributes:
-        num_training_steps: steps of the run in all; 0 is until stopped.
+        num_training_steps: steps of the run in total; 0 goes on until stopped.
         summary_frequency: steps from one summary to the next.
-        checkpoint_seconds: from one checkpoint to the next; 0 is after every step.
+        checkpoint_seconds: from one checkpoint to the next; 0 writes one after every step.
         num_checkpoints: how many checkpoints to keep.
         device: "auto", "cpu", "cuda" or "mps".
-        seed: decides all that is random; None for a new one each run. A run keeps its own.
-        max_seconds: how long a call of `train` may train; 0 is without end.
-        eval_every: steps from one evaluation on held-out melodies to the next, where there are some.
-        patience: how many evaluations in a row may be no better than the best before training ends; 0 is any number.
+        seed: decides everything random; None takes a new one for each run. A run keeps its seed.
+        max_seconds: how long a call of `train` may train; 0 is no limit.
+        eval_every: steps from one evaluation on held-out melodies to the next, if there are any.
+        patience: how many evaluations in a row may be no better than the best before training ends; 0 is no limit.
         sample_every: steps from one set of sample melodies to the next; 0 is never.
     """
 
@@ -105,7 +106,7 @@ class Best:
     """The evaluation that did best.
 
     Attributes:
-        loss: on the held-out melodies, nats a step, to 4 digits: what is better only after them is no better.
+        loss: on the held-out melodies, in nats per step, to 4 digits: a smaller difference does not count.
         step: of the run.
     """
 
@@ -114,27 +115,27 @@ class Best:
 
 
 class EarlyStopping:
-    """The evaluations of a run on melodies held out.
+    """The evaluations of a run on held-out melodies.
 
-    All that it needs to go on is in `run_dir/best/`: the checkpoint that did best,
-    whose provenance `held_out` tells its `loss`, its `step` and the data.
+    Everything it needs to continue is in `run_dir/best/`: the best checkpoint, with
+    its `loss`, its `step` and the data in `held_out` of its provenance.
 
     Attributes:
-        best: the best of them, those before this job too; None before the first.
-        last_step: of this job's last evaluation; before it has made one, where it began.
+        best: the best of them, including those before this job; None before the first.
+        last_step: of this job's last evaluation; before the first, the step where it began.
     """
 
     def __init__(
         self, run_dir: str | os.PathLike[str], examples: Examples, *, first_step: int, eval_every: int, patience: int
     ) -> None:
-        """Go on from what the run has found before.
+        """Continue from what the run has found before.
 
         Args:
             run_dir: the run; TensorBoard files go to `run_dir/eval`.
-            examples: held out, made for the run's config.
+            examples: held out, made for the config of the run.
             first_step: steps that the run has made before.
             eval_every: steps from one evaluation to the next.
-            patience: evaluations in a row that may be no better than the best; 0 for any number.
+            patience: evaluations in a row that may be no better than the best; 0 for no limit.
         """
         self._folder = best_folder(run_dir)
         self._examples, self._eval_every, self._patience = examples, eval_every, patience
@@ -150,16 +151,16 @@ class EarlyStopping:
             return None
         held_out = read_checkpoint(found[-1][1]).history.get("held_out")
         if not isinstance(held_out, dict) or held_out.get("data") != self._data:
-            _logger.warning("%s: measured on other held-out data; the best is looked for anew", found[-1][1])
+            _logger.warning("%s: measured on other held-out data; the search for the best starts again", found[-1][1])
             return None
         return Best(held_out["loss"], held_out["step"])
 
     def evaluate(self, learner: Learner, history: Mapping[str, Any]) -> Metrics:
-        """Evaluate the model as it is, and keep its checkpoint if none was better.
+        """Evaluate the model as it is, and keep its checkpoint if it is the best so far.
 
         Args:
             learner: the job between two steps.
-            history: what its checkpoint is to tell of the run.
+            history: what its checkpoint should say about the run.
         """
         metrics = evaluate(learner.network, self._examples)
         self.last_step = learner.step
@@ -173,13 +174,13 @@ class EarlyStopping:
         return metrics
 
     def is_over(self, step: int) -> bool:
-        """Whether the model has got no better for so long that it will not, after so many steps."""
+        """Whether the model, after this many steps, has got no better for too long."""
         if self._patience == 0 or self.best is None:
             return False
         return (step - self.best.step) // self._eval_every >= self._patience
 
     def close(self) -> None:
-        """End the TensorBoard file."""
+        """Close the TensorBoard file."""
         self._writer.close()
 
 
@@ -189,13 +190,13 @@ class TrainReport:
 
     Attributes:
         first_step: steps that the run had made before.
-        step: steps that it has made now.
-        stopped: it was asked to stop before it was done.
+        step: steps that it has made by now.
+        stopped: whether it was stopped before it was done.
         last: the last summary, if there was one.
         seconds: how long it trained.
         share_waited: share of that time that the step waited for data.
         best: the best evaluation on held-out melodies, whose checkpoint `run_dir/best` holds; None without any.
-        converged: it ended because the model got no better on them.
+        converged: whether it ended because the model got no better on them.
     """
 
     first_step: int
@@ -222,35 +223,35 @@ def train(
     on_evaluation: Callable[[int, Metrics], None] | None = None,
     sample: Callable[[Bundle], Sequence[Melody]] | None = None,
 ) -> TrainReport:
-    """Train a model, or go on with the training of one.
+    """Train a model, or continue the training of one.
 
     Checkpoints, TensorBoard files and `settings.json` go to `run_dir/train`. A
-    run that was stopped, or killed, goes on from its newest checkpoint and ends,
-    on the CPU, bit for bit where it would have without that.
+    run that was stopped or killed continues from its newest checkpoint. On the CPU
+    it ends bit for bit where it would have ended otherwise.
 
-    With held-out melodies the model is evaluated as it begins, every
-    `eval_every` steps and at the end; `run_dir/best` keeps the checkpoint that
-    did best, and `patience` ends the training once it gets no better.
+    With held-out melodies the model is evaluated at the beginning, every
+    `eval_every` steps and at the end; `run_dir/best` keeps the best checkpoint,
+    and `patience` ends the training once the model gets no better.
 
     Args:
         run_dir: the run's folder.
         examples: what to learn from.
-        config: the model; where the run has begun, it must be the stored one.
+        config: the model; if the run exists, it must be the stored one.
         settings: how long, how fast, where.
         held_out: melodies that the model does not learn from, to evaluate it on.
-        origin: the model to begin from; random values if None. Where the run has begun, it must be the same one.
-        processes: this process among those of the job, joined; alone if None.
-        stop: ends the training after the running step, with a checkpoint, once it is set.
-        on_step: called after each step, in process 0, with its number, and with a summary where one was made.
+        origin: the model to start from; random values if None. If the run exists, it must be the same one.
+        processes: this process among those of the job, already connected; None if it is alone.
+        stop: once it is set, training ends after the current step, with a checkpoint.
+        on_step: called after each step, in process 0, with its number, and with a summary if one was made.
         on_evaluation: called after each evaluation, in process 0, with the step.
-        sample: called every `sample_every` steps, in process 0, with the model as it is; the melodies that it makes are
-            shown in TensorBoard.
+        sample: called every `sample_every` steps, in process 0, with the model as it is; TensorBoard shows the melodies
+            that it returns.
 
     Raises:
-        SettingsError: if the config, the seed or the origin contradict the run's, or there is no such device.
-        FormatError: if the origin's arrays are not the config's.
+        SettingsError: if the config, the seed or the origin contradicts the run, or there is no such device.
+        FormatError: if the origin's arrays do not fit the config.
         DataError: if no step of the examples counts.
-        OstinatoError: if another job trains this run, the loss is no number, memory or disk is full.
+        OstinatoError: if another job is training this run, the loss is not a number, or the memory or disk is full.
     """
     processes = processes or Processes()
     device = pick_device(settings.device, processes)
@@ -297,14 +298,14 @@ def train(
 def _start(
     run_dir: str | os.PathLike[str], config: Config, settings: TrainSettings, origin: Origin | None
 ) -> Checkpoint:
-    """The checkpoint to begin from: the newest, or the first one of a new run."""
+    """The checkpoint to start from: the newest, or the first one of a new run."""
     stored = stored_run(run_dir)
     if stored is not None:
         require_same(stored.config, config, run_dir)
         if settings.seed not in (None, stored.seed):
             raise SettingsError(
-                f"{os.fspath(run_dir)}: this run was begun with --seed={stored.seed}, not {settings.seed}; "
-                "leave that out to go on with it, or choose another --run_dir"
+                f"{os.fspath(run_dir)}: this run began with --seed={stored.seed}, not {settings.seed}; "
+                "leave that out to continue the run, or choose another --run_dir"
             )
         if origin is not None:
             require_same_origin(stored, origin, run_dir)
@@ -329,18 +330,18 @@ def _greet(
     device: torch.device,
     processes: Processes,
 ) -> None:
-    """Say what is about to happen, and write it beside the run."""
+    """Say what is about to happen, and write it to the run's folder."""
     data = examples.told()
     what = {**asdict(settings), "seed": start.seed, "device": str(device), "num_processes": processes.count}
     origin = start.history.get("init_from")
     write_settings(run_dir, {"config": start.config.to_json(), "init_from": origin, "training": what, "data": data})
     hparams = start.config.hparams
-    source = f" that begins from {origin.get('file')}" if isinstance(origin, dict) else ""
+    source = f" that starts from {origin.get('file')}" if isinstance(origin, dict) else ""
     _logger.info(
-        f"{f'going on after step {start.step}' if start.step else f'a new run{source}'}: {start.config.name}, layers "
+        f"{f'continuing after step {start.step}' if start.step else f'a new run{source}'}: {start.config.name}, layers "
         f"{list(hparams.rnn_layer_sizes)}, batches of {hparams.batch_size}, seed {start.seed}, on {device}"
         f"{f' in {processes.count} processes' if processes.count > 1 else ''}; "
-        f"{data['num_melodies']} melodies of {data['num_steps']} steps"
+        f"{counted(data['num_melodies'], 'melody', 'melodies')} of {counted(data['num_steps'], 'step')}"
     )
     before = start.history.get("data")
     if isinstance(before, dict) and {**before, "files": data["files"]} != data:
@@ -349,7 +350,7 @@ def _greet(
 
 @dataclass(frozen=True, slots=True)
 class _Callbacks:
-    """Whom a job tells how it goes; see `train`."""
+    """The functions that a job calls to say how it goes; see `train`."""
 
     on_step: Callable[[int, Summary | None], None] | None
     on_evaluation: Callable[[int, Metrics], None] | None
@@ -474,7 +475,7 @@ class _Job:
             self._writer.flush()
 
     def _history(self) -> dict[str, Any]:
-        """What a checkpoint is to tell of the run so far."""
+        """What a checkpoint should say about the run so far."""
         before = self._start.history.get("seconds")
         history: dict[str, Any] = {
             **self._start.history,

@@ -1,19 +1,19 @@
-"""The network as PyTorch modules: its layers, step by step and readable, and where a faster path is chosen.
+"""The network as PyTorch modules: its layers, step by step and readable, and the choice of a faster path.
 
 Shapes: B melodies, T steps, D input size, C classes, H cell size of a layer, in
 the attention the size of its output, A rows of the attention's memory. Inside,
-time comes first, [T, B, .], so that the values of one step stand together.
+time comes first, [T, B, .], so that the values of one step are together.
 
 The parameters are the arrays of a bundle, by the same names, shapes and gate
 order (i, j, f, o); `ostinato.bundle.array_shapes` lists them. The layout that a
 faster path wants is made from them in each forward pass, in less than a
 hundredth of its time: so optimizer state, checkpoints and bundles are the same
-whatever device a run moves to.
+on any device that a run moves to.
 
 Three paths compute the same network:
 
 - the modules below, step by step: any device, any precision, any state;
-- PyTorch's own LSTM over all steps, for layers that no attention stands around;
+- PyTorch's own LSTM over all steps, for layers outside the attention;
 - `fast`, all layers and the attention at once: CPU, float32, from the zero
   state, without residual connections, where Numba is installed.
 """
@@ -37,7 +37,7 @@ from ostinato.config import Config
 
 logger = logging.getLogger(__name__)
 
-_LEVELS = 1 << 16  # of the keep probability: as many as 16 random bits tell apart
+_LEVELS = 1 << 16  # of the keep probability: as many as 16 random bits can distinguish
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
 
@@ -199,7 +199,7 @@ def attend(
 
     Args:
         attention: its parameters.
-        inside: the layers that it stands around.
+        inside: the layers that it wraps.
         around_stack: whether these are all layers, with projections, residual connections and dropout.
         x: [B, D].
         state: of the layers inside, and of the attention.
@@ -259,9 +259,9 @@ class MelodyNetwork(nn.Module):
 
     Dropout is on the output of each layer, in training only. Its masks are
     drawn from the global generator of the inputs' device, one whole mask per
-    layer before the first step, in the order of the layers: who restores
-    that generator's state (`torch.get_rng_state`) gets the same masks again,
-    whichever path computes the network.
+    layer before the first step, in the order of the layers: if you restore
+    that generator's state (`torch.get_rng_state`), you get the same masks again,
+    on any path through the network.
 
     Attributes:
         config: what the network is built from.
@@ -289,7 +289,7 @@ class MelodyNetwork(nn.Module):
             width = size
         self.lstm = nn.ModuleList(layers)
         self.attention: AttentionCell | None = None
-        # How many layers the attention stands around.
+        # How many layers the attention wraps.
         self.layers_inside = 0
         if hparams.attn_length:
             self.layers_inside = len(sizes) if hparams.attn_scope == "stack" else 1
@@ -322,7 +322,7 @@ class MelodyNetwork(nn.Module):
 
         Args:
             inputs: [B, T, D].
-            state: what to go on from; all zero if None.
+            state: what to continue from; all zero if None.
 
         Returns:
             [B, T, C].
@@ -450,7 +450,7 @@ class MelodyNetwork(nn.Module):
         """Take parameters as `arrays` gives them.
 
         Raises:
-            FormatError: if names or shapes are not those of `array_shapes(config)`.
+            FormatError: if names or shapes differ from those of `array_shapes(config)`.
         """
         for name, array in Bundle(self.config, arrays).arrays.items():
             self.get_parameter(name).copy_(torch.from_numpy(np.array(array)))
@@ -461,5 +461,5 @@ def _has_numba() -> bool:
     """Whether the kernels can be compiled; says so once where not."""
     if importlib.util.find_spec("numba") is not None:
         return True
-    logger.warning("Numba is not installed: training takes the plain path, which is slower (pip install numba)")
+    logger.warning("Numba is not installed, so training uses the plain path, which is slower (pip install numba)")
     return False

@@ -1,6 +1,6 @@
-"""The recipe by which a model learns somebody's own tunes: how many are held out, how it learns the others.
+"""The recipe for learning somebody's own tunes: how many to hold out, and how to learn the others.
 
-These are the choices that one would otherwise make by hand between `ostinato
+These are the choices that you would otherwise make by hand between `ostinato
 convert`, `dataset` and `train`.
 """
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from ostinato.config import Config
 
 FEW_MELODIES = 20
-"""With fewer, a model is changed with care."""
+"""With fewer, a model is changed carefully."""
 _SOME_MELODIES = 200
 MANY_MELODIES = 2000
-"""With as many, a model that begins from random values learns enough from them alone."""
+"""With this many or more, a model that starts from random values learns enough from them alone."""
 
 
 def num_held_out(num_melodies: int, num_pieces: int) -> int:
-    """How many pieces to measure on: a tenth, a fifth of few; at least one.
+    """How many pieces to measure on: a tenth, or a fifth if there are few, and at least one.
 
     Args:
         num_melodies: in all pieces.
-        num_pieces: with a melody, at least two.
+        num_pieces: pieces with a melody, at least two.
     """
     return max(1, round(num_pieces / (5 if num_melodies < FEW_MELODIES else 10)))
 
@@ -32,7 +32,7 @@ class Recipe:
     Attributes:
         config: its settings.
         eval_every: steps between two evaluations.
-        patience: evaluations without a better one that end the training.
+        patience: how many evaluations in a row without improvement end the training.
     """
 
     config: Config
@@ -43,16 +43,16 @@ class Recipe:
 def recipe_for(config: Config, num_melodies: int, *, from_model: bool) -> Recipe:
     """How to learn this many melodies.
 
-    The learning rate stays as it is once it has risen, and what is kept is an
-    average of the weights: that does what a rate that falls does, but at any
-    time at which the training may end. The loss is of events, so that what is
-    measured on the held-out melodies is their bits. The fewer melodies, the
-    smaller the steps and the batches.
+    After the warm-up the learning rate stays the same, and the model is an average
+    of the weights. That does the same as a falling rate, but at any time at which
+    training may end. The loss is of events, so the measure on the held-out
+    melodies is their bits. The fewer melodies, the smaller the steps and the
+    batches.
 
     Args:
         config: what the model is.
         num_melodies: to learn from.
-        from_model: whether it has learned others before.
+        from_model: whether the model has learned other melodies before.
     """
     # Trials on marches and chorales, which the built-in models have not learned, chose the numbers. An average of 0.98
     # spans some 50 steps, one of 0.95 20 and one of 0.9 10: few melodies are learned in few steps, and the warm-up and

@@ -1,22 +1,22 @@
-"""One training step, and how well the network predicted in it.
+"""One training step, and how well the network predicted.
 
 Shapes: B melodies, T steps, D input size, C classes.
 
 A step is the loss, its gradients, clipping, and Adam with decoupled weight
 decay. Adam's moments are 0.9 and 0.999 and its epsilon 1e-8, TensorFlow's
 defaults. TensorFlow adds epsilon before it corrects the bias of the squared
-gradient's mean, PyTorch after: no matter but for gradients near 1e-8.
+gradient's mean, PyTorch after; this only matters for gradients near 1e-8.
 
 A batch is summed up as one vector of totals, [1 + 2C]: the cross entropy in
-nats, then for each class how many labels there were, and how many of these were
-given the highest probability. With hparam loss=events the cross entropy is that
+nats, then for each class how many labels there were, and how many of these got
+the highest probability. With hparam loss=events the cross entropy is that
 of the event, and any class that stands for it is a hit. Totals add up over
 batches and over processes, and no metric needs more; so each is a mean over all
 steps, however the melodies were batched. Steps labeled `IGNORED` count nowhere.
 
 The names of the metrics are Magenta's. Its `event_accuracy` is over steps whose
 label is not the class of no event, `no_event_accuracy` over the others (a
-repeat counts as an event, whatever it repeats); `per_class_accuracy` is the
+repeat counts as an event, no matter what it repeats); `per_class_accuracy` is the
 mean over all classes, one that never occurs as 0; and as a step of a melody is
 one event, `loss_per_step` and `perplexity_per_step` are the loss and perplexity.
 """
@@ -66,7 +66,7 @@ class Metrics:
 
     @property
     def perplexity(self) -> float:
-        """exp(loss): among how many classes the network is as good as guessing."""
+        """exp(loss): the number of classes among which it might as well guess."""
         return math.exp(self.loss) if self.loss < 700 else math.inf
 
     def tags(self) -> dict[str, float]:
@@ -86,7 +86,7 @@ class Metrics:
 def no_event_class(encoding: Encoding) -> int:
     """The class that says no event by itself, not as a repeat.
 
-    The repeats stand behind the events of their own, in every encoding.
+    In every encoding the repeats come after the classes of events.
     """
     events = encoding.stepper(1, Meter(4, 4)).class_events()[0]
     return int(np.flatnonzero(events == NO_EVENT)[0])
@@ -187,13 +187,13 @@ class Learner:
     """A network and its optimizer between two steps.
 
     Attributes:
-        step: steps made.
-        position: where the training data goes on.
+        step: steps made so far.
+        position: where the training data continues.
         device: where it computes.
     """
 
     def __init__(self, start: Checkpoint, device: torch.device, processes: Processes) -> None:
-        """Stand where a checkpoint stands."""
+        """Start from a checkpoint."""
         self.step, self.position, self.device = start.step, start.position, device
         self._start, self._processes = start, processes
         self._hparams = start.config.hparams
@@ -231,7 +231,7 @@ class Learner:
 
     @property
     def network(self) -> MelodyNetwork:
-        """What is played and evaluated: the network of the averaged weights, or the one that learns."""
+        """The network to play and evaluate: with the averaged weights, or the one that learns."""
         return self._average or self._network
 
     def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -262,7 +262,7 @@ class Learner:
 
     @torch.no_grad()
     def _add_to_average(self) -> None:
-        """Take the step's weights into the average.
+        """Add the weights after this step to the average.
 
         After n steps that is (w_n + d w_{n-1} + ... + d^(n-1) w_1) over the sum of these factors, for d the
         weight_averaging: a moving average without the bias of what it began from, as Adam corrects its means.

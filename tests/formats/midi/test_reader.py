@@ -253,7 +253,7 @@ def test_files(tmp_path: Path) -> None:
     (tmp_path / "tune.mid").write_bytes(midi(NOTE + END))
     assert [note.pitch for note in read_midi(tmp_path / "tune.mid").notes] == [60]
     (tmp_path / "bad.mid").write_bytes(b"bad")
-    with pytest.raises(FormatError, match=r"bad\.mid: no MIDI file"):
+    with pytest.raises(FormatError, match=r"bad\.mid: not a MIDI file"):
         read_midi(tmp_path / "bad.mid")
     with pytest.raises(DataError, match=r"none\.mid: cannot be read: No such file"):
         read_midi(tmp_path / "none.mid")

@@ -29,7 +29,7 @@ def read(data: bytes) -> tuple[list[tuple[int, float, float]], list[str]]:
 
 
 # The first event of the first track is at byte 22.
-MALFORMED = "malformed events: a malformed event, at byte 31; what surrounds it is used"
+MALFORMED = "malformed events: a malformed event, at byte 31; the rest is used"
 
 
 @pytest.mark.parametrize(
@@ -68,12 +68,12 @@ def test_an_impossible_velocity_is_the_loudest() -> None:
 
 def test_malformed_events_are_counted() -> None:
     _, remarks = read(midi(NOTE + "00 b0 07 ff" + "00 b0 07 fe" + D + END))
-    assert remarks == ["malformed events: 2 malformed events, the first at byte 31; what surrounds it is used"]
+    assert remarks == ["malformed events: 2 malformed events, the first at byte 31; the rest is used"]
 
 
 def test_a_file_cut_off_gives_what_was_complete() -> None:
     data = midi(NOTE + D + END)  # 44 bytes: C ends at byte 31, D at 40
-    cut = "cut off: the file ends inside track 1, at byte {}; what came before is used"
+    cut = "cut off: the file ends inside track 1, at byte {}; everything before that is used"
     for size in range(31, 40):
         place = 35 if size >= 35 else 31
         place = size if size in (31, 35) else place
@@ -89,8 +89,8 @@ def test_a_file_cut_off_in_a_later_track_keeps_the_earlier() -> None:
     notes, remarks = read(data[:49])  # the second track begins at byte 43, D ends from byte 47 to 52
     assert notes == TWO[:1]
     assert remarks == [
-        "missing tracks: 3 tracks are declared, and 2 are there",
-        "cut off: the file ends inside track 2, at byte 47; what came before is used",
+        "missing tracks: 3 tracks are declared, but only 2 are there",
+        "cut off: the file ends inside track 2, at byte 47; everything before that is used",
     ]
 
 
@@ -98,7 +98,7 @@ def test_a_track_that_goes_wrong_keeps_what_came_before_and_the_other_tracks() -
     data = midi(NOTE + "00 f4" + D + END, "83 60" + D[3:] + END)
     assert read(data) == (
         TWO,
-        ["damaged track: the bytes make no sense in track 1, at byte 31; what came before is used"],
+        ["damaged track: the bytes make no sense in track 1, at byte 31; everything before that is used"],
     )
 
 
@@ -107,7 +107,7 @@ def test_what_is_out_of_step_before_a_fault_is_no_music() -> None:
     data = midi(NOTE + "00 b0 07 ff" + D + "00 f4" + END)
     assert read(data) == (
         TWO[:1],
-        ["damaged track: the bytes make no sense in track 1, at byte 31; what came before is used"],
+        ["damaged track: the bytes make no sense in track 1, at byte 31; everything before that is used"],
     )
     # Twenty events later it has nothing to do with it.
     notes, remarks = read(midi(NOTE + "00 b0 07 ff" + D + "00 b0 07 40" * 20 + "00 f4" + END))
@@ -140,7 +140,7 @@ def test_what_loses_nothing_needs_no_remark(data: bytes) -> None:
 def test_more_tracks_declared_than_there_are() -> None:
     assert read(midi(NOTE + D + END, declared=3)) == (
         TWO,
-        ["missing tracks: 3 tracks are declared, and 1 are there"],
+        ["missing tracks: 3 tracks are declared, but only 1 are there"],
     )
 
 
@@ -172,7 +172,7 @@ def test_a_status_runs_on_over_a_system_message() -> None:
 def test_a_missing_first_status_is_a_note_on() -> None:
     notes, remarks = read(midi("00 3c 40 83 60 3c 00" + "00 3e 40 83 60 3e 00" + END))
     assert notes == TWO
-    assert remarks == ["malformed events: a malformed event, at byte 22; what surrounds it is used"]
+    assert remarks == ["malformed events: a malformed event, at byte 22; the rest is used"]
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_smpte_time(division: int, ticks: str, seconds: float) -> None:
 def test_a_bomb_is_not_unpacked() -> None:
     with pytest.raises(FormatError, match="MThd, is missing"):
         midi_to_note_sequence(gzip.compress(midi(NOTE)[:4] + bytes(10 * MAX_FILE_BYTES)))
-    with pytest.raises(FormatError, match="compressed by gzip, and damaged"):
+    with pytest.raises(FormatError, match="compressed with gzip, and damaged"):
         repair(b"\x1f\x8b" + bytes(100))
 
 

@@ -312,12 +312,12 @@ def test_encodings_and_line_ends(encoding: str, line_end: str) -> None:
 @pytest.mark.parametrize(
     ("tune", "line", "reason"),
     [
-        ("T:no music", 5, "there is no note"),
-        ("K:C", 5, "there is no note"),
-        ("K:C\nz4", 5, "there is no note"),
+        ("T:no music", 5, "there are no notes"),
+        ("K:C", 5, "there are no notes"),
+        ("K:C\nz4", 5, "there are no notes"),
         ("K:C\nA" + "9" * 6 + "|A1024" * 1024, 5, "longer than 1000000 seconds"),
-        ("K:C\nA\nc" + "'" * 100, 8, "0 to 127 only"),
-        ("K:C octave=9\nc", 7, "0 to 127 only"),
+        ("K:C\nA\nc" + "'" * 100, 8, "only pitches 0 to 127"),
+        ("K:C octave=9\nc", 7, "only pitches 0 to 127"),
         ("K:C\n" + "".join(f"V:{n}\nA\n" for n in range(65)), 136, "more than 64 voices"),
         ("K:C\nA" + "&A" * 16, 7, "more than 16 layers"),
     ],
@@ -336,8 +336,8 @@ def test_a_bad_tune_is_named_with_its_line_and_the_others_are_read(tune: str, li
 
 def test_fields_that_say_nothing_known_are_remarked_on() -> None:
     assert remarks("X:1\nM:2\nQ:fast\nL:\nK:C\nA\n\nX:7\nK:?\nV:1\nA\nV:2\nA\n\nX:8\nK:C\nA\n") == [
-        ("unknown fields", "tune X:1: 2 fields say nothing known, and count for nothing: M:2, ..."),
-        ("unknown fields", "tune X:7: a field says nothing known, and counts for nothing: K:?"),
+        ("unknown fields", "tune X:1: 2 unknown fields are ignored: M:2, ..."),
+        ("unknown fields", "tune X:7: an unknown field is ignored: K:?"),
     ]
 
 

@@ -278,7 +278,7 @@ def test_notes_that_midi_does_not_have_are_remarked_on() -> None:
     _, remark = records
     assert isinstance(remark, Remark)
     assert remark.name == "notes outside MIDI"
-    assert remark.text == "2 notes are left out, for MIDI has pitches of 0 to 127 only, not 132 as in bar 1 of Flute"
+    assert remark.text == "2 notes are left out, since MIDI has only pitches 0 to 127, not 132 as in bar 1 of Flute"
 
 
 @pytest.mark.parametrize(
@@ -447,9 +447,9 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "no XML"),
-        (b"no music", "no XML"),
-        (TUNE[:-30].encode(), "no XML, or damaged"),
+        (b"", "not XML"),
+        (b"no music", "not XML"),
+        (TUNE[:-30].encode(), "not XML, or it is damaged"),
         (b'<?xml version="1.0"\n?>\n<score-partwise>\n</score>', "mismatched tag: line 4, column 2"),
         (b'<!DOCTYPE x [\n<!ENTITY a "b">]><x/>', "line 2: it declares"),
         (b"<html/>", "outermost element is <html>"),
@@ -458,11 +458,11 @@ BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + "".join(
         (b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><x>&a;</x>', "declares an XML entity"),
         (b'<!DOCTYPE x [<!ENTITY % a SYSTEM "http://example.com/">%a;]><x/>', "declares an XML entity"),
         (TUNE.replace("<octave>", "<octave>4").encode(), "no note"),
-        (b" " * (MAX_XML_BYTES + 1), "too many for one score"),
+        (b" " * (MAX_XML_BYTES + 1), "too large for one score"),
         (b"PK\x03\x04", "damaged archive"),
-        (packed({}) + b"PK", "no XML"),
+        (packed({}) + b"PK", "not XML"),
         (packed({INDEX: CONTAINER}), "no score in the archive"),
-        (packed({"a": "b"}), "a in the archive: it is no XML"),
+        (packed({"a": "b"}), "a in the archive: it is not XML"),
         (packed({INDEX: CONTAINER, "a/score.xml": "<html/>", "b.xml": "<svg/>"}), "a/score.xml .* is <html>"),
         (
             packed({INDEX: CONTAINER, "a/score.xml": b" " * (MAX_XML_BYTES + 1)}),

@@ -122,8 +122,8 @@ def test_ties() -> None:
     ("notes", "reason"),
     [
         ([], "no note"),
-        ([quarter(128, 0)], "0 to 127 only, not 128"),
-        ([quarter(60, 0), quarter(-1, 0)], "0 to 127 only, not -1"),
+        ([quarter(128, 0)], "only pitches 0 to 127, not 128"),
+        ([quarter(60, 0), quarter(-1, 0)], "only pitches 0 to 127, not -1"),
         ([quarter(60, 3e6)], "longer than 1000000 seconds"),
     ],
 )

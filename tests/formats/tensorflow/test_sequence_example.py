@@ -161,15 +161,15 @@ def test_a_melody_of_one_event_has_no_steps() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\x00\x01\x02", "no SequenceExample"),
-        (record([floats(1)], [integers(1)])[:-1], "no SequenceExample"),
+        (b"\x00\x01\x02", "not a SequenceExample"),
+        (record([floats(1)], [integers(1)])[:-1], "not a SequenceExample"),
         (b"", "no feature list 'inputs'"),
         (SequenceExample().SerializeToString(), "no feature list 'inputs'"),
         (record([floats(1, 2), floats(3)], [integers(1), integers(2)]), "ragged: 2 values at step 0, 1 at step 1"),
         (record([floats(1), floats(3)], [integers(1)]), "2 inputs but 1 labels"),
-        (record([floats(1), integers(3)], [integers(1), integers(2)]), "no floats at step 1"),
-        (record([floats(1), floats(2)], [integers(1), integers(2, 3)]), "no single integer at step 1"),
-        (record([floats(1)], [floats(1)]), "no single integer at step 0"),
+        (record([floats(1), integers(3)], [integers(1), integers(2)]), "not floats at step 1"),
+        (record([floats(1), floats(2)], [integers(1), integers(2, 3)]), "not a single integer at step 1"),
+        (record([floats(1)], [floats(1)]), "not a single integer at step 0"),
     ],
 )
 def test_what_is_refused_and_why(data: bytes, message: str) -> None:

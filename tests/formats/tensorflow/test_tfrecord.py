@@ -1,5 +1,9 @@
 import logging
+import os
 import struct
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +12,7 @@ from hypothesis import strategies as st
 
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.tensorflow.tfrecord import (
+    count_records,
     expand_paths,
     masked_crc32c,
     read_records,
@@ -76,6 +81,18 @@ def test_cut_anywhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         assert f"{size - begin} of {size} bytes" in caplog.text
 
 
+def test_records_are_counted_by_their_lengths(tmp_path: Path) -> None:
+    path = tmp_path / "some.tfrecord"
+    write_records(path, [b"one", b"", b"three"])
+    assert count_records(path) == 3
+    path.write_bytes(path.read_bytes()[:-1])
+    assert count_records(path) == 2
+    path.write_bytes(b"\xff" * 40)
+    assert count_records(path) == 0
+    path.write_bytes(b"")
+    assert count_records(path) == 0
+
+
 def test_any_flipped_bit_is_found(tmp_path: Path) -> None:
     path = tmp_path / "flipped"
     write_records(path, RECORDS)
@@ -124,6 +141,36 @@ def test_several_writers_at_once(tmp_path: Path) -> None:
         train.write(b"c")
     assert (train.count, held_out.count) == (2, 1)
     assert list(read_records(tmp_path / "train")) == [b"a", b"c"]
+
+
+def test_a_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    with (
+        record_writer(tmp_path / "n.tfrecord", num_shards=2),
+        pytest.raises(DataError, match=r"n-00000-of-00002\.tfrecord: another process is writing it"),
+        record_writer(tmp_path / "n.tfrecord", num_shards=2),
+    ):
+        pass
+    with record_writer(tmp_path / "n.tfrecord"), record_writer(tmp_path / "m.tfrecord"):
+        pass
+
+
+def test_what_a_killed_writer_has_left_goes(tmp_path: Path) -> None:
+    path = tmp_path / "n.tfrecord"
+    killed = f"""
+import os, sys
+sys.path[:] = {sys.path!r}
+from ostinato.formats.tensorflow.tfrecord import record_writer
+with record_writer({str(path)!r}) as writer:
+    writer.write(b"half")
+    os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -9
+    (left,) = tmp_path.iterdir()
+    for age, remains in ((0, True), (100, False)):
+        os.utime(left, (time.time() - age,) * 2)
+        with record_writer(path):
+            pass
+        assert left.exists() == remains
 
 
 @pytest.mark.parametrize("skip_corrupt", [False, True])
@@ -182,7 +229,7 @@ def test_a_plain_name_stands_for_its_only_set_of_shards(tmp_path: Path, caplog: 
     assert not caplog.records
     plain.touch()
     assert expand_paths(str(plain)) == [plain]
-    assert "is read, and not its shards" in caplog.text
+    assert "not its shards" in caplog.text
 
 
 def test_expand_paths(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_melody_is_written_and_changed_with_keys(wide: StudioPage) -> None:
     board.press("Control+ArrowRight")
     assert wide.primer() == [-2, C4 + 1, -2, -2]
     board.press("End")
-    board.press("Space")
+    board.press("Enter")
     assert wide.primer() == [-2, C4 + 1, -2, -2, C4 + 1, -2, -2]
     board.press("Delete")
     assert wide.primer() == [-2, C4 + 1, -2, -2]

@@ -1,5 +1,6 @@
 """The studio's page as people use it, at a desk and on a phone, in a real browser."""
 
+import io
 import json
 import logging
 import zipfile
@@ -13,7 +14,7 @@ import pytest
 pytest.importorskip("playwright")
 
 import symusic
-from playwright.sync_api import Position, expect
+from playwright.sync_api import Position, Route, expect
 
 from midi_files import END, NOTE, midi
 from ostinato.formats.midi.writer import note_sequence_to_midi
@@ -81,7 +82,7 @@ def test_a_drawn_melody_becomes_four_that_can_be_had_again(studio: StudioPage) -
         expect(page.locator("#cards .small-roll").nth(number).locator("rect.note")).to_have_count(notes)
     again = studio.generate()
     assert studio.asked_for()["seed"] == 7
-    assert again["variations"] == first["variations"]
+    assert [each["events"] for each in again["variations"]] == [each["events"] for each in first["variations"]]
     assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
 
     page.get_by_role("button", name="Keep this seed").click()  # let it go
@@ -155,9 +156,10 @@ def test_a_click_on_a_step_keeps_the_start_and_changes_the_rest(studio: StudioPa
     box = roll.bounding_box()
     assert box is not None
     # On a narrow screen the roll is wider than its place, and scrolls.
-    steps_in_view = box["width"] / roll.locator("svg").evaluate("picture => picture.clientWidth") * len(before)
-    wanted = int(steps_in_view * 0.7)
-    place: Position = {"x": (wanted + 0.5) * box["width"] / steps_in_view, "y": 50}
+    step_width = roll.locator("svg").evaluate("picture => picture.clientWidth") / len(before)
+    scrolled = roll.evaluate("roll => roll.scrollLeft")
+    wanted = int((scrolled + 0.7 * box["width"]) / step_width)
+    place: Position = {"x": (wanted + 0.5) * step_width - scrolled, "y": 50}
     if studio.is_touched:
         roll.tap(position=place)
     else:
@@ -383,15 +385,8 @@ def test_favorites_are_there_after_a_reload(studio: StudioPage) -> None:
     assert pitches_of(studio.primer()) == pitches_of(kept)
     favorite.get_by_role("button", name="Remove Favorite 1").click()
     expect(favorite).to_have_count(0)
-    assert page.evaluate("JSON.parse(localStorage.getItem('ostinato.favourites.1'))") == []
-
-
-def test_a_storage_full_of_rubbish_is_passed_over(wide: StudioPage) -> None:
-    for rubbish in ("{", json.dumps([{"events": "la la"}, 3, None]), json.dumps({"events": []})):
-        wide.page.evaluate("text => localStorage.setItem('ostinato.favourites.1', text)", rubbish)
-        wide.page.evaluate("text => localStorage.setItem('ostinato.melody.1', text)", rubbish)
-        wide.open()
-        expect(wide.page.locator(".roll-notes .note")).to_have_count(EXAMPLE_NOTES)
+    studio.open()
+    expect(page.locator("#favorites-empty")).to_be_visible()
 
 
 def test_notes_are_drawn_moved_stretched_and_erased_with_a_mouse(wide: StudioPage) -> None:
@@ -450,6 +445,57 @@ def test_keys_are_recorded_on_the_grid(wide: StudioPage) -> None:
     assert wide.primer()[0] == C4
     page.keyboard.press("KeyA")  # no longer a piano
     assert pitches_of(wide.primer()) == [C4, E4]
+
+
+LOG_TICKS = """() => {
+    window.ticks = [];
+    const { setValueAtTime } = AudioParam.prototype;
+    AudioParam.prototype.setValueAtTime = function (value, when) {
+        if (value === 1200 || value === 1800) window.ticks.push(value);
+        return setValueAtTime.call(this, value, when);
+    };
+}"""
+
+
+def test_a_recording_clicks_and_stops_and_is_undone(studio: StudioPage) -> None:
+    page = studio.page
+    before = studio.primer()
+    page.evaluate(LOG_TICKS)
+    page.get_by_role("spinbutton", name="Tempo").fill("240")
+    page.get_by_role("button", name="Metronome").click()
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator("#recording")).to_be_visible()
+    page.wait_for_function("() => ticks.length >= 4 + 5")  # a bar is counted in, and another one is over
+    assert page.evaluate("ticks.slice(0, 9)") == [1800, 1200, 1200, 1200] * 2 + [1800]
+    page.keyboard.press("KeyG")
+    page.keyboard.press("Escape")
+    expect(page.locator("#recording")).to_be_hidden()
+    expect(page.locator("#message-text")).to_have_text("Recorded 1 note.")
+    assert pitches_of(studio.primer()) == [67]
+    assert len(studio.primer()) > 8  # the first bar is over, or nearly so: clicks are known a little ahead
+    page.locator("#message-undo").click()
+    assert studio.primer() == before
+
+
+def test_a_recording_can_go_over_the_melody(wide: StudioPage) -> None:
+    page = wide.page
+    before = wide.primer()
+    page.get_by_role("button", name="Go over the melody").click()
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator(".roll-notes .note")).to_have_count(EXAMPLE_NOTES)
+    page.wait_for_function(
+        "() => new DOMMatrix(getComputedStyle(document.querySelector('.roll .playhead')).transform).e > 150"
+    )
+    page.keyboard.press("KeyA")
+    page.get_by_role("button", name="Record").click()
+    after = wide.primer()
+    assert C4 in after
+    assert C4 not in before
+    where = after.index(C4)
+    assert where >= 4
+    assert after[: where - 1] == before[: where - 1]
+    wide.open()
+    expect(page.get_by_role("button", name="Go over the melody")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_midi_keyboard_is_asked_for_by_a_click_and_recorded(wide: StudioPage) -> None:
@@ -527,3 +573,147 @@ def test_a_server_that_is_gone_is_told_of(wide: StudioPage) -> None:
     wide.page.get_by_role("button", name="Generate", exact=True).click()
     expect(wide.page.get_by_role("alert")).to_contain_text("The studio does not answer.")
     wide.complaints.clear()  # the browser's own word on it
+
+
+def test_who_has_to_wait_sees_where_they_stand(studio: StudioPage) -> None:
+    page = studio.page
+    waiting = page.locator("#waiting")
+    held: list[Route] = []
+    queue = {"ahead": 5, "seconds": 1.2}
+    names: list[str | None] = []
+
+    def tell_queue(route: Route) -> None:
+        names.append(route.request.header_value("Ostinato-Client"))
+        route.fulfill(json=queue)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/queue", tell_queue)
+    page.route("**/api/generate", hold)
+    page.get_by_role("button", name="Generate", exact=True).click()
+    expect(waiting).to_have_text("5 requests are before yours, about 2 seconds.")
+    expect(page.get_by_role("status")).to_have_text("5 requests are before yours, about 2 seconds.")
+    queue |= {"ahead": 1, "seconds": 0.2}
+    expect(waiting).to_have_text("One request is before yours, about a second.")
+    queue |= {"ahead": 0, "seconds": 0.0}
+    expect(waiting).to_have_text("Yours is being made.")
+    held[0].continue_()
+    expect(page.locator("#cards .small-roll")).to_have_count(4)
+    expect(waiting).to_be_hidden()
+    assert len(set(names)) == 1
+    assert names[0] == held[0].request.header_value("Ostinato-Client")
+    assert names[0]
+
+
+def test_who_was_refused_reads_when_to_try_again(wide: StudioPage) -> None:
+    answer = {"error": "too much is being done at once; ask again in 3 seconds"}
+    wide.page.route("**/api/generate", lambda route: route.fulfill(status=503, json=answer))
+    wide.page.get_by_role("button", name="Generate", exact=True).click()
+    expect(wide.page.get_by_role("alert")).to_have_text("Too much is being done at once; ask again in 3 seconds.")
+    wide.complaints.clear()  # the browser's own word on the refusal
+
+
+def test_a_meter_goes_all_the_way_into_files(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_label("Meter", exact=True).select_option("6/8")
+    page.get_by_role("spinbutton", name="Tempo").fill("97.5")
+    page.get_by_role("spinbutton", name="Tempo").press("Enter")
+    page.get_by_role("button", name="Metronome").click()
+    page.get_by_label("Sound").select_option("Flute")
+    wide.generate(New_bars="1", Variations="2")
+    score: Any = symusic.Score.from_midi(wide.saved("MIDI: Variation 1").read_bytes())
+    assert [(each.numerator, each.denominator) for each in score.time_signatures] == [(6, 8)]
+    assert round(score.tempos[0].qpm, 1) == 97.5
+    with page.expect_request("**/api/wav") as request:
+        page.get_by_role("button", name="WAV: Variation 1").click()
+    asked = json.loads(request.value.post_data or "")
+    assert {name: asked[name] for name in ("meter", "qpm", "clicks", "program")} == {
+        "meter": "6/8",
+        "qpm": 97.5,
+        "clicks": True,
+        "program": 73,  # General MIDI's flute
+    }
+
+
+def test_a_file_keeps_its_tempo_and_favorites_their_colors(wide: StudioPage) -> None:
+    page = wide.page
+    book = b"X:1\nT:A tune\nM:6/8\nL:1/8\nQ:1/4=97.5\nK:C\nCDE FGA|Bcd e3|\n\nX:2\nM:6/8\nL:1/8\nK:C\nEEE FFF|\n"
+    drop_file(wide, "two.abc", book)
+    page.get_by_role("dialog", name="Which track?").get_by_role("button", name="Tune 1").click()
+    expect(page.get_by_role("spinbutton", name="Tempo")).to_have_value("97.5")
+    expect(page.get_by_label("Meter", exact=True)).to_have_value("6/8")
+    wide.generate(New_bars="2", Variations="1")
+    kinds = "notes => notes.map((note) => note.getAttribute('fill'))"
+    colors = page.locator("#cards rect.note").evaluate_all(kinds)
+    page.get_by_role("button", name="Keep Variation 1 as a favorite").click()
+    expect(page.get_by_role("article", name="Favorite 1")).to_be_visible()
+    wide.open()
+    assert page.locator("#favorites rect.note").evaluate_all(kinds) == colors
+
+
+SCORE = """<?xml version="1.0"?><score-partwise version="4.0"><part-list><score-part id="P1"><part-name>V</part-name>
+</score-part></part-list><part id="P1"><measure number="1"><attributes><divisions>1</divisions>
+<time><beats>3</beats><beat-type>4</beat-type></time></attributes>
+<note><pitch><step>C</step><octave>4</octave></pitch><duration>1</duration></note>
+<note><pitch><step>E</step><octave>4</octave></pitch><duration>1</duration></note>
+<note><pitch><step>G</step><octave>4</octave></pitch><duration>1</duration></note></measure></part></score-partwise>"""
+CONTAINER = """<?xml version="1.0"?><container><rootfiles><rootfile full-path="score.xml"/></rootfiles></container>"""
+
+
+def _zipped_score() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("META-INF/container.xml", CONTAINER)
+        archive.writestr("score.xml", SCORE)
+    return buffer.getvalue()
+
+
+def test_scores_and_karaoke_are_read_as_everywhere(wide: StudioPage) -> None:
+    for name, data, meter in (
+        ("tune.musicxml", SCORE.encode(), "3/4"),
+        ("tune.kar", midi_of([C4, -2, -2, -2, E4, -2, -2, -2, G4, -2, -2, -2, -2, -2, -2, -2]), "4/4"),
+        ("tune.mxl", _zipped_score(), "3/4"),
+        ("tune.abc", b"X:1\nM:4/4\nL:1/4\nK:C\nCEG2|\n", "4/4"),
+    ):
+        drop_file(wide, name, data)
+        expect(wide.page.locator("#message-text")).to_have_text(f"Your melody is now {name}.")
+        expect(wide.page.get_by_label("Meter", exact=True)).to_have_value(meter)
+        assert pitches_of(wide.primer()) == [C4, E4, G4]
+
+
+def in_sight(studio: StudioPage) -> bool:
+    """Whether all notes of the roll can be seen, up and down."""
+    shown: bool = studio.page.evaluate(
+        """() => {
+            const place = document.querySelector("#roll").getBoundingClientRect();
+            return [...document.querySelectorAll(".roll-notes .note")]
+                .map((note) => note.getBoundingClientRect())
+                .every(({ top, bottom }) => top >= place.top + 26 && bottom <= place.bottom);
+        }"""
+    )
+    return shown
+
+
+def test_the_view_follows_the_notes(wide: StudioPage) -> None:
+    page = wide.page
+    for model in ("mono_rnn", "ostinato", "attention_rnn"):
+        page.get_by_label("Model").select_option(model)
+        assert in_sight(wide)
+    for pitch in (20, 110):  # far below and above what there is room for
+        drop_file(wide, "far.mid", midi_of([pitch, -2, pitch + 2, -2] * 4))
+        expect(page.locator("#message-text")).to_have_text("Your melody is now far.mid.")
+        assert in_sight(wide)
+        page.get_by_role("button", name="Undo", exact=True).first.click()
+        assert in_sight(wide)
+
+
+def test_a_long_melodys_card_shows_where_the_new_begins(studio: StudioPage) -> None:
+    drop_file(studio, "long.mid", midi_of([C4, -2, E4, -2, G4, -2, E4, -2] * 56))  # 28 bars
+    expect(studio.page.locator("#message-text")).to_have_text("Your melody is now long.mid.")
+    studio.generate(New_bars="2", Variations="1")
+    roll = studio.page.get_by_role("slider", name="Variation 1, step by step")
+    expect(roll.get_by_text("29", exact=True)).to_be_in_viewport()
+    kept, fresh = roll.locator("rect.note.is-given").last, roll.locator("rect.note:not(.is-given)").first
+    expect(kept).to_be_in_viewport()
+    expect(fresh).to_be_in_viewport()

@@ -1,4 +1,4 @@
-"""Standard MIDI files to NoteSequences and back; here, what reading and writing both know of them."""
+"""Standard MIDI files to NoteSequences and back; here is what reading and writing share."""
 
 META = 0xFF
 TRACK_NAME = 0x03
@@ -11,7 +11,7 @@ MICROSECONDS_PER_MINUTE = 6e7
 
 
 def variable_length(value: int) -> bytes:
-    """A variable-length quantity: seven bits a byte, the highest first."""
+    """A variable-length quantity: seven bits per byte, the highest first."""
     octets = [value & 0x7F]
     while value := value >> 7:
         octets.append(value & 0x7F | 0x80)

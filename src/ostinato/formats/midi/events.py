@@ -1,11 +1,11 @@
-"""The events of many MIDI files at once, as arrays; what they say of tempo, meter and key; and ticks to seconds.
+"""The events of many MIDI files at once, as arrays; what they say about tempo, meter and key; and ticks to seconds.
 
 Small files are many, and the cost of an array operation on a small file is all
 overhead. So the bytes of several files are laid end to end and every step is
 done for all of them together.
 
 A track is a chain: each event says, by its bytes alone, where the next one
-begins; except that it may leave out its status byte and mean the status before
+begins, except that it can leave out its status byte and mean the status before
 it. A place in the chain is thus an offset together with how many data bytes such
 a *running status* has, one or two. For every place the next one is computed as
 an array operation, as if an event began at every byte, and then the chain is
@@ -42,7 +42,7 @@ _HEADER_BYTES = 8  # of a chunk: four letters, then the length of its body
 _PADDING = bytes(16)  # so that looking a few bytes ahead needs no care
 
 # By the first byte of an event: how many bytes it has, data included. System exclusive (F0, F7) and meta events (FF)
-# have a length of their own; 0 marks what MIDI leaves undefined.
+# have their own length; 0 marks what MIDI leaves undefined.
 EVENT_BYTES = np.zeros(256, np.int32)
 EVENT_BYTES[0x80:0xC0] = 3  # note off, note on, pressure of a key, control change
 EVENT_BYTES[0xC0:0xE0] = 2  # program change, pressure of a channel
@@ -58,10 +58,10 @@ _STEPS[0xF0:0x100] += 0, 1  # unchanged
 
 
 _PROBLEMS = {
-    1: "a data byte stands where a status byte must",
-    2: "a status byte stands where a data byte must",
+    1: "there is a data byte where a status byte must be",
+    2: "there is a status byte where a data byte must be",
     3: f"a time of more than {MAX_DELTA_BYTES} bytes or {MAX_TICK} ticks",
-    4: "an event runs over the end of its track",
+    4: "an event runs past the end of its track",
 }
 
 
@@ -79,7 +79,7 @@ class MidiEvents:
         tick: int64 [n] ticks since the start of the track.
         status: uint8 [n] 0x80..0xFF, with running status filled in.
         data1, data2: uint8 [n] the two bytes after the status: what they mean depends on it.
-        data_offset: int32 [n] where data1 stands in `octets`.
+        data_offset: int32 [n] where data1 is in `octets`.
         octets: uint8, the bytes of all files, one after the other.
     """
 
@@ -107,7 +107,7 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
         files: the bytes of each file. Memory grows with their sum, by about 100 bytes for each.
 
     Returns:
-        The events of those that can be read, and for the others why not.
+        The events of the files that can be read, and for the others why not.
     """
     errors: list[str | None] = [None] * len(files)
     ticks_per_quarter = [0] * len(files)
@@ -178,10 +178,10 @@ def read_events(files: Sequence[bytes]) -> MidiEvents:
 def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
     """Ticks per quarter, and where each declared track's events begin and end."""
     if len(data) > MAX_FILE_BYTES:
-        raise FormatError(f"{len(data)} bytes are too many for a MIDI file; at most {MAX_FILE_BYTES} are read")
+        raise FormatError(f"{len(data)} bytes is too large for a MIDI file; the limit is {MAX_FILE_BYTES}")
     header = data.find(b"MThd")  # after 20 bytes of RIFF in an .rmi file, 128 of MacBinary
     if header < 0:
-        raise FormatError("the file is empty" if not data else "no MIDI file: its header, MThd, is missing")
+        raise FormatError("the file is empty" if not data else "not a MIDI file: its header, MThd, is missing")
     if len(data) < header + 14:
         raise FormatError(f"the file is cut off in its header, at byte {len(data)}")
     header_bytes = int.from_bytes(data[header + 4 : header + 8])
@@ -190,7 +190,7 @@ def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
     if header_bytes < 6:
         raise FormatError(f"the header says that it is {header_bytes} bytes long, not 6, at byte {header + 4}")
     if division >= 0x8000:
-        raise FormatError(f"times are in SMPTE frames, which know no beats, at byte {header + 12}")
+        raise FormatError(f"times are in SMPTE frames, which have no beats, at byte {header + 12}")
     if division == 0:
         raise FormatError(f"the header says 0 ticks per quarter note, at byte {header + 12}")
     if declared == 0:
@@ -201,7 +201,8 @@ def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
     while len(tracks) < declared:
         if place + _HEADER_BYTES > len(data):
             raise FormatError(
-                f"the file is cut off: {declared} tracks are declared and {len(tracks)} are there, at byte {len(data)}"
+                f"the file is cut off: {declared} tracks are declared, but only {len(tracks)} are there, "
+                f"at byte {len(data)}"
             )
         kind = data[place : place + 4]
         start = place + _HEADER_BYTES
@@ -211,14 +212,14 @@ def _find_tracks(data: bytes) -> tuple[int, list[tuple[int, int]]]:
                 raise FormatError(f"the file is cut off in a track, at byte {start - _HEADER_BYTES}")
             tracks.append((start, place))
         elif not (kind.isascii() and kind.isalnum()) or place > len(data):
-            raise FormatError(f"no track begins where one must, at byte {start - _HEADER_BYTES}")
+            raise FormatError(f"no track begins where one should, at byte {start - _HEADER_BYTES}")
     if not any(start < end for start, end in tracks):
         raise FormatError("there are no events in it")
     return division, tracks
 
 
 def _next_low(octets: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """For each byte, where the next one below 0x80 stands, itself included: there a variable-length number ends."""
+    """For each byte, the place of the next one below 0x80, itself included: there a variable-length number ends."""
     last = len(octets) - 1
     lows = np.where(octets < 0x80, np.arange(len(octets), dtype=np.int32), np.int32(last))
     return np.minimum.accumulate(lows[::-1])[::-1]
@@ -234,7 +235,7 @@ def _next_places(octets: NDArray[np.uint8], next_low: NDArray[np.int32]) -> NDAr
     base = np.arange(len(octets), dtype=np.int64) * (2 << 32 | 2)
     by_body = base + _STEPS.view(np.int64)[:, 0][octets]
 
-    # What has a length of its own, and what is undefined: no chain that comes to the last byte ends well.
+    # What has its own length, and what is undefined: no chain that comes to the last byte ends well.
     at = np.flatnonzero(octets >= 0xF0)
     at = at[EVENT_BYTES[octets[at]] == 0]
     is_meta = octets[at] == META
@@ -301,10 +302,10 @@ def _deltas(
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What one file says of its tempo, meter, key and track names.
+    """What one file says about its tempo, meter, key and track names.
 
-    Tempo, meter and key are taken from the first track alone, as Magenta does. An event that cannot be (a tempo of 0,
-    a meter of 0 beats, an unknown key) is passed over; Magenta gives up the whole file.
+    Tempo, meter and key come from the first track only, as in Magenta. An impossible event (a tempo of 0, a meter of 0
+    beats, an unknown key) is skipped; Magenta gives up the whole file.
 
     Attributes:
         tempos: tick, and microseconds a quarter note.
@@ -326,7 +327,7 @@ class Meta:
 
 
 def read_meta(events: MidiEvents) -> list[Meta]:
-    """Read what each of some files says of itself."""
+    """Read what each of some files says about itself."""
     metas = [Meta() for _ in events.errors]
     wanted = np.flatnonzero(events.status == META)
     kinds = events.data1[wanted]
@@ -362,7 +363,7 @@ def read_meta(events: MidiEvents) -> list[Meta]:
 
 
 def _data(octets: bytes, place: int) -> bytes:
-    """The data of a meta event whose length stands at `place`."""
+    """The data of a meta event whose length is at `place`."""
     length = 0
     while True:
         octet = octets[place]

@@ -7,19 +7,19 @@ go (see `repair`):
 | the file                                               | here                                  |
 |--------------------------------------------------------|---------------------------------------|
 | begins after other bytes (RIFF, MacBinary)             | is read from where it begins          |
-| has chunks that are no tracks                          | they are passed over                  |
-| has a track without events beside others               | it is empty                           |
-| has a tempo of 0, a meter of 0 beats or with a huge    | that event is passed over             |
+| has chunks that are not tracks                         | they are skipped                      |
+| has a track without events besides others              | it is empty                           |
+| has a tempo of 0, a meter of 0 beats or with a huge    | that event is skipped                 |
 |   denominator, an unknown key, or a meta event with    |                                       |
 |   too few bytes                                        |                                       |
-| has bytes above 127 in a system exclusive message      | the message is passed over            |
+| has bytes above 127 in a system exclusive message      | the message is skipped                |
 | lasts so long that an array of its ticks fills memory  | is read, up to 2^31 - 1 ticks         |
 
-And these, which Magenta reads, are not read as it does: a file of more than
-3 MiB or two million controls, or one in SMPTE frames without any note, which
-Magenta makes an empty sequence of, is skipped; a time of more than 5 bytes or
-more ticks than that ends its track; a status that runs on over a system message
-is the last channel's. A track's name is cut at 1,024 bytes.
+And these, which Magenta reads, are read differently: a file of more than 3 MiB or
+two million controls, or one in SMPTE frames without any note, which becomes an
+empty sequence in Magenta, is skipped; a time of more than 5 bytes, or of more
+ticks than that, ends its track; a running status that continues past a system
+message is that of the last channel message. Track names are cut at 1,024 bytes.
 
 Notes, controls and instruments follow the rules of pretty_midi, which Magenta
 reads with:
@@ -35,23 +35,22 @@ reads with:
   that the channel gets share one list, which holds it and all their later ones.
 """
 
-import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.errors import DataError, FormatError
+from ostinato.errors import FormatError
 from ostinato.formats import Identity, Remark, wire
 from ostinato.formats.midi.events import MAX_FILE_BYTES, Clock, Meta, MidiEvents, read_events, read_meta
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.formats.sources import Source
 
 Int = NDArray[np.int64]
 
@@ -144,19 +143,27 @@ class Channels:
         return keys & ((1 << self._bits) - 1)
 
 
-def read_midi(path: str | os.PathLike[str]) -> "NoteSequence":
+def read_midi(source: "Source") -> "NoteSequence":
     """The notes of a MIDI file, times in seconds.
 
+    Args:
+        source: its path, its bytes, an open file, or a pretty_midi.PrettyMIDI or mido.MidiFile. A NoteSequence, ours or
+            that of note_seq, is given back as ours.
+
     Raises:
-        FormatError: if it is no MIDI file, or a damaged one; it says where.
+        FormatError: if it is not a MIDI file, or is damaged; the message says where.
         DataError: if there is no such file.
+        SettingsError: if it is nothing that can be read.
     """
+    from ostinato.formats.sources import as_note_sequence, contents_of  # which no conversion of a folder needs
+
+    if (notes := as_note_sequence(source)) is not None:
+        return notes
+    data, name = contents_of(source, MAX_FILE_BYTES)
     try:
-        return midi_to_note_sequence(Path(path).read_bytes())
+        return midi_to_note_sequence(data)
     except FormatError as error:
-        raise FormatError(f"{os.fspath(path)}: {error}") from None
-    except OSError as error:
-        raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
+        raise FormatError(f"{name}: {error}") from None
 
 
 def midi_to_note_sequence(data: bytes, identity: Identity | None = None) -> "NoteSequence":
@@ -164,13 +171,13 @@ def midi_to_note_sequence(data: bytes, identity: Identity | None = None) -> "Not
 
     Args:
         data: the bytes of the file.
-        identity: what the sequence is called; by default nothing.
+        identity: what the sequence is called; nothing by default.
 
     Raises:
-        FormatError: if they are no MIDI file, or too damaged to be read; it says where.
+        FormatError: if they are not a MIDI file, or too damaged to read; the message says where.
 
     Warns:
-        Remark: if it is damaged, and read as far as it goes.
+        Remark: if it is damaged, and was read as far as it goes.
     """
     (pieces,) = note_sequence_records([data], None if identity is None else [identity])
     if isinstance(pieces, FormatError):
@@ -208,7 +215,7 @@ def note_sequence_records(
 
 
 def _repaired_record(file: bytes, identity: Sequence[Identity] | None) -> list[bytes | Remark] | None:
-    """The record of a damaged file, and what is to be said of it; None if not a note of it can be read."""
+    """The record of a damaged file, and remarks about it; None if not one note can be read."""
     if len(file) > MAX_FILE_BYTES:
         return None
     from ostinato.formats.midi.repair import repair  # sound files do without
@@ -224,7 +231,7 @@ def _repaired_record(file: bytes, identity: Sequence[Identity] | None) -> list[b
 def _sound_records(
     files: Sequence[bytes], identities: Sequence[Identity] | None
 ) -> list[list[bytes | Remark] | FormatError]:
-    """The records of the files that have no fault."""
+    """The records of the files without a fault."""
     events = read_events(files)
     metas = read_meta(events)
     clock = Clock(metas, events.ticks_per_quarter)

@@ -1,17 +1,17 @@
 """Damaged MIDI files to sound ones, as far as they can be read.
 
 Sound files never come here: the reader gives up a file at its first fault, and
-what it gave up is read again, byte by byte and with patience. A track is taken
-to reach from its `MTrk` to the next one, whatever length it declares.
+those files are read again here, slowly and byte by byte. A track reaches from its
+`MTrk` to the next one, no matter what length it declares.
 
 | the file                                     | here                                               |
 |----------------------------------------------|----------------------------------------------------|
 | is cut off                                   | all events before the cut are used                 |
 | has a track that goes wrong at some byte     | all of its events before that byte are used        |
-| has data bytes above 127                     | a velocity is taken as 127; other events are left  |
+| has data bytes above 127                     | a velocity counts as 127; other events are left    |
 |                                              |   out                                              |
-| leaves out a status where there was none     | it is taken as a note-on                           |
-| lets a status run on over a system message   | it is the last channel's                           |
+| leaves out a status where there was none     | it counts as a note-on                             |
+| lets a status run on past a system message   | it is that of the last channel message             |
 | has a system exclusive message whose length  | it ends at its end mark, F7, or before the next    |
 |   is wrong                                   |   status                                           |
 | declares wrong lengths, or more tracks than  | the tracks that are there are used                 |
@@ -19,7 +19,7 @@ to reach from its `MTrk` to the next one, whatever length it declares.
 | has a header that declares another length    | it is read as the usual 14 bytes                   |
 | counts time in SMPTE frames                  | is read as 120 quarter notes a minute, or 60 if    |
 |                                              |   ticks do not divide so                           |
-| is compressed by gzip                        | is unpacked                                        |
+| is compressed with gzip                      | is unpacked                                        |
 """
 
 import zlib
@@ -41,37 +41,37 @@ _MAX_TRACKS = 0xFFFF
 # a fault that ends a track takes along the events from the impossible value on that came within so many before.
 _OUT_OF_STEP_EVENTS = 16
 
-_MAX_ODD = 20_000  # malformed events of a track: more are no music, but a way to keep a computer busy
+_MAX_ODD = 20_000  # malformed events of a track: more than that is not music, but a way to keep a computer busy
 
 # Of SMPTE time, how many frames last how many microseconds. 29 stands for 30 / 1.001 a second.
 _FRAME_RATES = {24: (24, 1_000_000), 25: (25, 1_000_000), 29: (30, 1_001_000), 30: (30, 1_000_000)}
 
 
 def repair(data: bytes) -> tuple[bytes, list[Remark]]:
-    """Make a sound MIDI file of a damaged one.
+    """Make a sound MIDI file from a damaged one.
 
     Args:
         data: the bytes of the file.
 
     Returns:
-        A MIDI file of the events that could be read, and what there is to say about the others.
+        A MIDI file of the events that could be read, and remarks about the others.
 
     Raises:
-        FormatError: if there is no header, or it gives times no meaning, or no track follows.
+        FormatError: if there is no header, the header does not say what times mean, or no track follows.
     """
     if data.startswith(_GZIP):
         data = _decompress(data)
     header = data.find(b"MThd")
     starts = _track_starts(data, header + 14)
     if header < 0 or not starts:
-        raise FormatError("no track follows a header")
+        raise FormatError("no track follows the header")
     declared = int.from_bytes(data[header + 10 : header + 12])
     ticks_per_quarter, tempo = _clock(int.from_bytes(data[header + 12 : header + 14]))
     remarks: list[Remark] = []
     if tempo:
-        remarks.append(Remark("no beats", "times are in SMPTE frames, which know no beats: bars and steps are a guess"))
+        remarks.append(Remark("no beats", "times are in SMPTE frames, which have no beats: bars and steps are a guess"))
     if len(starts) < declared:
-        remarks.append(Remark("missing tracks", f"{declared} tracks are declared, and {len(starts)} are there"))
+        remarks.append(Remark("missing tracks", f"{declared} tracks are declared, but only {len(starts)} are there"))
     parts = []
     odd: list[int] = []
     limits = [*starts[1:], len(data)]
@@ -87,12 +87,12 @@ def repair(data: bytes) -> tuple[bytes, list[Remark]]:
                 ("cut off", "the file ends inside") if is_cut else ("damaged track", "the bytes make no sense in")
             )
             remarks.append(
-                Remark(name, f"{says} track {number}, at byte {start + track.fault}; what came before is used")
+                Remark(name, f"{says} track {number}, at byte {start + track.fault}; everything before that is used")
             )
         parts.append(track.written(tempo))
     if odd:
         found = f"{len(odd)} malformed events, the first" if len(odd) > 1 else "a malformed event,"
-        remarks.append(Remark("malformed events", f"{found} at byte {odd[0]}; what surrounds it is used"))
+        remarks.append(Remark("malformed events", f"{found} at byte {odd[0]}; the rest is used"))
     head = data[header + 8 : header + 10] + len(parts).to_bytes(2) + ticks_per_quarter.to_bytes(2)
     return b"MThd\0\0\0\6" + head + b"".join(parts), remarks
 
@@ -101,7 +101,7 @@ def _decompress(data: bytes) -> bytes:
     try:
         return zlib.decompressobj(wbits=31).decompress(data, MAX_FILE_BYTES)
     except zlib.error as error:
-        raise FormatError(f"compressed by gzip, and damaged: {error}") from None
+        raise FormatError(f"compressed with gzip, and damaged: {error}") from None
 
 
 def _track_starts(data: bytes, begin: int) -> list[int]:

@@ -1,9 +1,9 @@
 """NoteSequences to MIDI files of type 1.
 
-The first track holds tempos, meters and keys; then each instrument has a track
-of its own. Reading the file again gives the same notes, to the nearest tick,
-except that MIDI cannot hold two notes of one pitch that overlap on a channel and
-end at different times.
+The first track has tempos, meters and keys; then each instrument has its own
+track. Reading the file again gives the same notes, to the nearest tick, except
+that MIDI cannot have two notes of one pitch that overlap on a channel and end at
+different times.
 """
 
 import bisect
@@ -42,10 +42,10 @@ _Event = tuple[int, int, bytes]  # tick, what comes first on it, the bytes after
 
 
 def write_midi(sequence: NoteSequence, path: str | os.PathLike[str]) -> None:
-    """Write a MIDI file of type 1, whole or not at all. See `note_sequence_to_midi`.
+    """Write a MIDI file of type 1, complete or not at all. See `note_sequence_to_midi`.
 
     Raises:
-        DataError: if something in the sequence cannot be said in MIDI; it says what.
+        DataError: if MIDI cannot express something in the sequence; the message says what.
     """
     data = note_sequence_to_midi(sequence)
     with atomic_writer(path) as file:
@@ -56,14 +56,14 @@ def note_sequence_to_midi(sequence: NoteSequence) -> bytes:
     """The bytes of a MIDI file of type 1.
 
     Args:
-        sequence: times in seconds. Its ticks_per_quarter is kept; without one it is 220, as Magenta writes.
+        sequence: times in seconds. Its ticks_per_quarter is kept; without one it is 220, as in Magenta.
 
     Returns:
         The file. Notes shorter than a tick get one. Drums are on channel 10; other instruments take the other
         channels in turn.
 
     Raises:
-        DataError: if something in it cannot be said in MIDI; it says what.
+        DataError: if MIDI cannot express something in it; the message says what.
     """
     ticks_per_quarter = sequence.ticks_per_quarter or DEFAULT_TICKS_PER_QUARTER
     _require(1 <= ticks_per_quarter <= _MAX_TICKS_PER_QUARTER, "ticks_per_quarter", ticks_per_quarter, "1..32767")
@@ -74,7 +74,7 @@ def note_sequence_to_midi(sequence: NoteSequence) -> bytes:
 
 
 class _TickClock:
-    """Seconds to ticks: what reading does, backwards.
+    """Seconds to ticks: the reverse of reading.
 
     Attributes:
         tempo_events: the tempo changes.
@@ -90,7 +90,9 @@ class _TickClock:
         self.tempo_events: list[_Event] = []
         for time, qpm in tempos:
             microseconds = round(MICROSECONDS_PER_MINUTE / qpm) if qpm > 0 else 0
-            _require(1 <= microseconds <= _MAX_MICROSECONDS, "a tempo", qpm, "3.58 to 60,000,000 quarters a minute")
+            _require(
+                1 <= microseconds <= _MAX_MICROSECONDS, "a tempo", qpm, "3.58 to 60,000,000 quarter notes a minute"
+            )
             tick = self.tick(time) if self._ticks else 0
             second = self._seconds[-1] + self._scales[-1] * (tick - self._ticks[-1]) if self._ticks else 0.0
             self._seconds.append(second)

@@ -1,25 +1,25 @@
 """ABC tunes to NoteSequences.
 
 Each tune of a book becomes a NoteSequence; `abc_book` finds the tunes in a file,
-and `score` says how they are laid out. The notation is that of the ABC standard
-2.1 (abcnotation.com/wiki/abc:standard:v2.1) as far as it is heard, and older
-books as far as they agree with it.
+and `score` says how they are laid out. The notation is the audible part of the
+ABC standard 2.1 (abcnotation.com/wiki/abc:standard:v2.1), and of older books as
+far as they agree with it.
 
 | in the tune                                 | here                                                       |
 |---------------------------------------------|------------------------------------------------------------|
-| a field that says nothing known (M:2, K:?)  | as if the field were not there, with a remark              |
+| a field with an unknown value (M:2, K:?)    | as if the field were not there, with a remark              |
 | no L:                                       | 1/16 in meters under 3/4, else 1/8                         |
 | M:none, or no M:                            | no time signature, and no rest before a pickup             |
 | Q:120                                       | as many unit notes a minute                                |
 | no K:                                       | no sharps or flats                                         |
 | K:Es, K:H, K:fis-moll                       | the German names: E flat major, B major, F sharp minor     |
 | K: or V: with octave=, transpose=, treble-8 | the voice sounds there                                     |
-| K:D ^c                                      | every c is sharp, as if that stood in the key              |
+| K:D ^c                                      | every c is sharp, as if that were in the key               |
 | K:D exp ^c                                  | every c is sharp, and nothing else                         |
 | fields between K: and the first voice       | hold for all voices                                        |
 | accidentals                                 | hold for their letter in all octaves to the end of the bar |
 | chords                                      | as long as their first note                                |
-| c8 & e4 g4                                  | a voice of its own, from the bar line (&&: two bars) on    |
+| c8 & e4 g4                                  | a separate voice, from the bar line (&&: two bars) on      |
 | m: macros                                   | written out                                                |
 | lengths of 0, or that no note has (c99999)  | no note; the unit                                          |
 | grace notes, chord symbols, words,          | not heard                                                  |
@@ -49,7 +49,7 @@ _MAX_LAYERS = 16
 _LONGEST_FIELD = 40  # in a remark
 _MAX_EVENTS = 100_000  # notes, chords and rests of a voice: more would be no tune
 
-# What is heard of a line of music, and what is not though it has letters of notes. Everything else is passed over.
+# What is heard of a line of music, and what is not though it has letters of notes. Everything else is skipped.
 _MUSIC = re.compile(
     r"""
       (?P<accidental> \^\^|\^|__|_|= )? (?P<letter> [A-Ga-g] ) (?P<octave> [,']* ) (?P<length> \d*/*\d* )
@@ -80,7 +80,7 @@ _METER = re.compile(r"[^\d/]*(\d{1,4}(?:\s*\+\s*\d{1,4})*)\s*\)?\s*/\s*(\d{1,4})
 _NAMED_METERS = {"c": (4, 4), "c|": (2, 2), "": None, "none": None, "free": None}
 _FRACTION = re.compile(r"(\d{1,4})\s*/\s*(\d{1,4})")
 _TEMPO = re.compile(r"[^\d/]*(\d{1,5}(?:\.\d{1,5})?)")
-_OLD_BEAT = re.compile(r"[Cc]\s*(\d{1,3})")  # so many unit notes
+_OLD_BEAT = re.compile(r"[Cc]\s*(\d{1,3})")  # this many unit notes
 _KEY = re.compile(
     r"([A-Ha-h])(?:([#bn])|[ -]?(?i:(sharp|flat))|(is|es|s)(?!us)|\s+(\#|b(?![a-z])))?"
     r"\s*-?\s*(?i:(maj|dur|ion|dor|phr|lyd|mix|min|mol|aeo|loc)[a-z]*|(m))?(?![A-Za-z])"
@@ -143,8 +143,8 @@ def abc_records(files: Sequence[bytes], identities: Sequence[Identity]) -> list[
         identities: what each is called; a tune's id is made of the file's name and its own number, as Magenta's is.
 
     Returns:
-        For each file its tunes in order, each as a record, followed by a remark if fields of it are passed over, or
-        the reason why it cannot be read with its number and line; or why the file has none.
+        For each file its tunes in order, each as a record, followed by a remark if some of its fields are ignored, or
+        as the reason why it cannot be read, with its number and line; or why the file has no tunes.
     """
     return [_file_records(data, identity) for data, identity in zip(files, identities, strict=True)]
 
@@ -189,7 +189,7 @@ class _Reader:
         """The tune.
 
         Raises:
-            FormatError: if it is longer than any tune is, or a note lies outside the MIDI range.
+            FormatError: if it is longer than any tune, or a note is outside the MIDI range.
         """
         for number, line in self._tune.body:
             self.line = number
@@ -205,9 +205,9 @@ class _Reader:
         unknown = list(dict.fromkeys(field for voice in self._voices.values() for field in voice.unknown))
         if unknown:
             first = unknown[0][:_LONGEST_FIELD]
-            says = f"a field says nothing known, and counts for nothing: {first}"
+            says = f"an unknown field is ignored: {first}"
             if len(unknown) > 1:
-                says = f"{len(unknown)} fields say nothing known, and count for nothing: {first}, ..."
+                says = f"{len(unknown)} unknown fields are ignored: {first}, ..."
             score.remarks.append(Remark("unknown fields", f"tune X:{self._tune.number}: {says}"))
         return score
 
@@ -236,7 +236,7 @@ class _Reader:
         return voice
 
     def _play(self, line: str) -> None:
-        """Take a line of music in."""
+        """Read a line of music."""
         self._is_opening = False
         if line.count('"') % 2:
             line = _UNPAIRED_QUOTE.sub(r"\1", line)
@@ -324,10 +324,10 @@ class _Voice:
     Attributes:
         layer: where the next note goes.
         unit: the unit note length, in quarters.
-        meter: numerator and denominator, or None if there is none.
+        meter: numerator and denominator, or None if there is no meter.
         shift: how many semitones higher the voice sounds than it is written.
         key_accidentals: by letter, the sign of the key.
-        unknown: fields that say nothing known, as they are written.
+        unknown: fields with unknown values, as they are written.
     """
 
     def __init__(self, header: Sequence[Field], opening: Sequence[Field], said: str) -> None:
@@ -356,7 +356,7 @@ class _Voice:
             self.change(letter, value)
 
     def change(self, letter: str, value: str) -> None:
-        """Take a field in. One that says nothing known changes nothing."""
+        """Read a field. One with an unknown value changes nothing."""
         now = len(self._layers[0].events)
         try:
             if letter == "M":
@@ -400,7 +400,7 @@ class _Voice:
         return self.layer
 
     def end_bar(self) -> "_Layer":
-        """Take a bar line in; return the layer that goes on."""
+        """Read a bar line; return the layer that goes on."""
         first = self._layers[0]
         if self.layer is not first:
             self._bars_to_come -= 1
@@ -476,7 +476,7 @@ class _Layer:
             first_length = next((note[3] for note in inner if note[1] not in "xz"), inner[0][3])
             self.add(tuple(pitches), self._voice.length(first_length) * _length(length), tied)
             self._last = struck
-            if pair := _PAIR.search(written):  # [A>e>]: as if it stood behind the chord
+            if pair := _PAIR.search(written):  # [A>e>]: as if it came after the chord
                 self.set_pair(pair[0])
 
     def _sign_and_pitch(self, accidental: str | None, letter: str, octave: str) -> tuple[str, int]:
@@ -489,7 +489,7 @@ class _Layer:
             accidental = self.accidentals.get(degree) or self._voice.key_accidentals.get(degree, "=")
         pitch += _ALTERATIONS[accidental] + self._voice.shift
         if not 0 <= pitch <= _MAX_PITCH:
-            raise FormatError(f"MIDI has pitches of 0 to {_MAX_PITCH} only, not {pitch}")
+            raise FormatError(f"MIDI has only pitches 0 to {_MAX_PITCH}, not {pitch}")
         return accidental, pitch
 
     def tie(self) -> None:
@@ -546,7 +546,7 @@ class _Layer:
 
 
 class _UnknownError(Exception):
-    """A field says nothing that is known."""
+    """A field has an unknown value."""
 
 
 @functools.lru_cache(maxsize=1024)  # a few notes make up most of a book

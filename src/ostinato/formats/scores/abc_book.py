@@ -1,4 +1,4 @@
-"""ABC files to their tunes: what mail, forums and old editors do to ABC is undone here, and text is told from music.
+"""ABC files to their tunes: this undoes what mail, forums and old editors do to ABC, and tells text from music.
 
 | in the file                                              | here                                               |
 |----------------------------------------------------------|----------------------------------------------------|
@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 Field = tuple[str, str]  # its letter and what it says
 Line = tuple[int, str]  # its number in the file, counted from 1, and what is in it
 
-_QUOTED_PRINTABLE = re.compile(rb"=3D|[ |\]]=20\r?\n")  # in ABC a natural sign stands before a letter
+_QUOTED_PRINTABLE = re.compile(rb"=3D|[ |\]]=20\r?\n")  # in ABC a natural sign comes before a letter
 _PLAIN = str.maketrans(
     dict.fromkeys("\u201c\u201d\u201e\u201f\u2033\uff02", '"')
     | dict.fromkeys("\u2018\u2019\u201a\u201b\u2032\u00b4", "'")
@@ -57,7 +57,7 @@ _BEGIN = re.compile(r"%%\s*begin(\w+)")
 _END = re.compile(r"%%\s*end(\w+)")
 _SILENT = re.compile(
     r'"[^"]*"?|![^!|]{0,40}!|\+[^+|\s]*\+|\{[^{}]*\}|\[[A-Za-z]:[^\[\]]*\]|%.*'
-)  # is not played, whatever is in it
+)  # is not played, no matter what is in it
 # A letter that is neither a note nor, right before one, a sign for how to play it.
 _WORD_LETTER = re.compile(r"[h-tw](?![A-Ga-gz^_=(\[{~.!\"uvH-W])|[^\W\d_A-Za-z]")
 _MUSIC_LINE = re.compile(r"[\sA-Ga-gxyzH-Zk~.u-v\d/,'^_=\[\](){}|:<>+&*`$\\!\"-]*")
@@ -68,7 +68,7 @@ _TEXT_FIELDS = frozenset("ABCDFGHNORSTWZsw")
 _DEFAULTS = frozenset("MLQ")  # what the head of a file says for all of its tunes
 _SIGNS_OF_A_TUNE = frozenset("TMLQKCR")
 _SAMPLE_BYTES = 1 << 16
-_LONGEST_NUMBER = 10  # digits: a number of as many is none
+_LONGEST_NUMBER = 10  # digits: a longer one is not a number
 _FEWEST_LINES = 6  # that show that every second one is empty
 
 

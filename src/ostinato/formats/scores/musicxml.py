@@ -1,9 +1,8 @@
 """MusicXML scores to NoteSequences.
 
-`score` says how they are laid out. The notation is that of MusicXML 4.0
-(w3.org/2021/06/musicxml40) as far as it is heard. What we cannot make sense of
-costs no more than itself: a note without a pitch is a rest, a tempo that is a
-word is passed over.
+`score` says how they are laid out. The notation is the audible part of MusicXML
+4.0 (w3.org/2021/06/musicxml40). If a detail makes no sense, only that detail is
+lost: a note without a pitch is a rest, and a tempo in words is skipped.
 
 | in the score                                | here                                                           |
 |---------------------------------------------|----------------------------------------------------------------|
@@ -15,15 +14,15 @@ word is passed over.
 | grace and cue notes                         | not heard                                                      |
 | notes outside of MIDI                       | left out, with a remark                                        |
 | parts whose bars differ in length           | the bar is as long as in the longest                           |
-| a whole-bar rest beside an upbeat           | is as short as the upbeat                                      |
+| a whole-bar rest next to an upbeat          | is as short as the upbeat                                      |
 | a bar with nothing in it                    | is as long as the meter says                                   |
 | <unpitched>, MIDI channel 10                | drums: the key of <midi-unpitched>, or the written pitch       |
 | <sound tempo>, <metronome>                  | a tempo; of the two in one direction, the mark's               |
 | <octave-shift>, clefs                       | looks: <pitch> already says where the note sounds              |
 
-A file of a few hundred bytes can stand for gigabytes, so that nothing is unpacked
-unless it stays under a limit, and a file that declares XML entities is refused. No
-other file is ever opened, wherever a document type or an archive may point to.
+A file of a few hundred bytes can unpack to gigabytes, so nothing is unpacked unless
+it stays under a limit, and a file that declares XML entities is refused. No other
+file is ever opened, no matter where a document type or an archive points.
 """
 
 import codecs
@@ -115,7 +114,7 @@ def _root(data: bytes) -> ET.Element:
     """The outermost element of a score, which may be packed in a ZIP archive."""
     if not data.startswith(_ZIP):
         if len(data) > MAX_XML_BYTES:
-            raise FormatError(f"{len(data)} bytes are too many for one score; at most {MAX_XML_BYTES} are read")
+            raise FormatError(f"{len(data)} bytes is too large for one score; the limit is {MAX_XML_BYTES}")
         return _parse_score(data)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -146,7 +145,7 @@ def _likely_scores(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     try:
         container = _parse(_member(archive, archive.getinfo(_CONTAINER), _MAX_CONTAINER_BYTES))
         named = [file.get("full-path") for file in container.iter("rootfile")]
-    except (KeyError, FormatError):  # there is none, or a broken one: we look for ourselves
+    except (KeyError, FormatError):  # it is missing or broken: we look for ourselves
         pass
 
     def rank(info: zipfile.ZipInfo) -> tuple[bool, bool, int]:
@@ -157,14 +156,14 @@ def _likely_scores(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, max_bytes: int) -> bytes:
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise FormatError("it is packed in a way that MusicXML does not know")
+        raise FormatError("it is compressed in a way that MusicXML does not allow")
     try:
         with archive.open(info) as file:
             data = file.read(max_bytes + 1)
     except _DAMAGE as error:
         raise FormatError(f"it is damaged: {error}") from error
     if len(data) > max_bytes:
-        raise FormatError(f"it unpacks to more than {max_bytes} bytes, too many for one score")
+        raise FormatError(f"it unpacks to more than {max_bytes} bytes, too large for one score")
     return data
 
 
@@ -174,7 +173,7 @@ def _parse_score(data: bytes) -> ET.Element:
         for element in root.iter():
             element.tag = element.tag.rpartition(":")[2]
     if root.tag not in ("score-partwise", "score-timewise"):
-        raise FormatError(f"it is no MusicXML score: its outermost element is <{root.tag}>")
+        raise FormatError(f"it is not a MusicXML score: its outermost element is <{root.tag}>")
     return root
 
 
@@ -183,7 +182,7 @@ def _parse(data: bytes) -> ET.Element:
     builder = ET.TreeBuilder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
-    parser.UseForeignDTD(True)  # pass over entities such as &nbsp; that nobody declares
+    parser.UseForeignDTD(True)  # skip entities such as &nbsp; that nobody declares
 
     def refuse(*_: object) -> None:
         raise FormatError(f"line {parser.CurrentLineNumber}: it declares an XML entity, which no score needs")
@@ -195,7 +194,7 @@ def _parse(data: bytes) -> ET.Element:
     try:
         parser.Parse(_text(data), True)
     except expat.ExpatError as error:
-        raise FormatError(f"it is no XML, or damaged: {error}") from error
+        raise FormatError(f"it is not XML, or it is damaged: {error}") from error
     return builder.close()
 
 
@@ -322,7 +321,7 @@ def _outside(readers: "Sequence[_PartReader]") -> list[Remark]:
     found = f"{len(outside)} notes are" if len(outside) > 1 else "a note is"
     pitch, number, part = outside[0]
     where = f"bar {number}" + (f" of {part[:_LONGEST_NAME]}" if part else "")
-    text = f"{found} left out, for MIDI has pitches of 0 to {_PITCHES[-1]} only, not {pitch} as in {where}"
+    text = f"{found} left out, since MIDI has only pitches 0 to {_PITCHES[-1]}, not {pitch} as in {where}"
     return [Remark("notes outside MIDI", text)]
 
 
@@ -548,7 +547,7 @@ def _dotted(dots: int) -> Fraction:
 
 
 def _transposed(sharps: int, semitones: int) -> int:
-    """The key signature so many semitones higher, in sharps or else flats."""
+    """The key signature this many semitones higher, in sharps or else flats."""
     return (sharps + _FIFTH * semitones + 5) % 12 - 5 if semitones % 12 else sharps
 
 
@@ -582,7 +581,7 @@ def _lasting(duration: str, divisions: str, ticks_per_quarter: int) -> int | Non
 
 @functools.lru_cache(4096)
 def _pitch(step: str, alter: str, octave: str, transposition: float) -> int | None:
-    """The sounding pitch of a written one, counted as MIDI does but without its bounds; None if it is none."""
+    """The sounding pitch of a written one, counted as in MIDI but without its bounds; None if it is not a pitch."""
     height, semitones = _number(octave), _SEMITONES.get(step.upper())
     if height is None or semitones is None:
         return None

@@ -1,14 +1,14 @@
-"""Scores to NoteSequences: what MusicXML and ABC have in common once they are read.
+"""Scores to NoteSequences: what MusicXML and ABC share once they are read.
 
 A score counts in quarter notes, exactly (fractions), and a NoteSequence in
 seconds. These are laid out as Magenta's own converters do, with these rules:
 
 - Each part is an instrument, and its notes are in order of their starts, the lowest first.
 - Tied notes are one note. Grace and cue notes are left out. Repeats are not played again: each bar sounds once.
-- Where the first bar is short (a pickup), the rest of the bar comes before it, so that bar lines fall on whole bars
-  counted from time 0, where a melody is looked for.
-- The first tempo holds from the beginning; without any it is 120 quarters a minute.
-- Tempos and meters that cannot be (a tempo of 0, 4/0) are passed over.
+- If the first bar is short (a pickup), it is padded with a rest before it, so that bar lines fall on whole bars
+  counted from time 0, where melodies are looked for.
+- The first tempo holds from the beginning; without one, it is 120 quarter notes a minute.
+- Impossible tempos and meters (a tempo of 0, 4/0) are skipped.
 """
 
 import bisect
@@ -24,7 +24,7 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 
 T = TypeVar("T")
 
-# Of one file: its pieces or why each is none, and remarks; or why there are none.
+# Of one file: its pieces or why they cannot be read, and remarks; or why there are no pieces.
 Records = list[bytes | FormatError | Remark] | FormatError
 
 # By the name of the mode: how many semitones the tonic lies above that of the major key with the same signature.
@@ -45,14 +45,14 @@ _QPM = (1.0, 10_000.0)  # outside of these a tempo is a mistake
 _MAX_METER = 1024  # beats, or parts of a whole note
 _MAX_SECONDS = 1_000_000  # eleven days
 _MAX_PITCH = 127
-_FINEST = 1 << 512  # parts of a second: far below what a float can tell
+_FINEST = 1 << 512  # parts of a second: far below what a float can distinguish
 _TICKS_PER_QUARTER = 220  # Magenta's
 _FIFTH = 7  # semitones
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreNote:
-    """A note: MIDI pitch, and from where to where it sounds, in quarters from the beginning of the score."""
+    """A note: MIDI pitch, and when it starts and ends, in quarter notes from the beginning of the score."""
 
     pitch: int
     start: Fraction
@@ -71,15 +71,15 @@ class Part:
 
 @dataclass(slots=True)
 class Score:
-    """A piece of music as it is written. All times are in quarters from its beginning.
+    """A piece of music as it is written. All times are in quarter notes from its beginning.
 
     Attributes:
         parts: in order.
-        first_bar: length of the first bar as it is written, short if it is a pickup; None where there are no bars.
+        first_bar: length of the first bar as it is written, short if it is a pickup; None if there are no bars.
         meters: numerator and denominator by time.
         keys: number of sharps (negative for flats) and name of the mode by time.
-        tempos: quarters a minute by time.
-        remarks: what was left out of it.
+        tempos: quarter notes a minute by time.
+        remarks: what was left out.
     """
 
     parts: list[Part] = field(default_factory=list)
@@ -91,7 +91,7 @@ class Score:
 
 
 def join_ties(notes: Iterable[tuple[ScoreNote, bool]]) -> list[ScoreNote]:
-    """Make each run of tied notes one note.
+    """Join each run of tied notes into one note.
 
     Args:
         notes: in order of their starts, each with whether it is tied to the next one of its pitch.
@@ -131,14 +131,14 @@ def note_sequence(
         reference_number: of the tune in its book.
 
     Raises:
-        FormatError: if it holds no notes, a note outside the MIDI range, or is longer than any music.
+        FormatError: if it has no notes, has a note outside the MIDI range, or is longer than any music.
     """
     pitches = [note.pitch for part in score.parts for note in part.notes]
     if not pitches:
-        raise FormatError("there is no note in it")
+        raise FormatError("there are no notes in it")
     if min(pitches) < 0 or max(pitches) > _MAX_PITCH:
         worst = min(pitches) if min(pitches) < 0 else max(pitches)
-        raise FormatError(f"MIDI has pitches of 0 to {_MAX_PITCH} only, not {worst}")
+        raise FormatError(f"MIDI has only pitches 0 to {_MAX_PITCH}, not {worst}")
 
     pad = _pickup_rest(score)
     tempos = _from_the_beginning({time: qpm for time, qpm in score.tempos.items() if _QPM[0] <= qpm <= _QPM[1]}, pad)
@@ -207,7 +207,7 @@ def _clock(tempos: Mapping[Fraction, float]) -> Callable[[Fraction], float]:
     """A function from quarters to seconds, exact but for the last rounding."""
     starts = list(tempos)
     rates = [60 / Fraction(qpm) for qpm in tempos.values()]  # seconds per quarter
-    offsets = [Fraction(0)]  # in seconds: what is to be added to quarters times rate
+    offsets = [Fraction(0)]  # in seconds: to add to quarters times rate
     for place, start in enumerate(starts[1:]):
         offset = offsets[-1] + start * (rates[place] - rates[place + 1])
         if offset.denominator > _FINEST:  # thousands of tempos would make ever longer fractions

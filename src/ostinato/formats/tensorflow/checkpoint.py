@@ -1,4 +1,4 @@
-"""Variables out of TensorFlow's checkpoints, read only and without TensorFlow.
+"""Variables from TensorFlow's checkpoints, read without TensorFlow.
 
 Version 1 is one SSTable, a sorted table of LevelDB. The value of its first key,
 "", is a SavedTensorSlices that lists every variable: name, type, shape, slices.
@@ -6,10 +6,10 @@ Each further value is a SavedTensorSlices with the numbers of one slice.
 
 Version 2 is a prefix with files beside it. `PREFIX.index` is an SSTable whose
 key "" holds a BundleHeaderProto; every other key is a variable's name, its value
-a BundleEntryProto: type, shape, and where its bytes stand in the shards
+a BundleEntryProto: type, shape, and where its bytes are in the shards
 `PREFIX.data-00000-of-00001`, with their masked CRC32C.
 
-An SSTable, little endian:
+An SSTable, little-endian:
 
 | what            | bytes                                                                        |
 |-----------------|------------------------------------------------------------------------------|
@@ -24,7 +24,7 @@ how many bytes its key shares with the key before, how many it adds, how long
 the value is; then the added bytes and the value. The index block has an entry
 for each data block, whose value is the handle.
 
-No size that a file claims is believed before the bytes for it have been seen.
+We believe no size in a file before we have seen the bytes for it.
 """
 
 import logging
@@ -63,7 +63,7 @@ def is_table(data: bytes) -> bool:
 
 
 def read_table(table: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
-    """Go through a table's entries in the order of their keys, checking each block's checksum.
+    """Yield a table's entries in the order of their keys, checking each block's checksum.
 
     Args:
         table: the whole table.
@@ -73,7 +73,7 @@ def read_table(table: bytes, source: str) -> Iterator[tuple[bytes, bytes]]:
         The key and the value of each entry.
 
     Raises:
-        FormatError: if this is no whole table, a block is damaged or compressed, or the keys do not ascend.
+        FormatError: if this is not a whole table, a block is damaged or compressed, or the keys do not ascend.
     """
     try:
         yield from _entries(table)
@@ -87,7 +87,7 @@ class _TableError(Exception):
 
 def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     if len(table) < _FOOTER_BYTES or not is_table(table):
-        raise _TableError(f"no TensorFlow checkpoint, or cut off: an SSTable's last 8 bytes are {MAGIC.hex()}")
+        raise _TableError(f"not a TensorFlow checkpoint, or cut off: an SSTable's last 8 bytes are {MAGIC.hex()}")
     footer_start = len(table) - _FOOTER_BYTES
     handles_end = footer_start + _HANDLES_BYTES
     _, _, index_handle = _handle(table, footer_start, handles_end)  # the metaindex holds nothing we need
@@ -99,7 +99,7 @@ def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
         offset, size, _ = _handle(handle, 0, len(handle))
         # Blocks that overlap would let a small file hold any number of entries.
         if offset < previous_end:
-            raise _TableError(f"the block at byte {offset} lies inside the one before, which ends at {previous_end}")
+            raise _TableError(f"the block at byte {offset} overlaps the one before, which ends at {previous_end}")
         block = _block(table, offset, size)
         previous_end = offset + size
         for key, value in _block_entries(block, offset):
@@ -116,7 +116,7 @@ def _block(table: bytes, offset: int, size: int) -> bytes:
     """A block without its trailer, which is checked."""
     end = offset + size
     if end + _TRAILER.size > len(table) - _FOOTER_BYTES:
-        raise _TableError(f"a block of {size} bytes at byte {offset} does not fit into a table of {len(table)} bytes")
+        raise _TableError(f"a block of {size} bytes at byte {offset} does not fit in a table of {len(table)} bytes")
     compression, checksum = _TRAILER.unpack_from(table, end)
     if masked_crc32c(table[offset : end + 1]) != checksum:
         raise _TableError(f"wrong checksum of the block of {size} bytes at byte {offset}; the file is damaged")
@@ -129,7 +129,7 @@ def _block(table: bytes, offset: int, size: int) -> bytes:
 
 
 def _block_entries(block: bytes, offset: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block that stands at `offset`."""
+    """Keys and values of the block at `offset`."""
     if len(block) < _UINT32.size:
         raise _TableError(f"the block at byte {offset} has {len(block)} bytes, too few for its number of restarts")
     (restarts,) = _UINT32.unpack_from(block, len(block) - _UINT32.size)
@@ -213,7 +213,7 @@ def read_checkpoint_v1(data: bytes, source: str, wanted: Wanted = _every) -> dic
         wanted: which variables to read, by their names.
 
     Returns:
-        The variables by name; bfloat16 as float32. One of a type that is no number is left out, with a warning.
+        The variables by name; bfloat16 as float32. One that is not of a number type is left out, with a warning.
 
     Raises:
         FormatError: if the file is damaged, or a variable's slices do not make it up.
@@ -221,7 +221,7 @@ def read_checkpoint_v1(data: bytes, source: str, wanted: Wanted = _every) -> dic
     entries = read_table(data, source)
     key, value = next(entries, (None, b""))
     if key != b"":
-        raise FormatError(f"{source}: no checkpoint of version 1: its first key must be empty, not {key!r}")
+        raise FormatError(f"{source}: not a checkpoint of version 1: its first key must be empty, not {key!r}")
     if len(value) > _MAX_LIST_BYTES:
         raise FormatError(f"{source}: its list of variables has {len(value)} bytes; at most {_MAX_LIST_BYTES}")
     listed = _parsed(pb.SavedTensorSlices, value, f"{source}: its list of variables").meta.tensor
@@ -289,7 +289,7 @@ class _Assembly:
             return np.asarray(getattr(tensor, kind.field), kind.read)
         halves = np.asarray(tensor.half_val, np.int32)
         if halves.size and not (halves.min() >= 0 and halves.max() <= np.iinfo(np.uint16).max):
-            raise FormatError(f"{self._what}: a number of 16 bits must lie in 0..65535")
+            raise FormatError(f"{self._what}: a 16-bit number must be 0 to 65535")
         bits = halves.astype(np.uint16)
         return _from_bfloat16(bits) if self._type == _BFLOAT16 else bits.view(np.float16)
 
@@ -308,7 +308,7 @@ def read_checkpoint_v2(prefix: str | os.PathLike[str], wanted: Wanted = _every) 
         wanted: which variables to read, by their names.
 
     Returns:
-        The variables by name; bfloat16 as float32. One of a type that is no number is left out, with a warning.
+        The variables by name; bfloat16 as float32. One that is not of a number type is left out, with a warning.
 
     Raises:
         FormatError: if the index or a shard is damaged, or a variable is stored in slices.
@@ -323,7 +323,7 @@ def read_checkpoint_v2(prefix: str | os.PathLike[str], wanted: Wanted = _every) 
         entries = read_table(file.read(), index)
     key, value = next(entries, (None, b""))
     if key != b"":
-        raise FormatError(f"{index}: no index of version 2: its first key must be empty, not {key!r}")
+        raise FormatError(f"{index}: not an index of version 2: its first key must be empty, not {key!r}")
     header = _parsed(pb.BundleHeaderProto, value, f"{index}: its header")
     if header.endianness != pb.BundleHeaderProto.LITTLE:
         raise FormatError(f"{index}: written on a big-endian machine, which is not supported")
@@ -331,7 +331,7 @@ def read_checkpoint_v2(prefix: str | os.PathLike[str], wanted: Wanted = _every) 
     for stored in _stored(entries, index, wanted):
         if not 0 <= stored.shard < header.num_shards:
             raise FormatError(
-                f"{index}: variable {stored.name} stands in shard {stored.shard}, but there are {header.num_shards}"
+                f"{index}: variable {stored.name} is in shard {stored.shard}, but there are only {header.num_shards}"
             )
         shards.setdefault(stored.shard, []).append(stored)
     variables: dict[str, NDArray[Any]] = {}
@@ -341,7 +341,7 @@ def read_checkpoint_v2(prefix: str | os.PathLike[str], wanted: Wanted = _every) 
 
 
 class _Stored(NamedTuple):
-    """Where a variable's bytes stand in its shard."""
+    """Where a variable's bytes are in its shard."""
 
     offset: int
     size: int
@@ -359,7 +359,7 @@ def _stored(entries: Iterable[tuple[bytes, bytes]], index: str, wanted: Wanted) 
         try:
             name = key.decode()
         except UnicodeDecodeError:
-            raise FormatError(f"{index}: {key!r} is no name of a variable") from None
+            raise FormatError(f"{index}: {key!r} is not the name of a variable") from None
         if not wanted(name):
             continue
         entry = _parsed(pb.BundleEntryProto, value, f"{index}: variable {name}")
@@ -403,13 +403,13 @@ def latest_checkpoint(folder: str | os.PathLike[str]) -> Path:
     """The checkpoint that TensorFlow's file `checkpoint` in a folder names as the latest.
 
     Args:
-        folder: where the checkpoints stand.
+        folder: of the checkpoints.
 
     Returns:
-        The checkpoint's prefix, in this folder wherever it was written.
+        The checkpoint's prefix, in this folder even if it was written elsewhere.
 
     Raises:
-        FormatError: if the file names none.
+        FormatError: if the file names no checkpoint.
         DataError: if there is no such file.
     """
     state = Path(folder) / "checkpoint"
@@ -435,13 +435,13 @@ def _parsed(kind: type[M], data: bytes, what: str) -> M:
     try:
         return kind.FromString(data)
     except DecodeError:
-        raise FormatError(f"{what} is no {kind.__name__}") from None
+        raise FormatError(f"{what} is not a {kind.__name__}") from None
 
 
 def _kind(dtype: int, name: str, source: str) -> _Type | None:
     kind = _TYPES.get(dtype)
     if kind is None:
-        _logger.warning("%s: variable %s is passed over: its type, %d, is no number's", source, name, dtype)
+        _logger.warning("%s: skipping variable %s: its type, %d, is not a type of number", source, name, dtype)
     return kind
 
 

@@ -3,15 +3,15 @@
 | where                   | kind                     | what                                      |
 |-------------------------|--------------------------|-------------------------------------------|
 | feature list `inputs`   | float_list of D, a step  | what the network is fed                   |
-| feature list `labels`   | int64_list of 1, a step  | the class it shall predict                |
+| feature list `labels`   | int64_list of 1, a step  | the class to predict                      |
 | context `events`        | int64_list of T + 1      | the melody itself; ours, may be missing   |
 | context `steps_per_bar` | int64_list of 1          | length of its bars; ours, may be missing  |
 | context `meter`         | int64_list of 2          | numerator and denominator; likewise       |
 | context `ends`          | int64_list of 1          | 1 if the last label is the tune's end     |
 
-Other programs that read these records pass over a context they do not know.
+Other programs that read these records ignore a context they do not know.
 
-On the wire every step of `inputs` takes the same bytes but for its floats, so
+On the wire every step of `inputs` has the same bytes except for its floats, so
 the record is packed and read as one array with T rows. A record laid out in any
 other way that protobuf allows is left to protobuf.
 
@@ -51,10 +51,10 @@ class Example:
     Attributes:
         inputs: float32 [T, D].
         labels: int64 [T].
-        events: int64 [T + 1], the melody that was encoded, or None where it is not told; [T] where the last label is
-            its end.
-        steps_per_bar: length of its bars in steps, or None where it is not told.
-        meter: numerator and denominator, or None where it is the plainest of its bar, or not told.
+        events: int64 [T + 1], the melody that was encoded, or None if it is not in the record; [T] if the last label
+            is its end.
+        steps_per_bar: length of its bars in steps, or None if it is not in the record.
+        meter: numerator and denominator, or None if it is the plainest for its bar, or not in the record.
         ends: whether the last label is the end of the tune.
     """
 
@@ -64,6 +64,14 @@ class Example:
     steps_per_bar: int | None = None
     meter: tuple[int, int] | None = None
     ends: bool = False
+
+    @property
+    def has_upbeat(self) -> bool:
+        """Whether the events begin in the second half of a bar; False if they or the bar are not in the record."""
+        if self.events is None or self.steps_per_bar is None:
+            return False
+        starts = np.flatnonzero(self.events >= 0)
+        return len(starts) > 0 and self.steps_per_bar <= 2 * starts[0] < 2 * self.steps_per_bar
 
 
 def serialize_sequence_example(example: Example) -> bytes:
@@ -111,7 +119,7 @@ def _label_rows(labels: NDArray[np.int64]) -> bytes:
 
 
 def _header(field: int, size: int) -> bytes:
-    """What stands before the `size` bytes of a field that is a message, a string or packed numbers."""
+    """What comes before the `size` bytes of a field that is a message, a string or packed numbers."""
     return varint(field << 3 | _LENGTH_DELIMITED) + varint(size)
 
 
@@ -126,12 +134,12 @@ def _nested(fields: tuple[int, ...], size: int) -> bytes:
 
 @functools.lru_cache(maxsize=4096)  # melodies have the same lengths again and again
 def _map_entry_header(key: str, value_size: int) -> bytes:
-    """What stands before the value of a map's entry."""
+    """What comes before the value of a map's entry."""
     inner = _header(_KEY, len(key)) + key.encode() + _header(_VALUE, value_size)
     return _header(_MAP_ENTRY, len(inner) + value_size) + inner
 
 
-# What stands before a label of one byte.
+# What comes before a label of one byte.
 _LABEL_PREFIX = np.frombuffer(_nested((_FEATURE, _INT64_LIST, _LIST_VALUE), 1), np.uint8)
 
 
@@ -145,7 +153,7 @@ def parse_sequence_example(data: bytes) -> Example:
         Its arrays. A record without steps gives inputs [0, 0].
 
     Raises:
-        FormatError: if it is none, lacks `inputs` or `labels`, or holds rows of different sizes.
+        FormatError: if it is not one, lacks `inputs` or `labels`, or has rows of different sizes.
     """
     example = _read_regular(data)
     if example is None:
@@ -153,7 +161,7 @@ def parse_sequence_example(data: bytes) -> Example:
     if len(example.inputs) != len(example.labels):
         raise FormatError(
             f"a SequenceExample holds {len(example.inputs)} inputs but {len(example.labels)} labels; "
-            "make the data set anew"
+            "build the data set again"
         )
     return example
 
@@ -209,7 +217,7 @@ def _regular_labels(data: bytes, start: int, end: int) -> NDArray[np.int64] | No
 
 
 def _map(data: bytes, start: int, end: int) -> dict[str, tuple[int, int]] | None:
-    """Where the value of each key stands in a message that is a map of messages; None where that is not plain."""
+    """Where the value of each key is in a message that is a map of messages; None if that is not clear."""
     places: dict[str, tuple[int, int]] = {}
     for field, entry_start, entry_end in _fields(data, start, end):
         entry = _message(data, entry_start, entry_end) if field == _MAP_ENTRY else None
@@ -224,7 +232,7 @@ def _map(data: bytes, start: int, end: int) -> dict[str, tuple[int, int]] | None
 
 
 def _message(data: bytes, start: int, end: int) -> dict[int, tuple[int, int]] | None:
-    """Where each field stands in a message; None where one comes twice or is cut off."""
+    """Where each field is in a message; None if one comes twice or is cut off."""
     places: dict[int, tuple[int, int]] = {}
     for field, field_start, field_end in _fields(data, start, end):
         if field in places or field < 0:
@@ -251,7 +259,7 @@ def _read_any(data: bytes) -> Example:
     try:
         message = SequenceExample.FromString(data)
     except DecodeError:
-        raise FormatError("a record is no SequenceExample; was it made by the dataset command?") from None
+        raise FormatError("a record is not a SequenceExample; was it made by `ostinato dataset`?") from None
     lists = message.feature_lists.feature_list
     for name in (_INPUTS, _LABELS):
         if name not in lists:
@@ -259,7 +267,7 @@ def _read_any(data: bytes) -> Example:
     rows = []
     for step, feature in enumerate(lists[_INPUTS].feature):
         if feature.WhichOneof("kind") != "float_list":
-            raise FormatError(f"the inputs of a SequenceExample are no floats at step {step}")
+            raise FormatError(f"the inputs of a SequenceExample are not floats at step {step}")
         rows.append(np.array(feature.float_list.value, np.float32))
         if len(rows[-1]) != len(rows[0]):
             raise FormatError(
@@ -274,7 +282,7 @@ def _any_labels(labels: FeatureList) -> NDArray[np.int64]:
     values = []
     for step, feature in enumerate(labels.feature):
         if len(feature.int64_list.value) != 1:
-            raise FormatError(f"the labels of a SequenceExample are no single integer at step {step}")
+            raise FormatError(f"the labels of a SequenceExample are not a single integer at step {step}")
         values.append(feature.int64_list.value[0])
     return np.array(values, np.int64)
 
@@ -282,7 +290,7 @@ def _any_labels(labels: FeatureList) -> NDArray[np.int64]:
 def _read_context(
     context: Features,
 ) -> tuple[NDArray[np.int64] | None, int | None, tuple[int, int] | None, bool]:
-    """Events, steps a bar and meter, each None where the context does not tell it as we do, and whether it ends."""
+    """Events, steps per bar and meter, each None if the context does not have it in our form, and whether it ends."""
 
     def integers(key: str) -> Sequence[int]:
         feature = context.feature[key] if key in context.feature else Feature()

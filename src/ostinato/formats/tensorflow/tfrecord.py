@@ -1,6 +1,6 @@
 """TFRecord files: TensorFlow's container of byte strings, one after the other.
 
-A record, little endian:
+A record, little-endian:
 
 | bytes | what                                      |
 |-------|-------------------------------------------|
@@ -9,7 +9,7 @@ A record, little endian:
 | n     | the data                                  |
 | 4     | masked CRC32C of the data                 |
 
-A large collection may stand in several files, its shards, which are called
+A large collection can be split into several files, its shards. They are called
 `name-00000-of-00010.tfrecord`, `name-00001-of-00010.tfrecord` and so on, and
 together `name@10.tfrecord`. A record goes to a shard by its checksum.
 """
@@ -20,14 +20,15 @@ import logging
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import google_crc32c
 
-from ostinato.errors import DataError, FormatError, SettingsError
-from ostinato.formats import atomic_writer
+from ostinato.errors import DataError, FormatError, SettingsError, nearest_file
+from ostinato.formats import atomic_writer, half_written, lock
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")  # length, checksum of the length
@@ -35,31 +36,32 @@ _CHECKSUM = struct.Struct("<I")
 _FRAME_BYTES = _HEADER.size + _CHECKSUM.size
 
 _MOST_SHARDS = 99_999  # five digits
+_SURELY_ABANDONED_SECONDS = 60
 _SHARDS = re.compile(r"@(\d{1,5})(?=\.|$)")  # of notes@10.tfrecord
 
 _logger = logging.getLogger(__name__)
 
 
 def masked_crc32c(data: bytes) -> int:
-    """CRC32C, masked: a plain checksum of data that itself holds checksums would be weak."""
+    """CRC32C, masked: a plain checksum of data that contains checksums would be weak."""
     crc = int(google_crc32c.value(data))
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) -> Iterator[bytes]:
-    """Go through the records of a file, reading as it goes and checking both checksums of each.
+    """Yield the records of a file, reading as it goes and checking both checksums of each.
 
     Args:
         path: the TFRecord file.
-        skip_corrupt: at the first record that is cut off or has a wrong checksum, log a warning and end there,
-            with all whole records before it given, instead of raising. What stands after it is lost too: without
-            a length that can be trusted, nothing says where the next record begins.
+        skip_corrupt: at the first record that is cut off or has a wrong checksum, log a warning and stop there, after
+            all the whole records before it, instead of raising. Everything after it is lost too: without a length
+            to trust, nothing says where the next record begins.
 
     Yields:
         The data of each record.
 
     Raises:
-        FormatError: at a record that is cut off or has a wrong checksum; it names the file and the byte offset.
+        FormatError: at a record that is cut off or has a wrong checksum; the message names the file and the byte.
         DataError: if there is no such file, or it cannot be read.
     """
     try:
@@ -70,15 +72,29 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
             raise
         _logger.warning("%s", error)
     except FileNotFoundError:
-        raise DataError(f"{os.fspath(path)}: there is no such file") from None
+        raise DataError(f"{os.fspath(path)}: there is no such file{nearest_file(path)}") from None
     except IsADirectoryError:
         raise DataError(f"{os.fspath(path)}: this is a folder, not a TFRecord file") from None
     except OSError as error:
         raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
 
 
+def count_records(path: str | os.PathLike[str]) -> int:
+    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
+    count = 0
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
+            if file.tell() + rest > size:
+                break
+            file.seek(rest, os.SEEK_CUR)
+            count += 1
+    return count
+
+
 def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
-    """Go through the records of an open file, wherever it is stored.
+    """Yield the records of an open file, wherever it is stored.
 
     Args:
         file: at its beginning.
@@ -89,7 +105,7 @@ def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
         The data of each record.
 
     Raises:
-        FormatError: at a record that is cut off or has a wrong checksum; it names the file and the byte offset.
+        FormatError: at a record that is cut off or has a wrong checksum; the message names the file and the byte.
     """
     offset = 0
     count = 0
@@ -97,7 +113,7 @@ def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
     def damaged(what: str) -> FormatError:
         return FormatError(
             f"{name}: {what} at byte {offset}, after {count} whole records; "
-            f"{size - offset} of {size} bytes cannot be used; make the file anew, "
+            f"{size - offset} of {size} bytes cannot be used; make the file again, "
             "or pass --skip_corrupt to use the records before it"
         )
 
@@ -106,7 +122,7 @@ def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
             raise damaged("the file is cut off in a record's length")
         length, length_checksum = _HEADER.unpack(header)
         if masked_crc32c(header[: _LENGTH.size]) != length_checksum:
-            raise damaged("no TFRecord, or a wrong checksum of a record's length,")
+            raise damaged("not a TFRecord, or a wrong checksum of a record's length,")
         if length > size - offset - _FRAME_BYTES:  # before reading: a hostile length must not fill the memory
             raise damaged("the file is cut off in a record")
         data = file.read(length)
@@ -144,22 +160,46 @@ class RecordWriter:
 
 @contextlib.contextmanager
 def record_writer(path: str | os.PathLike[str], num_shards: int | None = None) -> Iterator[RecordWriter]:
-    """Write a TFRecord file that appears, whole, when the block ends without an error, and else not at all.
+    """Write a TFRecord file that appears, complete, if the block ends without an error, and otherwise not at all.
 
     Args:
-        path: where the file shall stand; a file already there is replaced at the end.
-        num_shards: write so many shards of it instead. They appear one after the other when the block ends.
+        path: of the file to write; an existing file is replaced at the end.
+        num_shards: write this many shards instead. They appear one after the other when the block ends.
 
     Yields:
         What to `write` the records to.
 
     Raises:
         SettingsError: if num_shards is below 1 or above 99,999.
+        DataError: if another process is writing one of these files.
     """
     paths = shard_paths(path, num_shards)
+    _clear_abandoned(paths)
     with contextlib.ExitStack() as files:
-        # Gigabytes take long to sync, and are made anew from what they were made of; after a power cut checksums tell.
+        # Gigabytes take long to sync, and can be made again; after a power cut, checksums show the damage.
         yield RecordWriter(*[files.enter_context(atomic_writer(each, sync=False)) for each in paths])
+
+
+def _clear_abandoned(paths: Sequence[str]) -> None:
+    """Remove what killed writers of these files have left.
+
+    Raises:
+        DataError: if another writer of one of them is at work.
+    """
+    folder, wanted = os.path.dirname(paths[0]) or ".", {os.path.basename(path) for path in paths}  # noqa: PTH119, PTH120
+    for name, temporary in half_written(folder):
+        if name not in wanted:
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            with temporary.open("r+b") as file:
+                if not lock(file):
+                    raise DataError(
+                        f"{Path(folder, name)}: another process is writing it; wait until it is done, "
+                        "or name another file"
+                    )
+            # One that has just been made may not be locked yet.
+            if time.time() - temporary.stat().st_mtime > _SURELY_ABANDONED_SECONDS:
+                temporary.unlink()
 
 
 def shard_of(record: bytes, num_shards: int) -> int:
@@ -168,7 +208,7 @@ def shard_of(record: bytes, num_shards: int) -> int:
 
 
 def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[str]:
-    """The files that a collection stands in: the path itself, or so many shards of it.
+    """The files of a collection: the path itself, or this many shards.
 
     Raises:
         SettingsError: if num_shards is below 1 or above 99,999.
@@ -188,10 +228,10 @@ def shards_name(path: str | os.PathLike[str], num_shards: int | None) -> str:
 
 
 def write_records(path: str | os.PathLike[str], records: Iterable[bytes]) -> int:
-    """Write a TFRecord file, whole or not at all, taking the records one by one.
+    """Write a TFRecord file, complete or not at all, taking the records one by one.
 
     Args:
-        path: where the file shall stand.
+        path: of the file to write.
         records: the data of each record.
 
     Returns:
@@ -208,14 +248,14 @@ def expand_paths(pattern: str) -> list[Path]:
 
     Args:
         pattern: a path; a glob ("notes-*.tfrecord"), whose files come sorted; all shards of a set, by their number
-            ("notes@10.tfrecord" for notes-00000-of-00010.tfrecord and so on) or, where there is one set only and no
-            such file, without it ("notes.tfrecord"); or several of these, with commas between them.
+            ("notes@10.tfrecord" for notes-00000-of-00010.tfrecord and so on) or, if there is only one set and no
+            such file, without it ("notes.tfrecord"); or several of these, separated by commas.
 
     Returns:
         The files in the order they are named, each once.
 
     Raises:
-        DataError: if a part names no file, or not all shards of a set are there; it says which.
+        DataError: if a part names no file, or shards of a set are missing; the message says which.
     """
     if Path(pattern).is_file():  # a name may hold a comma or a bracket itself
         return _expand_part(pattern)
@@ -230,7 +270,7 @@ def _expand_part(part: str) -> list[Path]:
     sets = _shard_sets(Path(part))
     if Path(part).is_file():
         if sets:
-            _logger.warning("%s is read, and not its shards: %s", part, " or ".join(sets))
+            _logger.warning("reading %s, not its shards: %s", part, " or ".join(sets))
         return [Path(part)]
     if Path(part).is_dir():
         raise DataError(f"{part}: this is a folder, not a TFRecord file; name the files in it: {Path(part) / '*'}")
@@ -250,12 +290,14 @@ def _expand_part(part: str) -> list[Path]:
             raise DataError(f"{part}: there are several sets of shards; name one: {' or '.join(sets)}")
         return _expand_part(sets[0])
     if not files:
-        raise DataError(f"{part}: no file matches" if glob.has_magic(part) else f"{part}: there is no such file")
+        if glob.has_magic(part):
+            raise DataError(f"{part}: no file matches")
+        raise DataError(f"{part}: there is no such file{nearest_file(part)}")
     return files
 
 
 def _shard_sets(path: Path) -> list[str]:
-    """The sets of shards that stand for a path, as a user names them, the smallest first."""
+    """The sets of shards for a path, as a user names them, the smallest first."""
     pattern = f"{glob.escape(path.stem)}-[0-9]*-of-[0-9]*{glob.escape(path.suffix)}"
     name = re.compile(rf"{re.escape(path.stem)}-\d{{5}}-of-(\d{{5}}){re.escape(path.suffix)}")
     matches = [name.fullmatch(shard.name) for shard in path.parent.glob(pattern)]

@@ -1,12 +1,17 @@
 /** The studio's server: see /api/openapi.json. */
 
+import { browserName } from "./storage.js";
+
+const ROOT = new URL("..", import.meta.url); // the studio may be behind a prefix
+const client = { "Ostinato-Client": browserName() };
+
 /** What the server, or the lack of one, says in one sentence for the person at the page. */
 export class ApiError extends Error {}
 
 async function request(path, options) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(new URL(path, ROOT), { ...options, headers: { ...client, ...options?.headers } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError("The studio does not answer. Is “ostinato studio” still running in the terminal?");
@@ -26,27 +31,33 @@ function post(path, body, signal) {
 }
 
 export async function fetchModels() {
-  return (await request("/api/models")).json();
+  return (await request("api/models")).json();
 }
 
 export async function generate(wishes, signal) {
-  return (await post("/api/generate", wishes, signal)).json();
+  return (await post("api/generate", wishes, signal)).json();
 }
 
-/** The melodies in a MIDI file, one or more for every track that has any. */
+/** {ahead, seconds}: how many requests come before ours, and how long they take; null if we have none. */
+export async function fetchQueue() {
+  return (await request("api/queue")).json();
+}
+
+/** The melodies in a MIDI, MusicXML or ABC file, one or more for every track that has any. */
 export async function readMidi(file) {
-  const path = `/api/primer?filename=${encodeURIComponent(file.name)}`;
+  const path = `api/primer?filename=${encodeURIComponent(file.name)}`;
   const options = { method: "POST", headers: { "Content-Type": "audio/midi" }, body: file };
   return (await (await request(path, options)).json()).tracks;
 }
 
 /** A MIDI file of one melody, a zip of several. */
 export async function midiOf(melodies, qpm, names) {
-  return (await post("/api/midi", { melodies: melodies.map(forServer), qpm, names })).blob();
+  return (await post("api/midi", { melodies: melodies.map(forServer), qpm, names })).blob();
 }
 
-export async function wavOf(melody, qpm) {
-  return (await post("/api/wav", { ...forServer(melody), qpm })).blob();
+/** The sound of a melody at a tempo, with a General MIDI program, and with clicks on its beats or without. */
+export async function wavOf(melody, { qpm, program, clicks }) {
+  return (await post("api/wav", { ...forServer(melody), qpm, program, clicks })).blob();
 }
 
 function forServer({ events, meter }) {

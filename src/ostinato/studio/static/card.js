@@ -3,6 +3,7 @@
 import { button, html, icon, press } from "./elements.js";
 import { barsOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
+import { settingsOf, sourceOf } from "./variation.js";
 import { WhyPanel, explainAloud } from "./why.js";
 
 /** What is dragged from a card to the roll. */
@@ -14,8 +15,8 @@ export class Card {
    * @param name its heading.
    * @param range of the pitches that are shown.
    * @param details more about it, for the heading's line.
-   * @param actions what its buttons do: play(card, from), use, midi, wav, and where they make sense star, proceed,
-   *   change(variation, step), remove; `link(variation)` gives a MIDI file's address for dragging it out.
+   * @param actions what its buttons do: play(card, from), use, again, midi, wav, and where they make sense star,
+   *   proceed, change(variation, step), remove; `link(variation)` gives a MIDI file's address for dragging it out.
    */
   constructor(variation, { name, range, details = "", isStarred = false, actions }) {
     Object.assign(this, { variation, name, actions });
@@ -40,7 +41,7 @@ export class Card {
       "div",
       { class: "card-head", draggable: "true" },
       this.player,
-      html("div", { class: "card-name" }, heading, html("p", {}, details)),
+      html("div", { class: "card-name" }, heading, html("p", { title: settingsOf(variation) }, details)),
       ...this.#corner(isStarred),
     );
     this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
@@ -102,6 +103,7 @@ export class Card {
       { class: "card-tools" },
       tool("up", "Use as melody", actions.use, "Put it on the roll above"),
       ...(actions.proceed ? [tool("more", "Continue", actions.proceed, "Add as many bars again as chosen above")] : []),
+      ...(variation.made ? [tool("redo", "Again", actions.again, `Make the same again: ${settingsOf(variation)}`)] : []),
       tool("down", "MIDI", actions.midi, "Download it as a MIDI file"),
       tool("down", "WAV", actions.wav, "Download its sound"),
     );
@@ -125,8 +127,13 @@ export class Card {
   }
 }
 
+/** How long a melody is and what made it. */
+export function detailsOf(variation) {
+  return [lengthOf(variation), sourceOf(variation)].filter(Boolean).join(" · ");
+}
+
 /** "10 bars"; of a melody that comes to an end, in which bar it does. */
-export function lengthOf(variation) {
+function lengthOf(variation) {
   const bars = variation.events.length / meterOf(variation.meter).stepsPerBar;
   if (variation.ends) return `Ends in bar ${Math.ceil(bars)}`;
   const whole = Math.round(10 * bars) / 10;

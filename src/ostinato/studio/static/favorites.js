@@ -1,84 +1,100 @@
-/** Melodies that were starred; they stay in this browser. */
+/** Melodies that were starred; they stay in this browser, the same in all its tabs. */
 
-import { Card, lengthOf } from "./card.js";
-import { isMeter } from "./melody.js";
+import { Card, detailsOf } from "./card.js";
+import { isMeter, meterOf } from "./melody.js";
+import { isFavorite } from "./session.js";
 import { commonRange } from "./small-roll.js";
-import { recall, remember } from "./storage.js";
+import { addFavorites, deleteFavorite, forgetOld, listenForFavorites, loadFavorites, newId, recallOld } from "./storage.js";
 
-const KEY = "ostinato.favourites.1";
+const OLD_KEY = "ostinato.favourites.1";
 
 export class Favorites {
-  #cards = [];
+  melodies = [];
+  #cards = new Map(); // id -> card
 
-  constructor(actions) {
-    this.actions = { ...actions, remove: (variation) => this.remove(variation) };
+  /** `actions` are those of a card; `onchange()` is called after every change, of another tab's too. */
+  constructor(actions, onchange) {
+    Object.assign(this, { actions, onchange });
     this.place = document.getElementById("favorites");
-    const kept = recall(KEY, []);
-    this.melodies = Array.isArray(kept) ? kept.filter(isMelody) : [];
-    this.onchange = () => {};
+    listenForFavorites(() => this.load());
   }
 
-  get cards() {
-    return this.#cards;
+  /** Show what the browser has. */
+  async load() {
+    await this.#takeOver();
+    const found = await loadFavorites();
+    if (found) this.#show(found.filter(isFavorite).sort((one, other) => one.kept - other.kept));
+    else this.#show(this.melodies);
+  }
+
+  /** The favorite that has these notes, if there is one. */
+  like({ events, meter }) {
+    const wanted = String(events);
+    return this.melodies.find((melody) => melody.meter === meter && String(melody.events) === wanted) ?? null;
   }
 
   has(variation) {
-    return this.#indexOf(variation) >= 0;
+    return this.like(variation) !== null;
   }
 
   /** Whether the browser will still have it tomorrow. */
-  add(variation, { model, seed, qpm }) {
-    const { events, stepsPerBar, meter, ends, given } = variation;
-    const numbers = this.melodies.map((melody) => Number(melody.name.split(" ").at(-1)) || 0);
-    const name = `Favorite ${1 + Math.max(0, ...numbers)}`;
-    this.melodies = [...this.melodies, { name, model, seed, qpm, events, stepsPerBar, meter, ends, given }];
-    return this.#changed();
-  }
-
-  remove(variation) {
-    const index = this.#indexOf(variation);
-    this.melodies = this.melodies.filter((_, i) => i !== index);
-    return this.#changed();
-  }
-
-  show() {
-    for (const card of this.#cards) card.roll.remove();
-    this.#cards = this.melodies.map((melody) => {
-      const details = `${lengthOf(melody)} · ${melody.model} · seed ${melody.seed}`;
-      const variation = { ...melody, given: givenIn(melody), explained: [] };
-      return new Card(variation, { name: melody.name, range: commonRange([melody]), details, actions: this.actions });
+  add(variation, { qpm }) {
+    return this.#keep((all) => {
+      const numbers = all.map((melody) => Number(String(melody.name).split(" ").at(-1)) || 0);
+      const name = `Favorite ${1 + Math.max(0, ...numbers)}`;
+      return [{ ...variation, id: newId(), kept: Date.now(), name, qpm }];
     });
-    this.place.replaceChildren(...this.#cards.map((card) => card.element));
-    for (const card of this.#cards) card.roll.draw();
-    document.getElementById("favorites-empty").hidden = this.#cards.length > 0;
   }
 
-  #changed() {
-    this.show();
+  /** The same of some that were favorites before. */
+  addAgain(favorites) {
+    return this.#keep((all) => favorites.filter(({ id }) => !all.some((each) => each.id === id)));
+  }
+
+  async remove({ id }) {
+    this.#show(this.melodies.filter((melody) => melody.id !== id));
+    return deleteFavorite(id);
+  }
+
+  async #keep(make) {
+    const added = await addFavorites(make);
+    if (added) await this.load();
+    else this.#show([...this.melodies, ...make(this.melodies)]);
+    return added !== null;
+  }
+
+  #show(melodies) {
+    const before = this.#cards;
+    this.melodies = melodies;
+    this.#cards = new Map(melodies.map((melody) => [melody.id, before.get(melody.id) ?? this.#card(melody)]));
+    for (const [id, card] of before) if (!this.#cards.has(id)) card.roll.remove();
+    const elements = [...this.#cards.values()].map((card) => card.element);
+    if (elements.length !== this.place.children.length || elements.some((each, i) => each !== this.place.children[i]))
+      this.place.replaceChildren(...elements);
+    for (const card of this.#cards.values()) card.roll.draw();
+    document.getElementById("favorites-empty").hidden = melodies.length > 0;
     this.onchange();
-    return remember(KEY, this.melodies);
   }
 
-  #indexOf({ events, meter }) {
-    const wanted = String(events);
-    return this.melodies.findIndex((melody) => melody.meter === meter && String(melody.events) === wanted);
+  #card(melody) {
+    return new Card(melody, {
+      name: melody.name,
+      range: commonRange([melody]),
+      details: detailsOf(melody),
+      actions: this.actions,
+    });
   }
-}
 
-/** What of a kept melody was not made; it was once kept as how many of the first steps. */
-function givenIn({ given, primerSteps = 0 }) {
-  return Array.isArray(given) ? given : [[0, primerSteps]];
-}
-
-/** Another page, or an older one, may have left something else under the same key. */
-function isMelody(value) {
-  return (
-    Array.isArray(value?.events) &&
-    value.events.length > 0 &&
-    value.events.every((event) => Number.isInteger(event) && event >= -2 && event <= 127) &&
-    Number.isInteger(value.stepsPerBar) &&
-    value.stepsPerBar > 0 &&
-    isMeter(value.meter) &&
-    typeof value.name === "string"
-  );
+  /** What an earlier studio kept as one list. */
+  async #takeOver() {
+    const old = recallOld(OLD_KEY);
+    if (!Array.isArray(old)) return;
+    const isOld = (each) => typeof each?.name === "string" && isMeter(each.meter) && Array.isArray(each.events);
+    const favorites = old.filter(isOld).map(({ name, events, meter, ends, given, primerSteps = 0, qpm, model, seed }, i) => ({
+      ...{ name, events, meter, ends: Boolean(ends), given: given ?? [[0, primerSteps]], qpm: qpm || 120 },
+      ...{ id: `old-${i}`, kept: i, stepsPerBar: meterOf(meter).stepsPerBar, explained: [], made: null },
+      source: `${model} · seed ${seed}`,
+    }));
+    if (await addFavorites(() => favorites.filter(isFavorite))) forgetOld(OLD_KEY);
+  }
 }

@@ -1,9 +1,9 @@
-/** What is on the roll when the page opens: what was there last, or an example to start from. */
+/** What is on the roll at a first visit: an example to start from, or what an earlier studio kept. */
 
 import { isMeter } from "./melody.js";
-import { recall, remember } from "./storage.js";
+import { recallOld } from "./storage.js";
 
-const KEY = "ostinato.melody.1";
+const OLD_KEY = "ostinato.melody.1";
 
 const EXAMPLE = {
   meter: "4/4",
@@ -24,17 +24,13 @@ const EXAMPLE = {
   ].map(([pitch, start, length]) => ({ pitch, start, length })),
 };
 
-export function keepMelody(melody) {
-  remember(KEY, melody);
-}
-
 /** {notes, meter, qpm} */
 export function firstMelody() {
-  const kept = recall(KEY, null);
+  const kept = recallOld(OLD_KEY);
   return isMelody(kept) ? kept : EXAMPLE;
 }
 
-/** Another page, or an older one, may have left something else under the same key. */
+/** Another page may have left something else under the same key. */
 function isMelody(kept) {
   const isNote = (note) => [note?.pitch, note?.start, note?.length].every(Number.isInteger) && note.length > 0;
   return isMeter(kept?.meter) && Array.isArray(kept.notes) && kept.notes.every(isNote);

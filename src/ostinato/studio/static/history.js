@@ -7,7 +7,7 @@ export class History {
   #future = [];
   #onchange;
 
-  /** `onchange(present)` is called after every step in either direction. */
+  /** `onchange(present, step, isUndo)` is called after every step in either direction; `step` was undone or done again. */
   constructor(present, onchange) {
     this.present = present;
     this.#onchange = onchange;
@@ -21,9 +21,23 @@ export class History {
     return this.#future.length > 0;
   }
 
-  /** A new present; `what` names the change in words that follow "Undone:". */
-  commit(changes, what) {
-    this.#past.push({ state: this.present, what });
+  /** All of it, to be kept: {past, present, future}, the past and the future as steps {state, what, ...more}. */
+  get line() {
+    return { past: this.#past, present: this.present, future: this.#future };
+  }
+
+  /** Take over what was kept; with `what`, after all that is here, so that undoing leads back to it. */
+  restore({ past, present, future }, what = null) {
+    const before = what ? [...this.#past, { state: this.present, what }] : [];
+    this.#past = [...before, ...past].slice(-LONGEST);
+    this.#future = [...future];
+    this.present = present;
+    this.#onchange(present);
+  }
+
+  /** A new present; `what` names the change in words that follow "Undone:", `more` is told when it is undone. */
+  commit(changes, what, more = {}) {
+    this.#past.push({ ...more, state: this.present, what });
     if (this.#past.length > LONGEST) this.#past.shift();
     this.#future = [];
     this.present = { ...this.present, ...changes };
@@ -32,19 +46,19 @@ export class History {
 
   /** One step back; what was undone, or null if there was nothing. */
   undo() {
-    return this.#move(this.#past, this.#future);
+    return this.#move(this.#past, this.#future, true);
   }
 
   redo() {
-    return this.#move(this.#future, this.#past);
+    return this.#move(this.#future, this.#past, false);
   }
 
-  #move(from, to) {
+  #move(from, to, isUndo) {
     const step = from.pop();
     if (!step) return null;
-    to.push({ state: this.present, what: step.what });
+    to.push({ ...step, state: this.present });
     this.present = step.state;
-    this.#onchange(this.present);
+    this.#onchange(this.present, step, isUndo);
     return step.what;
   }
 }

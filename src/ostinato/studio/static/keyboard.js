@@ -53,6 +53,18 @@ export class ComputerKeyboard {
   }
 }
 
+let isByKeys = false; // how the focus came to where it is
+document.addEventListener("pointerdown", () => (isByKeys = false), true);
+document.addEventListener("keydown", (event) => event.key === "Tab" && (isByKeys = true), true);
+
+/** Whether a key belongs to what has the focus: text that is typed, a list, or a control that Tab led to. */
+export function belongsToFocus(target, key) {
+  if (target.closest?.("dialog")) return true;
+  if (key === " " && isByKeys) return target.matches?.("button, summary, input, select, .small-roll") ?? false;
+  if (key === " ") return target.matches?.("input[type=text], .small-roll") ?? false;
+  return isTyping(target) || (target.matches?.("input, .small-roll") ?? false);
+}
+
 /** Whether keys belong to a field for text or numbers. */
 export function isTyping(target) {
   return target.matches?.("select, textarea, input:not([type=checkbox], [type=range], [type=file])") ?? false;

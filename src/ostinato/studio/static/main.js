@@ -4,11 +4,11 @@ import * as api from "./api.js";
 import { Asking } from "./asking.js";
 import { DRAGGED } from "./card.js";
 import { isPressed, press } from "./elements.js";
-import { firstMelody, keepMelody } from "./first-melody.js";
+import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
 import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
 import { History } from "./history.js";
-import { isTyping } from "./keyboard.js";
+import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
 import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
@@ -16,20 +16,24 @@ import { Player } from "./player.js";
 import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
-import { variationsOf } from "./variation.js";
-import { VOICES } from "./voices.js";
+import { Session, readSession, sessionFile } from "./session.js";
+import { fileNameOf, variationsOf } from "./variation.js";
+import { PROGRAMS, VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
 const part = (id) => document.getElementById(id);
 const limits = { max_steps: 1024, max_bars: 32, max_fill_bars: 16, max_variations: 8 };
 const player = new Player();
-const asking = new Asking(part("generate"));
+const asking = new Asking(part("generate"), part("waiting"));
 
 // ---- what is shown, and its past
 
-const history = new History({ notes: [], meter: "4/4", ends: false, results: null }, show);
+/** The tests look at it, too. */
+export const history = new History({ notes: [], meter: "4/4", ends: false, results: null }, show);
 
-function show({ notes, meter, results }) {
+const session = new Session(() => ({ line: history.line, settings: settings() }));
+
+function show({ notes, meter, results }, step = null, isUndo = false) {
   roll.show(notes, meter);
   marked.show(notes, meter);
   showMeter(meter);
@@ -38,7 +42,29 @@ function show({ notes, meter, results }) {
   part("undo").disabled = !history.canUndo;
   part("redo").disabled = !history.canRedo;
   part("play").disabled = part("clear").disabled = notes.length === 0;
-  keepMelody({ notes, meter, qpm: player.qpm });
+  if (step?.removed) isUndo ? favorites.addAgain([step.removed]) : favorites.remove(step.removed);
+  session.changed();
+}
+
+let keptSettings = {}; // until the form knows the models, and can be filled in
+
+/** What is chosen beside the melody and the variations. */
+function settings() {
+  if (keptSettings) return keptSettings;
+  const [loop, metronome] = [player.loop, player.metronome];
+  const over = isPressed(part("over"));
+  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over };
+}
+
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over }) {
+  setTempo(Number(qpm));
+  if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
+  press(part("over"), over === true);
+  press(part("loop"), (player.loop = loop === true));
+  press(part("metronome"), (player.metronome = metronome === true));
+  const gone = wishes.restore(Object(wished));
+  followModel(wishes.model);
+  if (gone) complain(`There is no model “${gone}” here any more, so “${wishes.model.name}” plays.`);
 }
 
 function showMeter(meter) {
@@ -72,13 +98,18 @@ const roll = new PianoRoll(part("roll"), {
 const marked = new MarkedBars(roll.picture, { onfill: fill, say });
 
 const recording = new Recording(player, {
-  settings: () => ({ meter: history.present.meter, longest: limits.max_steps / 2 }),
-  onnotes: (notes) => roll.show(notes, history.present.meter),
+  settings: () => ({
+    ...history.present,
+    longest: limits.max_steps / 2,
+    isOver: isPressed(part("over")),
+  }),
+  onnotes: (notes) => roll.show(recording.over(history.present.notes, notes), history.present.meter),
+  onstep: (step) => roll.picture.showPlayhead(step),
   onend: (notes) => {
     if (notes.length) {
-      history.commit({ notes, ends: false }, "the recording");
+      history.commit({ notes: recording.over(history.present.notes, notes), ends: false }, "the recording");
       roll.picture.center();
-      tell(notes.length === 1 ? "Recorded 1 note." : `Recorded ${notes.length} notes.`);
+      tell(notes.length === 1 ? "Recorded 1 note." : `Recorded ${notes.length} notes.`, { onundo: undo });
     } else {
       show(history.present);
       tell("No note was played, so your melody is as it was.");
@@ -106,6 +137,7 @@ function showMelodyPlaying(isPlaying) {
 }
 
 async function playMelody() {
+  if (recording.isOn) return recording.stop();
   if (playedMelody && player.isPlaying(playedMelody)) return player.stop();
   playedMelody = melodyTrack();
   await player.play(playedMelody);
@@ -127,6 +159,7 @@ function useMelody({ events, meter, ends = false }, what) {
 
 async function openFile(file) {
   try {
+    if ((await file.slice(0, 1).text()) === "{") return await openSession(file);
     if (file.size > limits.max_upload_bytes) {
       throw new api.ApiError(
         `${file.name} is larger than ${Math.floor(limits.max_upload_bytes / 1000)} kB. Choose a smaller file.`,
@@ -135,7 +168,7 @@ async function openFile(file) {
     const tracks = await api.readMidi(file);
     const track = tracks.length === 1 ? tracks[0] : await chooseTrack(tracks);
     if (!track) return;
-    setTempo(Math.round(track.qpm));
+    setTempo(track.qpm);
     const isCut = track.length > track.events.length;
     const bars = barsOf(track.events.length, track.steps_per_bar);
     useMelody(track, isCut ? `the first ${bars} bars of ${file.name}` : file.name);
@@ -144,11 +177,28 @@ async function openFile(file) {
   }
 }
 
+/** Take over a saved session; undoing leads back to what was here. */
+async function openSession(file) {
+  const { line, settings: chosen, favorites: found } = readSession(await file.text(), file.name);
+  player.stop();
+  history.restore(line, `opening ${file.name}`);
+  restoreSettings(chosen);
+  await favorites.addAgain(found);
+  roll.picture.center();
+  tell(`Opened the session ${file.name}.`);
+}
+
+function saveSession() {
+  const name = `ostinato-session-${new Date().toISOString().slice(0, 10)}.json`;
+  save(sessionFile({ line: history.line, settings: settings() }, favorites.melodies), name);
+}
+
 function setTempo(qpm) {
   const input = part("tempo");
   const kept = Math.min(Math.max(qpm || 120, Number(input.min)), Number(input.max));
   player.qpm = kept;
   input.value = kept;
+  session.changed();
 }
 
 // ---- asking the model
@@ -183,12 +233,12 @@ function fill(first, last) {
 async function vary(request) {
   const clicked = performance.now();
   try {
-    const answer = await asking.ask({ ...wishes.read(), ...request() });
+    const asked = { ...wishes.read(), ...request() };
+    const answer = await asking.ask(asked);
     if (!answer) return;
     player.stop();
-    const variations = variationsOf(answer);
-    const results = { model: answer.model, seed: answer.seed, variations };
-    history.commit({ results }, "these variations");
+    const variations = variationsOf(answer, asked);
+    history.commit({ results: { variations } }, "these variations");
     wishes.showSeed(answer.seed);
     afterDrawing(() => tellTime(performance.now() - clicked, variations.length));
     // What was made should be seen.
@@ -202,7 +252,7 @@ async function vary(request) {
 function tellTime(milliseconds, count) {
   const results = resultList.section;
   results.dataset.milliseconds = milliseconds.toFixed(1);
-  part("figures").textContent += ` · ${Math.round(milliseconds)} ms`;
+  part("figures").textContent = `${Math.round(milliseconds)} ms`;
   say(count === 1 ? "One variation is ready." : `${count} variations are ready.`);
 }
 
@@ -216,22 +266,39 @@ async function renew(variation, step, length, what) {
       ...length(),
       primer: { events: variation.events.slice(0, step), meter: variation.meter },
     };
+    // A locked seed goes on through its sequence, or the same would come again.
+    if (request.seed !== null) request.draw = nextDraw(request);
     const answer = await asking.ask(request);
     if (!answer) return;
     const { results } = history.present;
     if (results?.variations[place] !== variation) return; // it has gone since
     player.stop();
-    const [renewed] = variationsOf(answer, { variation, step });
+    const [renewed] = variationsOf(answer, request, { variation, step });
     const variations = results.variations.with(place, renewed);
-    history.commit({ results: { ...results, seed: answer.seed, variations } }, what);
+    history.commit({ results: { variations } }, what);
     wishes.showSeed(answer.seed);
     const { roll: changed } = resultList.cards[place];
     changed.pin(step);
     changed.element.focus({ preventScroll: true });
-    tell(`Variation ${place + 1}: ${what}.`, { onundo: undo });
+    const which = request.seed === null ? "" : `, from seed ${answer.seed}, draw ${request.draw + 1}`;
+    tell(`Variation ${place + 1}: ${what}${which}.`, { onundo: undo });
   } catch (error) {
     report(error);
   }
+}
+
+/** Which of a seed's melodies comes next: the first that was not made from the same request, undone ones included. */
+function nextDraw(request) {
+  const wanted = withoutDraw(request);
+  const { past, present, future } = history.line;
+  const states = [present, ...[...past, ...future].map((each) => each.state)];
+  const made = new Set(states.flatMap((state) => state.results?.variations ?? []).map((each) => each.made));
+  const same = [...made].filter((each) => each?.from && withoutDraw(each.request) === wanted);
+  return Math.max(-1, ...same.map((each) => each.draw)) + 1;
+}
+
+function withoutDraw(request) {
+  return JSON.stringify({ ...request, draw: undefined });
 }
 
 function change(variation, step) {
@@ -252,23 +319,36 @@ function proceed(variation) {
   return renew(variation, length, () => wishes.lengthOf(wholeLength(length, variation.meter)), "it goes on");
 }
 
+/** The same notes once more, from what made them. */
+async function again(variation) {
+  const { request, place, from } = variation.made;
+  try {
+    const answer = await asking.ask(request);
+    if (!answer) return;
+    player.stop();
+    const before = from && { variation: { ...variation, made: from.made }, step: from.step };
+    const variations = variationsOf(answer, request, before);
+    history.commit({ results: { variations } }, "making the same again");
+    const isSame = String(variations[place]?.events) === String(variation.events);
+    const told = isSame
+      ? `Variation ${place + 1} has the same notes again.`
+      : `The model “${answer.model}” has changed since, so the notes are others.`;
+    tell(told, { onundo: undo });
+    resultList.section.scrollIntoView({ block: "start", behavior: motion() });
+  } catch (error) {
+    report(error);
+  }
+}
+
 function report(error) {
   if (error instanceof api.ApiError || error instanceof RangeError) complain(error.message);
   else {
-    complain("Something went wrong on this page. Reload it; your melody and favorites are kept.");
+    complain("Something went wrong on this page. Reload it; nothing is lost.");
     console.error(error);
   }
 }
 
 // ---- what can be done with a result
-
-const fileName = (number) => `ostinato-${history.present.results?.seed ?? "melody"}-${number}`;
-
-function nameOf(variation) {
-  const place = history.present.results?.variations.indexOf(variation) ?? -1;
-  if (place >= 0) return fileName(place + 1);
-  return `ostinato-${(variation.name ?? "melody").toLowerCase().replaceAll(" ", "-")}`;
-}
 
 async function save(blob, name) {
   try {
@@ -280,6 +360,7 @@ async function save(blob, name) {
 }
 
 const actions = {
+  again,
   play: async (card, from) => {
     if (player.isPlaying(card.track)) return player.stop();
     if (card.variation.qpm) setTempo(card.variation.qpm);
@@ -289,33 +370,39 @@ const actions = {
   use: (variation) =>
     useMelody(variation, variation.name ?? `variation ${1 + history.present.results.variations.indexOf(variation)}`),
   midi: (variation) =>
-    save(api.midiOf([variation], variation.qpm ?? player.qpm, [nameOf(variation)]), `${nameOf(variation)}.mid`),
-  wav: (variation) => save(api.wavOf(variation, variation.qpm ?? player.qpm), `${nameOf(variation)}.wav`),
+    save(api.midiOf([variation], variation.qpm ?? player.qpm, [fileNameOf(variation)]), `${fileNameOf(variation)}.mid`),
+  wav: (variation) => {
+    const qpm = variation.qpm ?? player.qpm;
+    const sound = { qpm, program: PROGRAMS[player.voice], clicks: player.metronome };
+    return save(api.wavOf(variation, sound), `${fileNameOf(variation)}.wav`);
+  },
   link: async (variation) => {
-    const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [nameOf(variation)]).catch(() => null);
-    return blob && { name: `${nameOf(variation)}.mid`, url: await dataUrl(blob) };
+    const name = fileNameOf(variation);
+    const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [name]).catch(() => null);
+    return blob && { name: `${name}.mid`, url: await dataUrl(blob) };
   },
 };
 
-const favorites = new Favorites(actions);
+const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favorites.has(variation));
+const favorites = new Favorites({ ...actions, remove: removeFavorite }, () => resultList.showStars());
 
-function star(variation) {
-  if (favorites.has(variation)) {
-    favorites.remove(variation);
-    return tell("Taken out of your favorites.");
-  }
-  const { model, seed } = history.present.results;
-  if (favorites.add(variation, { model, seed, qpm: player.qpm })) return tell("Kept as a favorite.");
-  return complain("The browser keeps nothing for this page, so the favorite goes when you leave.");
+async function star(variation) {
+  const favorite = favorites.like(variation);
+  if (favorite) return removeFavorite(favorite);
+  if (await favorites.add(variation, { qpm: player.qpm })) return tell("Kept as a favorite.");
+  return complain("The browser keeps nothing for this page, so the favorite goes when you leave. Save the session.");
 }
 
-const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favorites.has(variation));
-favorites.onchange = () => resultList.showStars();
+function removeFavorite(favorite) {
+  favorites.remove(favorite);
+  history.commit({}, `taking out ${favorite.name}`, { removed: favorite });
+  tell(`Took out ${favorite.name}.`, { onundo: undo });
+}
 
 function downloadAll() {
-  const { variations, seed } = history.present.results;
-  const names = variations.map((_, i) => fileName(i + 1));
-  save(api.midiOf(variations, player.qpm, names), `ostinato-${seed}.zip`);
+  const { variations } = history.present.results;
+  const { model, seed } = variations[0].made;
+  save(api.midiOf(variations, player.qpm, variations.map(fileNameOf)), `${model}-${seed}.zip`);
 }
 
 // ---- controls
@@ -352,13 +439,17 @@ function listen() {
   part("download-all").addEventListener("click", downloadAll);
   part("tempo").addEventListener("change", () => setTempo(part("tempo").valueAsNumber));
   part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value }, "the change of meter"));
+  part("save-session").addEventListener("click", saveSession);
   part("voice").addEventListener("change", () => (player.voice = part("voice").value));
+  toggle("over", (isOn) => say(isOn ? "A recording goes over the melody." : "A recording replaces the melody."));
   toggle("loop", (isOn) => (player.loop = isOn));
   toggle("metronome", (isOn) => (player.metronome = isOn));
   toggle("erase", (isOn) => {
     roll.isErasing = isOn;
     part("roll").classList.toggle("is-erasing", isOn);
   });
+  document.addEventListener("change", () => session.changed());
+  document.addEventListener("click", () => session.changed());
   listenForFiles(openFile);
   const place = part("roll");
   const isMelody = (event) => event.dataTransfer?.types.includes(DRAGGED);
@@ -375,15 +466,22 @@ function listen() {
     event.preventDefault();
     useMelody(JSON.parse(event.dataTransfer.getData(DRAGGED)), "what you dropped");
   });
+  part("show-keys").addEventListener("click", () => part("keys").showModal());
+  // A button that was clicked would take Space for another click when it goes up.
+  document.addEventListener("keyup", (event) => {
+    if (event.key === " " && !belongsToFocus(event.target, " ")) event.preventDefault();
+  });
   document.addEventListener("keydown", (event) => {
     const hasControl = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
-    if (key === "escape" && !recording.isOn) player.stop();
+    if (key === "escape") recording.isOn ? recording.stop() : player.stop();
     else if (hasControl && key === "enter") generate();
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
     else if (hasControl && key === "y" && !isTyping(event.target)) redo();
-    else if (key === " " && event.target === document.body) playMelody();
-    else return;
+    else if (key === "?" && !isTyping(event.target)) part("keys").showModal();
+    else if (hasControl || event.altKey || belongsToFocus(event.target, key)) return;
+    else if (key === " ") event.repeat || playMelody();
+    else if (recording.isOn || !roll.keyOnSelected(event)) return;
     if (key !== "escape") event.preventDefault();
   });
 }
@@ -391,20 +489,23 @@ function listen() {
 async function begin() {
   part("meter").append(...METERS.map((name) => new Option(name, name)));
   part("voice").append(...Object.keys(VOICES).map((name) => new Option(name, name)));
-  const { notes, meter, qpm } = firstMelody();
-  setTempo(qpm);
-  Object.assign(history.present, { notes, meter });
-  show(history.present);
-  favorites.show();
-  listen();
   try {
-    const found = await api.fetchModels();
+    const asked = api.fetchModels();
+    const kept = await session.load();
+    const { notes, meter, qpm } = firstMelody();
+    keptSettings = kept?.settings ?? { qpm };
+    setTempo(Number(keptSettings.qpm));
+    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, results: null }, future: [] });
+    listen();
+    const found = await asked;
     Object.assign(limits, found.limits);
     roll.maxSteps = limits.max_steps;
     marked.longest = limits.max_fill_bars;
     wishes.setUp(found);
-    followModel(wishes.model);
+    restoreSettings(keptSettings);
+    keptSettings = null;
     roll.picture.center();
+    await favorites.load();
     part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
     document.documentElement.dataset.ready = "true";
   } catch (error) {

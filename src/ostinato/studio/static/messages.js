@@ -19,7 +19,8 @@ export function tell(sentence, { onundo = null } = {}) {
 
 /** What went wrong. */
 export function complain(sentence) {
-  const whole = sentence[0].toUpperCase() + sentence.slice(1);
+  // A file keeps its name.
+  const whole = /^\S+\.\S/.test(sentence) ? sentence : sentence[0].toUpperCase() + sentence.slice(1);
   show(/[.?!]$/.test(whole) ? whole : `${whole}.`, null, "is-error");
   part("alert").textContent = part("message-text").textContent;
 }

@@ -84,9 +84,9 @@ export class Player {
 
   /**
    * Play a track {notes, steps, meter, onstep(step), onstop()} from a step on. `onstep` gets the place as a
-   * fraction, at every frame.
+   * fraction, at every frame. `begin` is the audio time of this step; by default it is now.
    */
-  async play(track, from = 0) {
+  async play(track, from = 0, begin = null) {
     this.stop();
     const now = await this.wake();
     this.stop(); // what another press began while the clock was starting
@@ -95,7 +95,7 @@ export class Player {
       track,
       starts,
       bus: this.#bus(),
-      anchorTime: now + 0.06,
+      anchorTime: begin ?? now + 0.06,
       anchorStep: from,
       end: this.#lastStep(track, from),
       next: Math.ceil(from), // the first step not yet given to the clock; it counts on through loops

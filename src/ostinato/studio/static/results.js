@@ -1,7 +1,7 @@
 /** The results side by side. */
 
 import { html, svg } from "./elements.js";
-import { Card, lengthOf } from "./card.js";
+import { Card, detailsOf } from "./card.js";
 import { commonRange } from "./small-roll.js";
 import { KINDS, kindOf } from "./variation.js";
 
@@ -23,7 +23,7 @@ export class Results {
     return [...this.#cards.values()];
   }
 
-  /** Show {model, seed, variations} or nothing; the cards of variations that stay are left as they are. */
+  /** Show {variations} or nothing; the cards of variations that stay are left as they are. */
   show(results) {
     if (results === this.#shown) return;
     this.#shown = results;
@@ -45,10 +45,7 @@ export class Results {
     this.place.replaceChildren(...this.cards.map((card) => card.element));
     for (const card of this.cards) card.roll.draw();
     document.getElementById("download-all").hidden = variations.length < 2;
-    if (!results) return;
-    const figures = [results.model, `seed ${results.seed}`];
-    if (results.milliseconds) figures.push(`${Math.round(results.milliseconds)} ms`);
-    document.getElementById("figures").textContent = figures.join(" · ");
+    document.getElementById("figures").textContent = "";
     const kinds = new Set(variations.flatMap((one) => one.events.map((_, step) => kindOf(one, step))));
     for (const item of document.getElementById("legend").children) item.hidden = !kinds.has(item.dataset.kind);
   }
@@ -61,7 +58,7 @@ export class Results {
     const options = {
       name,
       range,
-      details: lengthOf(variation),
+      details: detailsOf(variation),
       isStarred: this.isStarred(variation),
       actions: this.actions,
     };

@@ -15,6 +15,7 @@ export class RollPicture {
   steps = 64;
   #range = [48, 83];
   #shown = null; // { notes, meter, bars }
+  #selected = null;
   #marked = null; // the first and the last bar
 
   constructor(place, onkey) {
@@ -45,7 +46,7 @@ export class RollPicture {
 
   setRange(lowest, highest) {
     this.#range = [lowest, highest];
-    if (this.#shown) this.#drawAll();
+    if (this.#shown) this.#drawInPlace();
   }
 
   draw(notes, meter, bars) {
@@ -57,18 +58,36 @@ export class RollPicture {
       before?.meter === meter && before.bars === bars && lowest === this.lowest && highest === this.highest;
     if (isSameGrid) return this.drawNotes(notes);
     this.#fit();
-    this.#drawAll();
+    if (isFirst) this.#drawAll();
+    else this.#drawInPlace();
     if (isFirst) this.center();
   }
 
-  /** Scroll to where the notes are. */
+  /** Draw other rows where the old ones were: the pitch in the middle stays there, and notes stay in sight. */
+  #drawInPlace() {
+    const half = (this.place.clientHeight - RULER_HEIGHT) / 2;
+    const { lowest, highest } = this;
+    const middle = highest - (this.place.scrollTop + half) / this.rowHeight;
+    this.#drawAll();
+    if (lowest === this.lowest && highest === this.highest) return;
+    this.place.scrollTop = (this.highest - middle) * this.rowHeight - half;
+    const y = this.place.scrollTop;
+    const isInSight = ({ pitch }) => this.#top(pitch) >= y && this.#top(pitch - 1) <= y + 2 * half;
+    if (!this.#shown.notes.every(isInSight)) this.#centerPitches();
+  }
+
+  /** Scroll to where the notes are, and to their beginning. */
   center() {
+    this.#centerPitches();
+    this.place.scrollLeft = 0;
+  }
+
+  #centerPitches() {
     const { notes } = this.#shown;
     const pitches = notes.length ? notes.map((note) => note.pitch) : [60, 72];
     const middle = (Math.min(...pitches) + Math.max(...pitches)) / 2;
     const visible = this.place.clientHeight - RULER_HEIGHT;
     this.place.scrollTop = (this.highest - middle + 0.5) * this.rowHeight - visible / 2;
-    this.place.scrollLeft = 0;
   }
 
   clampPitch(pitch) {
@@ -125,12 +144,20 @@ export class RollPicture {
     if (x < scrollLeft || x > scrollLeft + clientWidth - KEYS_WIDTH - 8) this.place.scrollLeft = x;
   }
 
+  /** Let a note be seen as the one that keys change, or none. */
+  showSelected(selected) {
+    this.#selected = selected;
+    const start = selected && String(selected.start);
+    for (const note of this.noteLayer.children) note.classList.toggle("is-selected", note.dataset.start === start);
+  }
+
   /** The notes alone; `active` is the one under the pointer. */
   drawNotes(notes, active = null) {
     this.noteLayer.replaceChildren(
       ...notes.map((note) =>
         svg("rect", {
           class: note === active ? "note is-active" : "note",
+          "data-start": note.start,
           x: note.start * this.stepWidth + 0.5,
           y: this.#top(note.pitch) + 1,
           width: Math.max(note.length * this.stepWidth - 1.5, 2),
@@ -139,6 +166,7 @@ export class RollPicture {
         }),
       ),
     );
+    this.showSelected(this.#selected);
     const end = endOf(notes);
     const { stepsPerBar } = meterOf(this.#shown.meter);
     const bar = stepsPerBar * this.stepWidth;

@@ -14,6 +14,7 @@ export class PianoRoll {
   #cursor = { step: 0, pitch: 60 };
   #length = FIRST_LENGTH;
   #gesture = null;
+  #selected = null; // the step where the note begins that was clicked last
 
   /**
    * @param {HTMLElement} place where the roll goes; it scrolls inside.
@@ -53,6 +54,7 @@ export class PianoRoll {
     const most = Math.floor(this.maxSteps / stepsPerBar);
     const bars = Math.min(Math.max(barsOf(endOf(notes), stepsPerBar) + 1, 4), most);
     this.picture.draw(notes, meter, bars);
+    this.#select(this.#selected);
     this.#cursor.step = Math.min(this.#cursor.step, this.picture.steps - 1);
     this.picture.showCursor(this.#cursor);
   }
@@ -67,6 +69,25 @@ export class PianoRoll {
     const note = noteAt(this.#notes, this.#cursor.step);
     if (note) this.#edit(withoutNote(this.#notes, note), `${pitchName(note.pitch)} erased`);
     else this.say("There is no note at the cursor.");
+  }
+
+  /** Move, stretch or erase the note that was clicked last; whether the key is one that does. */
+  keyOnSelected(event) {
+    const note = this.#notes.find(({ start }) => start === this.#selected);
+    if (!note) return false;
+    this.#cursor = { step: note.start, pitch: note.pitch };
+    const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (arrow && event.shiftKey) this.#reshape(0, arrow[0], 12 * arrow[1]);
+    else if (arrow) this.#reshape(arrow[0], 0, arrow[1]);
+    else if (event.key === "Delete" || event.key === "Backspace") this.eraseAtCursor();
+    else return false;
+    return true;
+  }
+
+  #select(step) {
+    const note = this.#notes.find(({ start }) => start === step) ?? null;
+    this.#selected = note && step;
+    this.picture.showSelected(note);
   }
 
   #edit(notes, what) {
@@ -166,6 +187,7 @@ export class PianoRoll {
       this.#cursor = { step: added.start, pitch: added.pitch };
       this.#edit(gesture.draft, this.#told(added, { draw: "drawn", stretch: "stretched", move: "moved" }[kind]));
     } else this.picture.drawNotes(this.#notes);
+    this.#select(added?.start ?? note?.start ?? null);
     this.picture.showCursor(this.#cursor);
   }
 
@@ -191,9 +213,11 @@ export class PianoRoll {
   }
 
   #key(event) {
-    if (event.altKey || event.metaKey) return;
-    this.picture.hasKeys = true;
+    if (event.altKey || event.metaKey || event.key === " " || event.key === "Escape") return;
     const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    // These change a note that was clicked, wherever the focus is: see keyOnSelected.
+    if (arrow && this.#selected !== null && !this.picture.hasKeys && !event.ctrlKey) return;
+    this.picture.hasKeys = true;
     const { stepsPerBar } = meterOf(this.#meter);
     if (arrow && event.shiftKey) this.#reshape(...(arrow[1] ? [0, 0, arrow[1]] : [0, arrow[0], 0]));
     else if (arrow && event.ctrlKey) this.#reshape(arrow[0], 0, 12 * arrow[1]);
@@ -205,13 +229,14 @@ export class PianoRoll {
     else if (event.key === "End") this.#goTo(endOf(this.#notes), this.#cursor.pitch);
     else if (event.key === "<" || event.key === ",") this.#goTo(this.#cursor.step - stepsPerBar, this.#cursor.pitch);
     else if (event.key === ">" || event.key === ".") this.#goTo(this.#cursor.step + stepsPerBar, this.#cursor.pitch);
-    else if (event.key === "Enter" || event.key === " ") this.#toggle();
+    else if (event.key === "Enter") this.#toggle();
     else if (event.key === "Delete" || event.key === "Backspace") this.eraseAtCursor();
     else return;
     event.preventDefault();
   }
 
   #goTo(step, pitch) {
+    this.#select(null);
     this.#cursor = {
       step: Math.min(Math.max(step, 0), this.picture.steps - 1),
       pitch: this.picture.clampPitch(pitch),
@@ -245,6 +270,7 @@ export class PianoRoll {
     };
     if (same(changed, note) || changed.start + changed.length > this.maxSteps) return;
     this.#cursor = { step: changed.start, pitch: changed.pitch };
+    if (this.#selected === note.start) this.#selected = changed.start;
     if (longer) this.#length = changed.length;
     if (higher) this.onhear(changed.pitch);
     this.#edit(withNote(withoutNote(this.#notes, note), changed), this.#told(changed, longer ? "stretched" : "moved"));

@@ -11,6 +11,7 @@ const HEIGHT = 160;
 const HEAT_HEIGHT = 8;
 const SURE_HEIGHT = 22;
 const LEAST_STEP_WIDTH = 3.6;
+const LEAST_NUMBER_WIDTH = 24; // from one bar's number to the next
 
 /** The pitches that hold all the melodies, with some air, an octave and a half at least. */
 export function commonRange(melodies) {
@@ -152,6 +153,7 @@ export class SmallRoll {
     const { stepsPerBar, stepsPerBeat } = meterOf(meter);
     const available = this.element.clientWidth;
     if (!available || available === this.drawnFor) return;
+    const isFirst = !this.drawnFor;
     this.drawnFor = available;
     this.stepWidth = Math.max(available / events.length, LEAST_STEP_WIDTH);
     const width = events.length * this.stepWidth;
@@ -197,6 +199,7 @@ export class SmallRoll {
       ),
       svg("path", { class: "roll-beats", d: events.length * this.stepWidth < 3000 ? lines(stepsPerBeat) : "" }),
       svg("path", { class: "roll-bars", d: lines(stepsPerBar) }),
+      ...this.#barNumbers(stepsPerBar),
       svg("path", { class: "sure-line", d: `M0 ${HEIGHT - 0.5}H${width}` }),
       this.#sure(),
       ...notes,
@@ -206,6 +209,18 @@ export class SmallRoll {
       this.mark,
     );
     this.#drawLook();
+    // Of a long melody, the end of what was given and the beginning of what is new.
+    if (isFirst) this.element.scrollLeft = (variation.given[0]?.[1] ?? 0) * this.stepWidth - available / 4;
+  }
+
+  /** The numbers of the bars, or of some if there is no room for all. */
+  #barNumbers(stepsPerBar) {
+    const bar = stepsPerBar * this.stepWidth;
+    const every = [1, 2, 4, 8, 16, 32].find((some) => some * bar >= LEAST_NUMBER_WIDTH) ?? 64;
+    const numbers = [];
+    for (let i = 0; i * stepsPerBar < this.variation.events.length; i += every)
+      numbers.push(svg("text", { class: "small-number", x: round(i * bar + 3), y: HEAT_HEIGHT + 10 }, `${i + 1}`));
+    return numbers;
   }
 
   #endLine(right, width) {

@@ -1,10 +1,12 @@
 /**
- * One result: {events, stepsPerBar, meter, ends, given, explained}. `given` has [from, to] of each stretch of steps
- * that were not made, `explained`, for every step that was drawn, {event, probability, repeatSteps, candidates,
- * attention}.
+ * One result: {events, stepsPerBar, meter, ends, given, explained, made}. `given` has [from, to] of each stretch of
+ * steps that were not made, `explained`, for every step that was drawn, {event, probability, repeatSteps, candidates,
+ * attention}. `made` is what it takes to make the same again: {model, seed, draw, place, request, from}, the request
+ * that was sent, with its seed; which of the seed's melodies this is; its place in the answer; and for one that was
+ * changed {step, made}, what made the steps before that one.
  */
 
-import { NOTE_OFF } from "./melody.js";
+import { NOTE_OFF, isMeter, meterOf, placeName } from "./melody.js";
 
 /** How a step came about; the legend, the colors and the patterns go by these names. */
 export const KINDS = {
@@ -15,9 +17,11 @@ export const KINDS = {
   far: "repeats an earlier passage",
 };
 
-/** The server's variations; the steps before `before.step` keep what was known of them. */
-export function variationsOf(answer, before = null) {
-  return answer.variations.map((one) => {
+/** The server's variations of a request; the steps before `before.step` keep what was known of them. */
+export function variationsOf(answer, request, before = null) {
+  const { model, seed } = answer;
+  const asked = { ...request, model, seed };
+  return answer.variations.map((one, place) => {
     const explained = [];
     if (before) for (let step = 0; step < before.step; step += 1) explained[step] = before.variation.explained[step];
     (one.steps ?? []).forEach((drawn, row) => {
@@ -36,8 +40,86 @@ export function variationsOf(answer, before = null) {
       ends: one.ends,
       given: before ? givenBefore(before) : givenIn(one),
       explained,
+      made: {
+        model,
+        seed,
+        draw: (request.draw ?? 0) + place,
+        place,
+        request: asked,
+        from: before && { step: before.step, made: before.variation.made ?? null },
+      },
     };
   });
+}
+
+/** "ostinato · seed 7", and where it was changed. */
+export function sourceOf({ made, meter, source = "" }) {
+  if (!made) return source;
+  const seed = made.from && made.draw ? `seed ${made.seed}, draw ${made.draw + 1}` : `seed ${made.seed}`;
+  const from = made.from ? ` · new from ${placeName(made.from.step, meter)}` : "";
+  return `${made.model} · ${seed}${from}`;
+}
+
+/** What else it was made with, in words. */
+export function settingsOf({ made }) {
+  if (!made) return "";
+  const { temperature = 1, key = null, top_k: topK = 0, top_p: topP = 1, fill = null } = made.request;
+  return [
+    `temperature ${temperature}`,
+    ...(key ? [`key ${key}`] : []),
+    ...(topK ? [`top-k ${topK}`] : []),
+    ...(topP < 1 ? [`top-p ${topP}`] : []),
+    ...(fill ? [`bars ${fill[0]} to ${fill[1]} made anew`] : []),
+  ].join(", ");
+}
+
+/** The name of its file, without an ending. */
+export function fileNameOf({ made, stepsPerBar, name }) {
+  if (!made) return `ostinato-${(name ?? "melody").toLowerCase().replaceAll(" ", "-")}`;
+  const { model, seed, draw, from } = made;
+  return `${model}-${seed}-${draw + 1}${from ? `-from-bar-${Math.floor(from.step / stepsPerBar) + 1}` : ""}`;
+}
+
+/** Whether something that was kept is one. */
+export function isVariation(value) {
+  return (
+    isListOf(value?.events, isEvent) &&
+    value.events.length > 0 &&
+    isMeter(value.meter) &&
+    value.stepsPerBar === meterOf(value.meter).stepsPerBar &&
+    isListOf(value.given, (span) => isListOf(span, Number.isInteger) && span.length === 2) &&
+    isListOf(value.explained, isExplained) &&
+    (!value.made || isMade(value.made))
+  );
+}
+
+function isEvent(event) {
+  return Number.isInteger(event) && event >= -2 && event <= 127;
+}
+
+function isListOf(value, isOne) {
+  return Array.isArray(value) && value.every(isOne);
+}
+
+function isExplained(drawn) {
+  if (!drawn) return drawn === null || drawn === undefined; // a step that was given
+  return (
+    isEvent(drawn.event) &&
+    Number.isFinite(drawn.probability) &&
+    (drawn.repeatSteps === null || Number.isInteger(drawn.repeatSteps)) &&
+    isListOf(drawn.candidates, (each) => isListOf(each, Number.isFinite) && each.length === 2) &&
+    (drawn.attention === null || isListOf(drawn.attention, Number.isFinite))
+  );
+}
+
+function isMade(made) {
+  return (
+    typeof made?.model === "string" &&
+    [made.seed, made.draw, made.place].every((each) => Number.isSafeInteger(each) && each >= 0) &&
+    typeof made.request === "object" &&
+    made.request !== null &&
+    (made.from === null || (Number.isInteger(made.from?.step) && (made.from.made === null || isMade(made.from.made))))
+  );
 }
 
 /** What is the primer's: the beginning, and what follows bars that were filled. */

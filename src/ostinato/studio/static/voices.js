@@ -131,6 +131,9 @@ export const VOICES = {
   "Music box": musicBox,
 };
 
+/** The General MIDI program that is nearest to each, for sound files. */
+export const PROGRAMS = { "Soft keys": 4, "Plucked string": 25, Flute: 73, "Music box": 10 };
+
 /** One tick of the metronome, higher on a bar's first beat. */
 export function tick(context, out, when, isBar) {
   const { gain, end } = envelope(context, out, when, {
@@ -146,12 +149,11 @@ export function tick(context, out, when, isBar) {
 /** A small room: noise that dies away within a second or so. */
 export function room(context) {
   const seconds = 1.3;
-  const buffer = context.createBuffer(2, Math.round(seconds * context.sampleRate), context.sampleRate);
-  for (let channel = 0; channel < 2; channel += 1) {
-    const samples = buffer.getChannelData(channel);
-    for (let i = 0; i < samples.length; i += 1) {
-      samples[i] = (2 * Math.random() - 1) * Math.exp((-5.5 * i) / samples.length) * (1 - i / samples.length);
-    }
+  // The same on both sides: two noises would throw back each pitch from another one, and a melody would wander.
+  const buffer = context.createBuffer(1, Math.round(seconds * context.sampleRate), context.sampleRate);
+  const samples = buffer.getChannelData(0);
+  for (let i = 0; i < samples.length; i += 1) {
+    samples[i] = (2 * Math.random() - 1) * Math.exp((-5.5 * i) / samples.length) * (1 - i / samples.length);
   }
   const convolver = context.createConvolver();
   convolver.buffer = buffer;

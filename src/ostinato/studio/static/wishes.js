@@ -27,6 +27,8 @@ const ENDINGS = {
   none: "Each stops at the last bar line, as if it went on.",
 };
 
+const KEPT = ["model", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p"];
+
 const field = (id) => document.getElementById(id);
 
 export class Wishes {
@@ -65,6 +67,31 @@ export class Wishes {
     field("bars").max = limits.max_bars;
     field("variations").max = limits.max_variations;
     this.#showModel();
+  }
+
+  /** All that the form says, to be kept; `restore` puts it there again. */
+  get settings() {
+    const values = Object.fromEntries(KEPT.map((id) => [id, field(id).value]));
+    const { open } = document.querySelector(".more");
+    return { ...values, ending: this.#ending, "seed-lock": isPressed(field("seed-lock")), more: open };
+  }
+
+  /** Fill the form as it was; what is not there any more stays as it is. Returns the name of a model that is gone. */
+  restore(settings) {
+    for (const id of KEPT) {
+      const { [id]: value } = settings;
+      const input = field(id);
+      if (typeof value !== "string") continue;
+      if (!input.options || [...input.options].some((option) => option.value === value)) input.value = value;
+    }
+    if (Object.hasOwn(ENDINGS, settings.ending)) this.#ending = settings.ending;
+    press(field("seed-lock"), settings["seed-lock"] === true);
+    field("mode").disabled = !field("tonic").value;
+    field("temperature-slider").value = field("temperature").value;
+    document.querySelector(".more").open = settings.more === true;
+    this.#showModel();
+    const { model } = settings;
+    return typeof model === "string" && model && model !== field("model").value ? model : null;
   }
 
   get model() {

@@ -296,7 +296,7 @@ def attend_backward(
     first: int,
     last: int,
 ) -> None:
-    """The gradient of `attend_forward`, the hyperbolic tangents worked out anew.
+    """The gradient of `attend_forward`, with the hyperbolic tangents computed again.
 
     Kept from the way forward they would be [T, B, A, H]: for 128 melodies of 256
     steps, 40 rows of 128, that is 671 MB to write and read again.

@@ -21,7 +21,7 @@ one product with [W_out, W_out W_m].
 
 Shapes: B melodies, T steps, D input size, H_l size of layer l, H size of what
 the attention remembers, A rows of its memory, Q the sum of 2 H_l of the layers
-that the attention stands around.
+that the attention wraps.
 """
 
 import math
@@ -40,17 +40,17 @@ from ostinato.training.network import Dropout
 
 Step = Callable[[int], None]
 
-# The gradient that layers which no attention stands around get from its query.
+# The gradient that layers outside the attention get from its query.
 NO_STATE_GRADIENT: Floats = np.empty((0, 0), np.float32)
 _NO_MASK: Mask = np.empty((0, 0, 0), np.bool_)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What the weights alone do not tell.
+    """What the weights alone do not say.
 
     Attributes:
-        attention_after: how many layers the attention stands around; 0 is no attention.
+        attention_after: how many layers the attention wraps; 0 is no attention.
         attn_length: A.
         dropouts: for the output of each layer; None keeps all.
         attention_dropout: for what the attention hands on.
@@ -64,7 +64,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class FoldedWeights:
-    """The weights, folded; the forget gate's 1 stands in the biases.
+    """The weights, folded; the forget gate's 1 is in the biases.
 
     Attributes:
         x: [D, 4 H_0], from the network's inputs to the gates of layer 0.
@@ -162,7 +162,7 @@ class LSTMStage:
         self.adds_to_gates = index == 0
         self.mask, self.scale = _mask(dropout)
         self.gates = take(f"gates {index}", steps, batch, 4 * size)
-        # What stands below, then h of the step before.
+        # What is below, then h of the step before.
         self.inputs = take(f"inputs {index}", steps + 1, batch, len(kernel))
         self.inputs[0] = 0
         self.d_inputs = take(f"d_inputs {index}", batch, len(kernel))
@@ -170,7 +170,7 @@ class LSTMStage:
         self.scratch = take(f"scratch {index}", batch, size)
 
     def inputs_of_steps(self) -> list[Floats]:
-        """Where the output of what stands below goes, for each step."""
+        """Where the output of what is below goes, for each step."""
         return list(self.inputs.numpy())
 
     def forward(self, out: list[Floats], first: int, last: int) -> Step:
@@ -252,7 +252,7 @@ class AttentionStage:
         self.scratch = take("d_shares", batch, length)
 
     def inputs_of_steps(self) -> list[Floats]:
-        """Where the output of what stands below goes, for each step."""
+        """Where the output of what is below goes, for each step."""
         return list(self.outputs.numpy())
 
     def forward(self, out: list[Floats], first: int, last: int) -> Step:
