@@ -4,10 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import golden_files
 from ostinato.bundle import load_bundle
-
-GOLDEN = golden_files.SMALL.parent
 
 
 def export(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -35,6 +32,33 @@ def test_a_folder_for_javascript(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "site").iterdir()] == ["model"]
 
 
+def test_all_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("onnx", reason="make test installs it")
+    done = export(
+        "basic_rnn", "--page=a.html", "--onnx=b.onnx", "--magentajs=c", "--js=d", "--bits=16", folder=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
+        "a.html",
+        "d",
+        "b.onnx",
+        "b-sequence.onnx",
+        "c",
+    ]
+    assert (tmp_path / "a.html").read_bytes().startswith(b"<!DOCTYPE html>")
+    assert {path.name for path in tmp_path.iterdir()} == {"a.html", "b.onnx", "b-sequence.onnx", "c", "d"}
+
+
+def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
+    done = export("lookback_rnn", "--page=a.html", "--magentajs=c", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "ostinato export: --magentajs: Magenta.js has no lookback_rnn, only plain LSTMs that are told the last event, "
+        "as basic_rnn and mono_rnn are; write this model with --page or --js\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -42,6 +66,7 @@ def test_a_folder_for_javascript(tmp_path: Path) -> None:
         (["ostinato", "--page=model"], "--page=model: the name must end in .html"),
         (["ostinato", "--page=.html"], "--page=.html: the name must end in .html"),
         (["ostinato", "--js=there"], "--js=there: there is such a file or folder already; choose another name"),
+        (["ostinato", "--onnx=model.pb"], "--onnx=model.pb: the name must end in .onnx"),
         (["none", "--js=new"], "none: there is no such bundle, checkpoint or run_dir"),
     ],
 )

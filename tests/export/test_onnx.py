@@ -1,6 +1,7 @@
 """The networks as ONNX, against our own in double precision."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import onnxruntime
 
 from export_models import SECONDS, melodies, models, npm_packages, odd_bundles, served
 from ostinato.bundle import Bundle, load_bundle
+from ostinato.errors import MissingExtraError
 from ostinato.export.onnx import OPSET, onnx_files
 from ostinato.generation.network import Network
 from ostinato.generation.sampling import softmax
@@ -125,3 +127,9 @@ def test_a_browser_runs_the_step(name: str, tmp_path: Path) -> None:
         logits = page.evaluate(IN_BROWSER, ["step.onnx", names, inputs.tolist()])
         browser.close()
     assert np.abs(softmax(np.array(logits)) - wanted).max() < 1e-5
+
+
+def test_without_onnx_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(MissingExtraError, match=r"^--onnx needs an extra .* -m pip install onnx$"):
+        onnx_files(odd_bundles()["bars"])

@@ -184,9 +184,10 @@ COMPUTER_KEYS.forEach((code, semitones) => {
   key.addEventListener("click", () => press(pitch));
   piano.append(key);
 });
-document.addEventListener("keydown", (event) => {
+// Letters are a piano only where one looks at it, so that they are free for screen readers elsewhere.
+player.addEventListener("keydown", (event) => {
   const semitones = COMPUTER_KEYS.indexOf(event.code);
-  const isTyping = event.target.matches?.("input, select");
+  const isTyping = event.target.matches("select");
   if (semitones < 0 || event.repeat || event.ctrlKey || event.metaKey || event.altKey || isTyping) return;
   press(60 + semitones);
 });
