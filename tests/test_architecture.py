@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "ostinato"
 
 # What each part may import of the others; all may import themselves.
 ROAD: dict[str, set[str]] = {"errors": set()}
-ROAD["parallel"] = {"errors"}
+ROAD["parallel"] = ROAD["memory"] = {"errors"}
 ROAD["formats"] = {"errors", "parallel"}
 ROAD["music"] = {*ROAD["formats"], "formats"}
 ROAD["encodings"] = {*ROAD["music"], "music"}
@@ -20,7 +20,7 @@ ROAD["config"] = {*ROAD["encodings"], "encodings"}
 ROAD["dataset"] = ROAD["bundle"] = {*ROAD["config"], "config"}
 ROAD["sound"] = {*ROAD["music"], "music"}
 ROAD["shipped"] = {*ROAD["bundle"], "bundle"}
-ROAD["training"] = ROAD["generation"] = {*ROAD["config"], "config", "dataset", "bundle"}
+ROAD["training"] = ROAD["generation"] = {*ROAD["config"], "config", "dataset", "bundle", "memory"}
 ROAD["evaluation"] = ROAD["live"] = {*ROAD["generation"], "generation"}
 ROAD["pages"] = {*ROAD["evaluation"], "evaluation"}
 ROAD["export"] = {*ROAD["bundle"], "bundle", "pages"}

@@ -437,3 +437,19 @@ def test_what_cannot_be_is_refused_in_one_line(attention_model: Model, arguments
 def test_a_stream_is_refused_before_it_begins(attention_model: Model, arguments: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):
         attention_model.stream(**arguments)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"num_outputs": 100_000_000},
+        {"num_steps": 1_000_000_000},
+        {"num_bars": 1_000_000_000, "meter": "6/8"},
+        {"num_steps": 16, "beam_size": 100_000_000},
+        {"num_steps": 16, "beam_size": 10_000, "branch_factor": 10_000},
+        {"num_steps": 16, "rank": 100_000_000},
+    ],
+)
+def test_more_than_memory_holds_is_refused_at_once(attention_model: Model, asked: dict[str, Any]) -> None:
+    with pytest.raises(SettingsError, match=r"of memory, but only .* GB is free; ask for"):
+        attention_model.generate(**asked)

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from ostinato.generation.continuations import Chosen
     from ostinato.generation.trace import Recorder, Traced
 
+# Of a melody that becomes a MIDI file, and on top of it of one whose draws are kept: at least what was measured, and at
+# most four times as much.
+_BYTES_AN_EVENT, _BYTES_A_TRACED_EVENT = 300, 500
+_NEVER_TOO_MUCH_BYTES = 1 << 28  # too little to ask how much there is
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -199,6 +204,7 @@ class Model:
         Returns:
             The melodies, how many of their first events were given, and how each was made; nothing if not `traced`.
         """
+        self._require_memory(options, traced=traced)
         generators = options.generators()
         have_upbeat = self._have_upbeat(options, generators)
         melodies: dict[int, Melody] = {}
@@ -224,6 +230,24 @@ class Model:
             primer_steps,
             [traces[place] for place in sorted(traces)],
         )
+
+    def _require_memory(self, options: GenerationOptions, *, traced: bool) -> None:
+        """Refuse more melodies, or longer ones, than there is memory for.
+
+        Raises:
+            SettingsError: if they would not fit.
+        """
+        network = self._exact_network if options.is_search else self._network
+        side_by_side = options.num_made * options.beam_size * options.branch_factor
+        # An event is a number in some lists and arrays, and later half a note with its bytes in a file.
+        of_events = (options.num_steps or 0) * (_BYTES_AN_EVENT + traced * _BYTES_A_TRACED_EVENT)
+        needed = side_by_side * (network.bytes_per_melody + of_events)
+        if needed > _NEVER_TOO_MUCH_BYTES:
+            from ostinato.memory import require_memory
+
+            require_memory(
+                needed, f"{side_by_side:,} melodies of {options.num_steps:,} steps side by side", side_by_side
+            )
 
     def _have_upbeat(self, options: GenerationOptions, generators: list[np.random.Generator]) -> NDArray[np.bool_]:
         """Which melodies begin with an upbeat."""

@@ -99,6 +99,17 @@ class Network:
         """A, rows of the attention's memory; 0 without attention."""
         return self._attention.length if self._attention else 0
 
+    @property
+    def bytes_per_melody(self) -> int:
+        """About how much memory a melody takes while the network works on it."""
+        cells = sum(layer.size for layer in self._layers)
+        # c and h before and after a step, the sums of the gates, and what the encoding remembers to make the inputs.
+        floats = 8 * cells + 4 * self._input_size
+        if self._attention:  # its rows and their keys, and once more while melodies are chosen
+            floats += 4 * self._attention.length * self._attention.size
+        # The logits, in double precision, and what the draw makes of them.
+        return self._dtype.itemsize * floats + 16 * 8 * len(self._output_bias)
+
     def step(self, inputs: Floats, state: State, weights: Floats | None = None) -> tuple[NDArray[np.float64], State]:
         """Feed one step to B melodies.
 
