@@ -30,6 +30,7 @@ QUICKER = {
     "learn data/songs/midi --output=songs.mag --minutes=5": "learn data/songs/midi --output=songs.mag "
     "--num_training_steps=2",
     "learn data/songs/midi --output=my.mag": "learn data/songs/midi --output=my.mag --num_training_steps=2",
+    "learn data/songs/midi --output=my-songs.mag": "learn data/songs/midi --output=my-songs.mag --num_training_steps=2",
     "learn scores --output=scores.mag": "learn scores --output=scores.mag --num_training_steps=2",
     "--input=data/aird/midi": "--input=tests/golden/aird/corpora",
     "--human=data/aird/midi": "--human=tests/golden/aird/corpora",
