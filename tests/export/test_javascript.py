@@ -53,6 +53,8 @@ ENDINGS: list[dict[str, Any]] = [
     {"num_bars": 3, "seed": 6, "meter": "2/4", "primer": [67, -2, 64, -2]},
     {"until_end": True, "num_bars": 6, "seed": 7, "meter": "2/4", "num_outputs": 2},
     {"num_bars": 2, "ending": False, "seed": 8},
+    {"num_bars": 2, "upbeat": True, "seed": 9, "meter": "3/4", "num_outputs": 2},
+    {"num_bars": 2, "upbeat": False, "seed": 9, "key": "G"},
 ]
 
 

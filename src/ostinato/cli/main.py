@@ -63,7 +63,7 @@ class _Help(argparse.HelpFormatter):
     def _format_action_invocation(self, action: argparse.Action) -> str:
         if not action.option_strings:
             return super()._format_action_invocation(action)
-        value = "" if action.nargs in (0, "?") else f"={action.metavar or '|'.join(action.choices or ())}"
+        value = "" if action.nargs in (0, "?") else f"={action.metavar or '|'.join(map(str, action.choices or ()))}"
         return spelling(action) + value
 
     def _get_help_string(self, action: argparse.Action) -> str | None:

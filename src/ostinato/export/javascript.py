@@ -65,6 +65,9 @@ def _without_paths(bundle: Bundle) -> Bundle:
         for name in ("card", "description", "made_by", "step")
         if name in bundle.provenance
     }
+    data = bundle.provenance.get("data")
+    if isinstance(data, dict) and "upbeats" in data:
+        kept["data"] = {"upbeats": data["upbeats"]}
     return Bundle(bundle.config, bundle.arrays, kept)
 
 

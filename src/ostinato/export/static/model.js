@@ -36,6 +36,7 @@ const DEFAULTS = {
   maxNote: 127,
   ending: null,
   untilEnd: false,
+  upbeat: null,
   random: null,
 };
 
@@ -58,6 +59,7 @@ export async function load(source) {
 export class Model {
   #encoding;
   #network;
+  #upbeats;
 
   constructor(buffer) {
     const { metadata, arrays } = readWeights(buffer);
@@ -70,6 +72,7 @@ export class Model {
     this.description = String(provenance.description ?? "");
     this.card = provenance.card ?? {};
     this.settings = encoding;
+    this.#upbeats = provenance.data?.upbeats ?? 0;
     this.#encoding = new Encoding(encoding);
     this.#network = new Network(arrays, this.#encoding.inputSize, hparams);
   }
@@ -98,11 +101,37 @@ export class Model {
   /** Make melodies; see ostinato.d.ts for the options. */
   generate(options = {}) {
     const asked = settled(options, this);
-    const begun = this.#begin(asked);
+    const generators = asked.random
+      ? Array.from({ length: asked.numOutputs }, () => new GivenNumbers(asked.random))
+      : new Generator(asked.seed ?? freshSeed()).spawn(asked.numOutputs);
+    const haveUpbeat = this.#haveUpbeat(asked, generators);
+    const made = [];
+    for (const upbeat of [false, true]) {
+      const places = [...generators.keys()].filter((place) => haveUpbeat[place] === upbeat);
+      if (!places.length) continue;
+      // The bar of the upbeat comes before those that are counted.
+      const numSteps = asked.numSteps + (upbeat ? asked.meter.stepsPerBar : 0);
+      const some = this.#make({ ...asked, numSteps }, places.map((place) => generators[place]), upbeat);
+      some.forEach((melody, i) => (made[places[i]] = melody));
+    }
+    return made;
+  }
+
+  /** Which melodies begin with an upbeat: as many as tunes did that the model has learned from. */
+  #haveUpbeat(asked, generators) {
+    const isInBars = asked.numBars !== null || asked.untilEnd;
+    const share = asked.upbeat === null ? this.#upbeats : Number(asked.upbeat);
+    if (asked.primer || asked.random || !isInBars || !share) return generators.map(() => false);
+    return generators.map((generator) => generator.spawn(1)[0].random() < share);
+  }
+
+  /** Melodies that all begin with an upbeat, or all without. */
+  #make(asked, generators, upbeat) {
+    const begun = this.#begin(asked, generators, upbeat);
     const given = begun.openings[0].length;
     const numSteps = asked.numSteps - given;
     const numLast = asked.untilEnd ? numSteps : asked.ending ? Math.min(numSteps, ENDING_BARS * asked.meter.stepsPerBar) : 0;
-    const { melodies, generators } = begun;
+    const { melodies } = begun;
     const made = generators.map(() => []);
     for (let step = 0; step < numSteps - numLast; step += 1) {
       melodies.extend(generators).forEach((event, i) => made[i].push(event));
@@ -125,25 +154,25 @@ export class Model {
   }
 
   /** Feed the opening. */
-  #begin(asked) {
-    const { primer, key, meter, numOutputs } = asked;
+  #begin(asked, generators, upbeat) {
+    const { primer, key, meter } = asked;
     const encoding = this.#encoding;
     let semitones = 0;
     let fed = [];
     if (primer) ({ events: fed, semitones } = primerIntoModel(primer, this.settings, key));
     else semitones = semitonesWithoutPrimer(this.settings, key, asked.minNote, asked.maxNote);
     const constraints = new Constraints(asked, this.settings, semitones);
-    const generators = asked.random
-      ? Array.from({ length: numOutputs }, () => new GivenNumbers(asked.random))
-      : new Generator(asked.seed ?? freshSeed()).spawn(numOutputs);
     const stepper = () => encoding.stepper(meter);
     let melodies;
     let openings;
-    if (primer) {
+    // After half a bar of silence the model makes an upbeat.
+    const given = upbeat ? new Array(Math.floor(meter.stepsPerBar / 2)).fill(NO_EVENT) : primer;
+    if (upbeat) fed = given;
+    if (given) {
       melodies = new Growing(this.#network, encoding, stepper, [fed[0]], asked.temperature, constraints);
       for (const event of fed.slice(1)) melodies.append(event);
       melodies = melodies.select(generators.map(() => 0));
-      openings = generators.map(() => primer);
+      openings = generators.map(() => given);
     } else {
       const notes = openingNotes(this.settings, constraints.notes, key, semitones);
       const first = generators.map((generator) => notes[generator.integer(notes.length)]);
@@ -201,6 +230,8 @@ function settled(options, model) {
   if (!model.canEnd && (asked.untilEnd || asked.ending)) {
     throw new RangeError(`${model.name} has not learned where tunes end; take another model, or leave out untilEnd and ending`);
   }
+  if (asked.upbeat && asked.primer) throw new RangeError("upbeat begins a melody without a primer; leave one of them out");
+  if (asked.upbeat && asked.numBars === null && !asked.untilEnd) throw new RangeError("upbeat comes before the bars that numBars counts; give numBars or untilEnd");
   if (asked.untilEnd && asked.ending === false) throw new RangeError("untilEnd brings each melody to its end, which ending: false forbids; leave one out");
   asked.ending ??= asked.numBars !== null && model.canEnd;
   if (asked.numSteps !== null && (asked.numBars !== null || asked.untilEnd)) throw new RangeError("give numBars or numSteps; untilEnd takes numBars");

@@ -30,6 +30,11 @@ export interface Options {
   ending?: boolean | null;
   /** Let each melody end where the model ends it; it has numBars at most, or 32. */
   untilEnd?: boolean;
+  /**
+   * Begin with an upbeat, in a bar before those of numBars, whose first half is silent; null leaves it to chance, as
+   * often as the tunes did that the model has learned from, where the length is in bars and there is no primer.
+   */
+  upbeat?: boolean | null;
   /** Where choices come from, in place of the seed: a function that gives a number of [0, 1). Not in a worker. */
   random?: (() => number) | null;
 }
