@@ -15,13 +15,11 @@ if TYPE_CHECKING:
     from ostinato.bundle import Bundle
 
 EXAMPLE = "ostinato export ostinato --page=ostinato.html"
+
 _FLAGS = {
     "page": ("FILE.html", "write one HTML file that composes, offline, in any browser"),
     "js": ("FOLDER", "write a JavaScript module with the model's weights, for web pages and Node"),
-    "onnx": (
-        "FILE.onnx",
-        "write the network as ONNX; the step form, and beside it FILE-sequence.onnx for whole melodies",
-    ),
+    "onnx": ("FILE.onnx", "write the network as ONNX: one step, and in FILE-sequence.onnx a whole melody"),
     "magentajs": ("FOLDER", "write what Magenta.js's MusicRNN loads; basic_rnn and mono_rnn alone"),
 }
 _ENDINGS = {"page": ".html", "onnx": ".onnx"}
@@ -29,12 +27,19 @@ _ENDINGS = {"page": ".html", "onnx": ".onnx"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's flags."""
-    parser.add_argument("model", help="a built-in model, by its name, a .mag bundle, a checkpoint or a run_dir")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a built-in model, by its name, a .mag bundle, a checkpoint or a run_dir"
+    )
     usual = parser.add_argument_group(USUAL)
     for flag, (metavar, what) in _FLAGS.items():
         usual.add_argument(f"--{flag}", metavar=metavar, help=what)
     usual.add_argument(
-        "--bits", type=int, choices=(8, 16), default=8, help="of each number of the weights in --page and --js"
+        "--bits",
+        type=int,
+        choices=(8, 16),
+        default=8,
+        metavar="8|16",
+        help="of each number of the weights in --page and --js",
     )
 
 
