@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Error, expect
 
-from studio_page import StudioPage
+from studio_page import SECONDS, StudioPage
 
 EXAMPLE_NOTES = 12  # of the melody that the page opens with
 C4, E4, G4 = 60, 64, 67
@@ -33,9 +34,11 @@ def kept(studio: StudioPage, store: str) -> list[dict[str, Any]]:
 
 def wait_until_kept(studio: StudioPage, what: str) -> None:
     """Wait until a session is kept whose last step is called this."""
-    studio.page.wait_for_function(
-        f"async (what) => (await ({KEPT})('sessions')).some(({{ line }}) => line.past.at(-1)?.what === what)", arg=what
-    )
+    deadline = time.monotonic() + SECONDS
+    while not any(
+        each["line"]["past"] and each["line"]["past"][-1]["what"] == what for each in kept(studio, "sessions")
+    ):
+        assert time.monotonic() < deadline, f"no session ends in {what}"
 
 
 def notes_of_cards(studio: StudioPage) -> list[int]:

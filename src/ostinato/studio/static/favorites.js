@@ -51,9 +51,11 @@ export class Favorites {
     return this.#keep((all) => favorites.filter(({ id }) => !all.some((each) => each.id === id)));
   }
 
+  /** It goes from the page when it is gone from the browser, so that a reload does not bring it back. */
   async remove({ id }) {
+    const deleted = await deleteFavorite(id);
     this.#show(this.melodies.filter((melody) => melody.id !== id));
-    return deleteFavorite(id);
+    return deleted;
   }
 
   async #keep(make) {
