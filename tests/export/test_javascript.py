@@ -2,13 +2,14 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from export_models import melodies, models, node, odd_bundles
+from export_models import SECONDS, melodies, models, node, odd_bundles, served
 from ostinato.bundle import Bundle, load_bundle
 from ostinato.errors import SettingsError
 from ostinato.export.javascript import javascript_files, model_card, module_script, static, weights, worker_script
@@ -16,30 +17,61 @@ from ostinato.generation.model import Model
 from ostinato.music.melody import Melody
 from ostinato.music.notes import note_spans
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 PROJECT = Path(__file__).parent.parent.parent
 NUM_MELODIES = 200
 PROBABILITY_STEPS = 32
 
-# How far the inputs and the probabilities of some melodies are from those in a file, and what seeds make.
-COMPARE = """
-import { readFileSync } from "node:fs";
-import { load } from "./ostinato.js";
-const job = JSON.parse(readFileSync("job.json"));
-const model = await load(readFileSync("model.safetensors"));
-const inputs = new Int8Array(readFileSync("inputs.bin").buffer);
-const likely = new Float64Array(new Uint8Array(readFileSync("probabilities.bin")).buffer);
-let [at, wrong, place, worst] = [0, 0, 0, 0];
-for (const { events, meter } of job.inputs) {
-  for (const row of model.inputs(events, meter)) for (const value of row) wrong += inputs[at++] !== value;
-}
-for (const { events, meter } of job.probabilities) {
-  for (const row of model.probabilities(events, meter)) {
-    for (const value of row) worst = Math.max(worst, Math.abs(value - likely[place++]));
+# How far the inputs and the probabilities of some melodies are from those in files, and what seeds make. `read` gives
+# the bytes of a file.
+COMPARE = """async (load, read) => {
+  const job = JSON.parse(new TextDecoder().decode(await read("job.json")));
+  const model = await load(await read("model.safetensors"));
+  const inputs = new Int8Array((await read("inputs.bin")).buffer);
+  const likely = new Float64Array((await read("probabilities.bin")).buffer);
+  let [at, wrong, place, worst] = [0, 0, 0, 0];
+  for (const { events, meter } of job.inputs) {
+    for (const row of model.inputs(events, meter)) for (const value of row) wrong += inputs[at++] !== value;
   }
-}
-const made = job.options.map((options) => model.generate(options));
-console.log(JSON.stringify({ wrong, worst, read: [at, place], made }));
-"""
+  for (const { events, meter } of job.probabilities) {
+    for (const row of model.probabilities(events, meter)) {
+      for (const value of row) worst = Math.max(worst, Math.abs(value - likely[place++]));
+    }
+  }
+  const made = job.options.map((options) => model.generate(options));
+  return { wrong, worst, read: [at, place], made };
+}"""
+
+
+def in_node(folder: Path) -> Any:
+    return node(
+        f"""
+        import {{ readFileSync }} from "node:fs";
+        import {{ load }} from "./ostinato.js";
+        const found = await ({COMPARE})(load, async (name) => Uint8Array.from(readFileSync(name)));
+        console.log(JSON.stringify(found));
+        """,
+        folder,
+    )
+
+
+def in_chromium(browser: "Browser", folder: Path) -> Any:
+    with served(folder) as address:
+        page = browser.new_page()
+        try:
+            page.set_default_timeout(SECONDS * 1000)
+            page.goto(f"{address}/index.html")
+            return page.evaluate(
+                f"""async () => {{
+                    const {{ load }} = await import("./ostinato.js");
+                    return ({COMPARE})(load, async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer()));
+                }}"""
+            )
+        finally:
+            page.close()
+
 
 OPTIONS: list[dict[str, Any]] = [
     {"num_steps": 48, "primer": [60], "seed": 1, "num_outputs": 2},
@@ -62,7 +94,7 @@ def camel(name: str) -> str:
     return re.sub(r"_(\w)", lambda found: found[1].upper(), name)
 
 
-def compared(bundle: Bundle, folder: Path, bits: int, count: int) -> None:
+def compared(bundle: Bundle, folder: Path, bits: int, count: int, compare: Callable[[Path], Any] = in_node) -> None:
     """Hold the scripts to Python, with the very weights that were written."""
     for name, data in javascript_files(bundle, bits).items():
         (folder / name).write_bytes(data)
@@ -80,7 +112,7 @@ def compared(bundle: Bundle, folder: Path, bits: int, count: int) -> None:
         "options": [{camel(name): value for name, value in each.items()} for each in options],
     }
     (folder / "job.json").write_text(json.dumps(job))
-    found = node(COMPARE, folder)
+    found = compare(folder)
     assert found["read"] == [sum(map(np.size, inputs)), sum(map(np.size, exact))]
     assert found["wrong"] == 0
     assert found["worst"] < 1e-9  # both compute in double precision; 1e-4 was asked for
@@ -101,6 +133,11 @@ def _exact_probabilities(model: Model, melody: Melody) -> Any:
 @pytest.mark.parametrize("name", models())
 def test_trained_models_are_told_the_same_and_make_the_same(name: str, tmp_path: Path) -> None:
     compared(load_bundle(models()[name]), tmp_path, bits=8, count=NUM_MELODIES)
+
+
+@pytest.mark.parametrize("name", models())
+def test_trained_models_are_the_same_in_a_browser(name: str, browser: "Browser", tmp_path: Path) -> None:
+    compared(load_bundle(models()[name]), tmp_path, 8, NUM_MELODIES, lambda folder: in_chromium(browser, folder))
 
 
 @pytest.mark.parametrize("name", odd_bundles())

@@ -1,7 +1,6 @@
 """The page of a model: from the file system, with the network off, by finger, mouse and keys."""
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import pytest
 pytest.importorskip("playwright", reason="make test installs it")
 
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from export_models import SECONDS, served
 from ostinato.bundle import Bundle, array_shapes, load_bundle
@@ -25,7 +24,7 @@ from ostinato.export.page import page_html
 from ostinato.formats.midi.reader import read_midi
 from ostinato.generation.model import Model
 from ostinato.shipped import load_shipped
-from studio_page import CHROMIUM, NARROW, WIDE
+from studio_page import NARROW, WIDE
 
 
 def small_bundle() -> Bundle:
@@ -78,17 +77,6 @@ def small_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "my model.html"
     path.write_text(page_html(small_bundle()), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        assert not os.environ.get("OSTINATO_WHOLE_INSTALL"), "install Chromium: apt-get install chromium"
-        pytest.skip("there is no Chromium here")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=SECONDS * 1000)
-        yield chromium
-        chromium.close()
 
 
 def visit(browser: Browser, path: Path, width: int, **options: Any) -> Iterator[Visit]:

@@ -55,7 +55,7 @@ def test_everything_to_press_is_large_enough_for_a_finger(browser: Browser, url:
 
 def test_the_keyboard_alone_reaches_everything(wide: StudioPage) -> None:
     page = wide.page
-    wide.generate(New_bars="1", Variations="2")
+    wide.generate(New_bars="4", Variations="2")
     page.get_by_role("button", name="Mark bars").click()
     page.evaluate("document.activeElement.blur(); document.querySelectorAll('details').forEach((d) => (d.open = true))")
     wanted = set(

@@ -621,7 +621,7 @@ def test_a_meter_goes_all_the_way_into_files(wide: StudioPage) -> None:
     page.get_by_role("spinbutton", name="Tempo").press("Enter")
     page.get_by_role("button", name="Metronome").click()
     page.get_by_label("Sound").select_option("Flute")
-    wide.generate(New_bars="1", Variations="2")
+    wide.generate(New_bars="4", Variations="2")
     score: Any = symusic.Score.from_midi(wide.saved("MIDI: Variation 1").read_bytes())
     assert [(each.numerator, each.denominator) for each in score.time_signatures] == [(6, 8)]
     assert round(score.tempos[0].qpm, 1) == 97.5

@@ -97,7 +97,7 @@ def test_a_tab_that_crashed_comes_back_in_a_new_one(wide: StudioPage) -> None:
 
 
 def test_two_tabs_have_a_session_each_and_the_same_favorites(wide: StudioPage) -> None:
-    wide.generate(New_bars="1", Variations="2")
+    wide.generate(New_bars="4", Variations="2")
     wait_until_kept(wide, "these variations")
     other = wide.tab()
     assert notes_of_cards(other) == notes_of_cards(wide)
