@@ -13,7 +13,7 @@ from export_models import SECONDS
 from studio_page import CHROMIUM
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # two at once cannot be, and the studio's tests have their own
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         assert not os.environ.get("OSTINATO_WHOLE_INSTALL"), "install Chromium: apt-get install chromium"
