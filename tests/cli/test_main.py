@@ -76,7 +76,7 @@ def test_an_unknown_flag_is_one_line() -> None:
             2,
             "no built-in model is called 'lookbak_rnn'; did you mean lookback_rnn?",
         ),
-        (["generate", "--key=D dorain"], 2, "key 'D dorain' is none; did you mean D dorian?"),
+        (["generate", "--key=D dorain"], 2, "there is no key 'D dorain'; did you mean D dorian?"),
         (["generate", "--meter=3-4"], 2, "'3-4' is not a meter; did you mean 3/4?"),
         (["generate", "--hparams=batchsize=3"], 2, "no hparam is called 'batchsize'; did you mean batch_size?"),
         (["generate", "--primer=tunes/jigg.mid"], 1, "did you mean tunes/jig.mid?"),

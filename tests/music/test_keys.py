@@ -76,7 +76,7 @@ def test_what_is_no_key_is_refused_in_one_line(text: str) -> None:
 def test_a_mode_that_is_nearly_one_is_named(text: str, meant: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_key(text)
-    assert str(caught.value) == f"key {text!r} is none; did you mean {meant}?"
+    assert str(caught.value) == f"there is no key {text!r}; did you mean {meant}?"
 
 
 @given(st.text(max_size=20))

@@ -99,7 +99,7 @@ def parse_key(text: str) -> Key:
                 (tonic + parent) % NOTES_PER_OCTAVE,
             )
         if near := did_you_mean(mode, MODES, f"{letter}{accidental} "):
-            raise SettingsError(f"key {text!r} is none{near}")
+            raise SettingsError(f"there is no key {text!r}{near}")
     raise SettingsError(
         f"there is no key {text!r}; write a tonic and a mode, such as C, Am, F# minor or Bb mixolydian; the modes are "
         + ", ".join(MODES)
