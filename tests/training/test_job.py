@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,8 @@ def test_what_a_killed_job_wrote_too_far_is_written_over(examples: Examples, tmp
     learn(tmp_path / "run", examples, 2, summary_frequency=1)
     learn(tmp_path / "run", examples, 5, summary_frequency=1)
     (train_folder(tmp_path / "run") / "checkpoint-00000005.safetensors").unlink()
+    # TensorBoard reads files by name. It has the second and a count: within a second the tenth is before the ninth.
+    time.sleep(1)
     learn(tmp_path / "run", examples, 4, summary_frequency=1)
     scalars = EventAccumulator(str(train_folder(tmp_path / "run"))).Reload()
     assert [event.step for event in scalars.Scalars("loss")] == [1, 2, 3, 4]

@@ -71,7 +71,7 @@ class Example:
         if self.events is None or self.steps_per_bar is None:
             return False
         starts = np.flatnonzero(self.events >= 0)
-        return len(starts) > 0 and self.steps_per_bar <= 2 * starts[0] < 2 * self.steps_per_bar
+        return len(starts) > 0 and bool(self.steps_per_bar <= 2 * starts[0] < 2 * self.steps_per_bar)
 
 
 def serialize_sequence_example(example: Example) -> bytes:
