@@ -387,7 +387,8 @@ def _write_new(folder: Path, files: Sequence[bytes]) -> list[Path]:
 
     Where a name is taken, from earlier or by another process, all take the next second's.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    from ostinato.formats import atomic_writer
+
     digits = len(str(len(files)))
     moment = datetime.now()
     while True:
@@ -396,9 +397,9 @@ def _write_new(folder: Path, files: Sequence[bytes]) -> list[Path]:
             for number, data in enumerate(files, start=1):
                 path = folder / f"{moment:%Y-%m-%d_%H%M%S}_{number:0{digits}}.mid"
                 # Not synced to disk one by one: it takes longer than to make the melodies, which a seed gives again.
-                with path.open("xb") as file:
-                    written.append(path)
+                with atomic_writer(path, sync=False, overwrite=False) as file:
                     file.write(data)
+                written.append(path)
         except BaseException as error:
             for path in written:
                 path.unlink()
