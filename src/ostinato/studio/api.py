@@ -31,6 +31,7 @@ from ostinato.music.melody import Melody
 from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.tracks import rank_tracks
 from ostinato.studio.models import Models
+from ostinato.studio.filling import fill
 from ostinato.studio.schema import (
     MAX_BARS,
     MAX_FILL_BARS,
@@ -427,7 +428,7 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     """
     seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
     began = time.perf_counter()
-    made = model.make_traced(request.options(seed))
+    made = fill(model, request, seed) if request.fill else model.make_traced(request.options(seed))
     return Generated(
         model=name,
         seed=seed,
@@ -530,7 +531,7 @@ def _variation(traced: Traced, request: GenerateRequest) -> Variation:
     return Variation(
         events=traced.melody.events,
         primer_steps=traced.primer_steps,
-        kept_steps=len(traced.melody) - request.fill[1] * bar if request.fill else 0,
+        kept_steps=max(len(traced.melody) - request.fill[1] * bar, 0) if request.fill else 0,
         ends=traced.melody.ends,
         log_likelihood=round(traced.log_likelihood, _DECIMALS),
         steps=[_step(step) for step in traced.steps] if explain else [],
