@@ -525,7 +525,9 @@ def test_bars_are_filled_between_what_stays(
 
 @pytest.mark.parametrize("model", ["plain", "watchful", "finite"])
 def test_locked_bars_stay_and_the_melody_still_ends(client: TestClient, model: str) -> None:
-    events = [60, -2, 62, -2, 64, -2] * 2 + [67, -2, -2, -1, -2, -2] * 4 + [65, -2, 64, -2, 60, -2, -2]  # 43 of 48 steps
+    events = (
+        [60, -2, 62, -2, 64, -2] * 2 + [67, -2, -2, -1, -2, -2] * 4 + [65, -2, 64, -2, 60, -2, -2]
+    )  # 43 of 48 steps
     primer = {"events": events, "meter": "6/8", "ends": True}
     asked = {"fill": [2, 4], "locked": [3, 7], "primer": primer, "model": model, "variations": 3, "seed": 1}
     made = _described(client.post("/api/generate", json=asked))["variations"]

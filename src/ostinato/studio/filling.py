@@ -54,8 +54,11 @@ def _of_gap(request: GenerateRequest, gap: tuple[int, int], primer: MelodyJson |
     """The request for one gap in a melody: to fill it or, where nothing follows, to go on from before it."""
     first, last = gap
     bar = request.one_meter.steps_per_bar
-    if primer is None or last != -(-len(primer.events) // bar) or first > last:
-        return replace(request, primer=primer, fill=gap, locked=())
+    bars = -(-len(primer.events) // bar) if primer else 0
+    if primer is None or last != bars or first > last:
+        # How it ends is a question only where the last gap goes on to the end.
+        ending = None if _gaps(request)[-1][1] == bars else request.ending
+        return replace(request, primer=primer, fill=gap, locked=(), ending=ending)
     kept = primer.events[: (first - 1) * bar]
     if not any(event >= 0 for event in kept):
         raise SettingsError(f"no note comes before bar {first}, and all after it would be new; lock a bar that has one")

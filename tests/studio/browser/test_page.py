@@ -293,11 +293,13 @@ def test_marked_bars_are_made_anew(studio: StudioPage) -> None:
     page.get_by_role("button", name="Mark bars").click()
     first, last = page.get_by_label("First marked bar"), page.get_by_label("Last marked bar")
     expect(first).to_be_focused()
-    last.fill("4")
+    last.fill("5")
     last.press("Tab")
     fill = page.get_by_role("button", name="Fill these bars anew")
     expect(fill).to_be_disabled()
-    expect(fill).to_have_accessible_description("Nothing follows bar 4. Generate goes on from the end of your melody.")
+    expect(fill).to_have_accessible_description(
+        "Nothing is in bar 5 yet. Generate goes on from the end of your melody."
+    )
     last.fill("3")
     last.press("Tab")
     answer = studio.answer_to(fill.click)
@@ -317,6 +319,50 @@ def test_marked_bars_are_made_anew(studio: StudioPage) -> None:
     expect(card.locator(".why-sentence")).to_contain_text("likely")
     page.get_by_role("button", name="Unmark the bars").click()
     expect(page.locator("#marked")).to_be_hidden()
+
+
+def test_locked_bars_stay_when_all_others_are_made_anew(studio: StudioPage) -> None:
+    page = studio.page
+    events = [C4, -2, -2, -2, E4, -2, G4, -2] * 8  # four bars
+    drop_file(studio, "tune.mid", midi_of(events))
+    expect(page.locator("#message-text")).to_be_visible()
+    page.get_by_role("button", name="Mark bars").click()
+    first, last = page.get_by_label("First marked bar"), page.get_by_label("Last marked bar")
+    lock, fill = (page.get_by_role("button", name=name, exact=True) for name in ("Lock", "Fill these bars anew"))
+    first.fill("1")
+    first.press("Tab")
+    last.fill("4")
+    last.press("Tab")
+    expect(fill).to_have_accessible_description(
+        "No note would stay before these bars. Lock one that has notes, or clear the melody and press Generate."
+    )
+    first.fill("2")
+    first.press("Tab")
+    last.fill("2")
+    last.press("Tab")
+    lock.click()
+    expect(fill).to_have_accessible_description("These bars are locked.")
+    expect(page.locator(".roll-locks use")).to_have_count(1)
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    expect(lock).to_have_attribute("aria-pressed", "false")
+    page.get_by_role("button", name="Redo", exact=True).click()
+    studio.open()  # the lock is still there
+    expect(page.locator(".roll-locks use")).to_have_count(1)
+    page.get_by_role("button", name="Mark bars").click()
+    first.fill("1")
+    first.press("Tab")
+    last.fill("4")
+    last.press("Tab")
+    expect(fill).to_have_accessible_description("What comes before stays, and so do the locked bars.")
+    answer = studio.answer_to(fill.click)
+    assert (studio.asked_for()["fill"], studio.asked_for()["locked"]) == ([1, 4], [2])
+    for each in answer["variations"]:
+        assert each["events"][16:32] == events[16:32]
+        assert each["ends"]
+    card = page.get_by_role("article", name="Variation 1")
+    kinds = card.locator("rect.note").evaluate_all("notes => notes.map((note) => note.classList.contains('is-given'))")
+    assert kinds.count(True) == 6
+    expect(card.get_by_title("temperature 1, bars 1 to 4 made anew, bar 2 locked", exact=True)).to_be_visible()
 
 
 def test_bars_are_marked_over_the_grid(wide: StudioPage) -> None:

@@ -29,13 +29,13 @@ const asking = new Asking(part("generate"), part("waiting"));
 // ---- what is shown, and its past
 
 /** The tests look at it, too. */
-export const history = new History({ notes: [], meter: "4/4", ends: false, results: null }, show);
+export const history = new History({ notes: [], meter: "4/4", ends: false, locked: [], results: null }, show);
 
 const session = new Session(() => ({ line: history.line, settings: settings() }));
 
-function show({ notes, meter, results }, step = null, isUndo = false) {
+function show({ notes, meter, locked, results }, step = null, isUndo = false) {
   roll.show(notes, meter);
-  marked.show(notes, meter);
+  marked.show(notes, meter, locked);
   showMeter(meter);
   resultList.show(results);
   hide(); // what was said of an earlier state
@@ -95,7 +95,11 @@ const roll = new PianoRoll(part("roll"), {
   onedit: (notes, what) => history.commit({ notes, ends: false }, what),
 });
 
-const marked = new MarkedBars(roll.picture, { onfill: fill, say });
+const marked = new MarkedBars(roll.picture, {
+  onfill: fill,
+  onlock: (locked, what) => history.commit({ locked }, what),
+  say,
+});
 
 const recording = new Recording(player, {
   settings: () => ({
@@ -151,7 +155,7 @@ function stepsPerBar() {
 /** Put a melody on the roll. */
 function useMelody({ events, meter, ends = false }, what) {
   player.stop();
-  history.commit({ notes: notesOf(events), meter, ends }, what);
+  history.commit({ notes: notesOf(events), meter, ends, locked: [] }, what);
   roll.picture.center();
   part("melody-title").scrollIntoView({ block: "nearest" });
   tell(`Your melody is now ${what}.`, { onundo: undo });
@@ -223,10 +227,17 @@ function generate() {
   return vary(() => ({ primer, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
 }
 
-/** Make bars of the melody anew, between those before and after. */
+/** Make bars of the melody anew, between those before and after, around those that are locked. */
 function fill(first, last) {
-  const { notes, meter, ends } = history.present;
-  return vary(() => ({ primer: { events: eventsOf(notes), meter, ends }, fill: [first, last] }));
+  const { notes, meter, ends, locked } = history.present;
+  const within = locked.filter((bar) => first <= bar && bar <= last);
+  const isToTheEnd = last === barsOf(endOf(notes), stepsPerBar()) && !within.includes(last);
+  return vary(() => ({
+    primer: { events: eventsOf(notes), meter, ends },
+    fill: [first, last],
+    ...(within.length ? { locked: within } : {}),
+    ...(isToTheEnd ? { ending: wishes.ending !== "none" } : {}),
+  }));
 }
 
 /** Variations in place of those that are there; `request()` gives what is asked for beside the wishes. */
@@ -433,12 +444,12 @@ function listen() {
   part("redo").addEventListener("click", redo);
   part("clear").addEventListener("click", () => {
     player.stop();
-    history.commit({ notes: [], ends: false }, "clearing the melody");
+    history.commit({ notes: [], ends: false, locked: [] }, "clearing the melody");
     tell("Cleared. An empty melody lets the model begin by itself.", { onundo: undo });
   });
   part("download-all").addEventListener("click", downloadAll);
   part("tempo").addEventListener("change", () => setTempo(part("tempo").valueAsNumber));
-  part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value }, "the change of meter"));
+  part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value, locked: [] }, "the change of meter"));
   part("save-session").addEventListener("click", saveSession);
   part("voice").addEventListener("change", () => (player.voice = part("voice").value));
   toggle("over", (isOn) => say(isOn ? "A recording goes over the melody." : "A recording replaces the melody."));
@@ -495,7 +506,7 @@ async function begin() {
     const { notes, meter, qpm } = firstMelody();
     keptSettings = kept?.settings ?? { qpm };
     setTempo(Number(keptSettings.qpm));
-    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, results: null }, future: [] });
+    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, locked: [], results: null }, future: [] });
     listen();
     const found = await asked;
     Object.assign(limits, found.limits);

@@ -17,6 +17,7 @@ export class RollPicture {
   #shown = null; // { notes, meter, bars }
   #selected = null;
   #marked = null; // the first and the last bar
+  #locked = [];
 
   constructor(place, onkey) {
     this.place = place;
@@ -124,6 +125,18 @@ export class RollPicture {
     }
   }
 
+  /** Show which bars are locked. */
+  lockBars(bars) {
+    this.#locked = bars;
+    const { stepsPerBar } = meterOf(this.#shown.meter);
+    const bar = stepsPerBar * this.stepWidth;
+    const columns = bars.map((number) => `M${(number - 1) * bar} 0h${bar}v${this.height}h${-bar}z`);
+    this.lockLayer.setAttribute("d", columns.join(""));
+    this.lockSigns.replaceChildren(
+      ...bars.map((number) => svg("use", { href: "#icon-lock", x: (number - 1) * bar + 22, y: 5, width: 15, height: 15 })),
+    );
+  }
+
   showCursor(cell) {
     this.cursor?.remove();
     this.cursor = null;
@@ -227,6 +240,9 @@ export class RollPicture {
     this.noteLayer = svg("g", { class: "roll-notes" });
     this.goesOn = svg("text", { class: "roll-goes-on", y: 17 }, "the model goes on");
     this.endLine = svg("path", { class: "roll-end", d: `M0 0v${height}` });
+    this.height = height;
+    this.lockLayer = svg("path", { class: "roll-locked" });
+    this.lockSigns = svg("g", { class: "roll-locks" });
     this.marks = [height, RULER_HEIGHT].map((tall) => svg("rect", { class: "roll-marked", height: tall }));
     size(this.grid, width, height);
     this.grid.replaceChildren(
@@ -241,6 +257,7 @@ export class RollPicture {
           .map((p) => `M0 ${this.#top(p)}h${width}`)
           .join(""),
       }),
+      this.lockLayer,
       this.marks[0],
       this.noteLayer,
       this.endLine,
@@ -255,11 +272,12 @@ export class RollPicture {
         d: Array.from({ length: bars }, (_, bar) => `M${bar * stepsPerBar * this.stepWidth} 8v18`).join(""),
       }),
     );
-    this.ruler.append(this.goesOn);
+    this.ruler.append(this.lockSigns, this.goesOn);
     size(this.keys, KEYS_WIDTH, height);
     this.keys.replaceChildren(...pitches.map((pitch) => this.#keyPicture(pitch)));
     this.drawNotes(notes);
     this.markBars(this.#marked);
+    this.lockBars(this.#locked);
   }
 
   #keyPicture(pitch) {

@@ -38,7 +38,7 @@ export function variationsOf(answer, request, before = null) {
       stepsPerBar: answer.steps_per_bar,
       meter: answer.meter,
       ends: one.ends,
-      given: before ? givenBefore(before) : givenIn(one),
+      given: before ? givenBefore(before) : givenIn(one, answer.steps_per_bar, request),
       explained,
       made: {
         model,
@@ -63,13 +63,14 @@ export function sourceOf({ made, meter, source = "" }) {
 /** What else it was made with, in words. */
 export function settingsOf({ made }) {
   if (!made) return "";
-  const { temperature = 1, key = null, top_k: topK = 0, top_p: topP = 1, fill = null } = made.request;
+  const { temperature = 1, key = null, top_k: topK = 0, top_p: topP = 1, fill = null, locked = [] } = made.request;
   return [
     `temperature ${temperature}`,
     ...(key ? [`key ${key}`] : []),
     ...(topK ? [`top-k ${topK}`] : []),
     ...(topP < 1 ? [`top-p ${topP}`] : []),
     ...(fill ? [`bars ${fill[0]} to ${fill[1]} made anew`] : []),
+    ...(locked.length ? [`${locked.length === 1 ? "bar" : "bars"} ${locked.join(", ")} locked`] : []),
   ].join(", ");
 }
 
@@ -122,12 +123,9 @@ function isMade(made) {
   );
 }
 
-/** What is the primer's: the beginning, and what follows bars that were filled. */
-function givenIn({ events, primer_steps: first, kept_steps: last }) {
-  return [
-    [0, first],
-    [events.length - last, events.length],
-  ];
+/** What is the primer's: the beginning, what is locked among the bars that were filled, and what follows them. */
+function givenIn({ events, primer_steps: first, kept_steps: last }, bar, { locked = [] }) {
+  return [[0, first], ...locked.map((each) => [(each - 1) * bar, each * bar]), [events.length - last, events.length]];
 }
 
 function givenBefore({ variation, step }) {
