@@ -30,8 +30,8 @@ from ostinato.generation.trace import StepTrace, Traced
 from ostinato.music.melody import Melody
 from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.tracks import rank_tracks
-from ostinato.studio.models import Models
 from ostinato.studio.filling import fill
+from ostinato.studio.models import Models
 from ostinato.studio.schema import (
     MAX_BARS,
     MAX_FILL_BARS,

@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import math
+import re
 import zipfile
 from base64 import b64decode
 from collections import Counter
@@ -213,6 +215,100 @@ def test_every_step_tells_why_it_is_there(wide: StudioPage) -> None:
     expect(card.get_by_role("listitem")).to_have_count(min(len(step["candidates"]), 5))
     page.mouse.move(0, 0)
     expect(card.locator(".why-sentence")).to_contain_text("Boldest step: ")
+
+
+def test_what_could_have_come_instead_is_heard(studio: StudioPage) -> None:
+    page = studio.page
+    made = studio.generate(New_bars="6", Temperature="1.5", Variations="1")["variations"][0]
+    drawn = next(
+        step for step in made["steps"] if step["step"] >= 50 and step["candidates"][0][1] < 0.9 and step["step"] % 16
+    )
+    step, event = drawn["step"], next(event for event, _ in drawn["candidates"] if event != drawn["event"])
+    card = page.get_by_role("article", name="Variation 1")
+    expect(card.get_by_role("button", name="Original: Variation 1")).to_have_count(0)
+    roll = page.get_by_role("slider", name="Variation 1, step by step")
+    roll.focus()
+    roll.press("Home")
+    for _ in range(step // 16):
+        roll.press("PageUp")
+    for _ in range(step % 16):
+        roll.press("ArrowRight")
+    instead = card.locator(".why-candidates button:not(.is-drawn)").first
+    expect(instead).to_have_accessible_name(re.compile(r".+ instead: hear how it goes on, <?\d+\s%"))
+    if studio.is_touched:
+        changed = studio.answer_to(instead.click)["variations"][0]
+    else:
+        place = card.locator(".why-candidates button").evaluate_all(
+            "all => all.findIndex((one) => !one.classList.contains('is-drawn'))"
+        )
+        changed = studio.answer_to(lambda: roll.press(str(place + 1)))["variations"][0]
+    assert studio.asked_for()["primer"]["events"] == [*made["events"][:step], event]
+    assert changed["events"][: step + 1] == [*made["events"][:step], event]
+    expect(card.get_by_role("button", name="Stop Variation 1")).to_be_visible()  # it plays
+    expect(card).to_contain_text(f"new from bar {step // 16 + 1}, beat")
+    expect(card.locator(".why-candidates button.is-drawn")).to_have_attribute("title", re.compile("hear it$"))
+
+    # What was there is outlined where it is gone, and can be heard.
+    notes, gone = _spans(changed["events"]), _spans(made["events"])
+    expect(card.locator("rect.gone")).to_have_count(len(gone - notes))
+    original = card.get_by_role("button", name="Original: Variation 1")
+    told = f"Hear what was there before; of its notes {len(gone - notes)} are gone, and {len(notes - gone)} are new"
+    expect(original).to_have_attribute("title", told)
+    original.click()
+    expect(original).to_have_attribute("aria-pressed", "true")
+    expect(card.get_by_role("button", name="Play Variation 1")).to_be_visible()
+    original.click()
+    expect(original).to_have_attribute("aria-pressed", "false")
+    answer = studio.answer_to(card.get_by_role("button", name="Again: Variation 1").click)
+    assert answer["variations"][0]["events"] == changed["events"]
+    expect(card.locator("rect.gone")).to_have_count(len(gone - notes))
+
+
+def _spans(events: list[int]) -> set[tuple[int, int, int]]:
+    """Pitch, begin and end of each note, by the definition of events."""
+    spans, begin = set(), None
+    for step, event in enumerate([*events, -1]):
+        if event == -2:
+            continue
+        if begin is not None:
+            spans.add((events[begin], begin, step))
+        begin = step if event >= 0 else None
+    return spans
+
+
+def test_cards_say_how_surprising_they_are(wide: StudioPage) -> None:
+    page = wide.page
+    answers = []
+    for surprise in ("0.1", "2"):
+        page.get_by_label("Surprise, from expected to daring").fill(surprise)
+        expect(page.get_by_label("Temperature", exact=True)).to_have_value(surprise)
+        made = wide.generate(New_bars="8", Variations="1")["variations"][0]
+        bits = -made["log_likelihood"] / math.log(2) / len(made["steps"])
+        expect(page.get_by_role("article", name="Variation 1")).to_contain_text(f"surprise {bits:.2f} bits")
+        answers.append(bits)
+    assert answers[0] < answers[1]
+
+
+def test_two_models_stand_side_by_side(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_text("More choices").click()
+    page.get_by_label("Beside it").select_option("lookback_rnn")  # which does not know how to end
+    page.locator("#variations").fill("2")
+    with page.expect_response(lambda response: "lookback_rnn" in (response.request.post_data or "")) as second:
+        first = wide.generate(New_bars="4")
+    other = second.value.json()
+    assert (other["model"], other["seed"]) == ("lookback_rnn", first["seed"])
+    cards = page.locator("#cards .card")
+    expect(cards).to_have_count(4)
+    for place, model in enumerate(["ostinato", "lookback_rnn"] * 2):
+        expect(cards.nth(place)).to_contain_text(f"{model} · seed {first['seed']}")
+    places = cards.evaluate_all("cards => cards.map((card) => [card.offsetLeft, card.offsetTop])")
+    (left, first_row), (right, its_row) = places[:2]
+    assert left < right
+    assert first_row == its_row
+    shown = page.locator("#cards .small-roll")
+    for place, each in enumerate([first["variations"][0], other["variations"][0]]):
+        expect(shown.nth(place).locator("rect.note")).to_have_count(sum(event >= 0 for event in each["events"]))
 
 
 def test_the_attention_shows_where_it_looked(wide: StudioPage) -> None:

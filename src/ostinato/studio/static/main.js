@@ -10,14 +10,14 @@ import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
 import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
-import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
+import { METERS, barsOf, endOf, eventName, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
 import { Player } from "./player.js";
 import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
-import { fileNameOf, variationsOf } from "./variation.js";
+import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
 import { PROGRAMS, VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
@@ -247,8 +247,15 @@ async function vary(request) {
     const asked = { ...wishes.read(), ...request() };
     const answer = await asking.ask(asked);
     if (!answer) return;
+    let variations = variationsOf(answer, asked);
+    if (wishes.beside) {
+      const other = wishes.askedOf(wishes.beside, { ...asked, seed: answer.seed });
+      const others = await asking.ask(other);
+      if (!others) return;
+      const theirs = variationsOf(others, other);
+      variations = variations.flatMap((own, place) => [own, theirs[place]]); // two columns, the same draw in a row
+    }
     player.stop();
-    const variations = variationsOf(answer, asked);
     history.commit({ results: { variations } }, "these variations");
     wishes.showSeed(answer.seed);
     afterDrawing(() => tellTime(performance.now() - clicked, variations.length));
@@ -267,34 +274,37 @@ function tellTime(milliseconds, count) {
   say(count === 1 ? "One variation is ready." : `${count} variations are ready.`);
 }
 
-/** Another rest for one variation, from a step on; or the same and more. `length()` gives how much in all. */
-async function renew(variation, step, length, what) {
+/**
+ * Another rest for one variation, from a step on, with an event that was chosen for this step or without; or the same
+ * and more. `length()` gives how much in all. Returns the card of what was made, or null.
+ */
+async function renew(variation, step, length, what, event = null) {
   const place = history.present.results.variations.indexOf(variation);
+  const kept = [...variation.events.slice(0, step), ...(event === null ? [] : [event])];
   try {
-    const request = {
-      ...wishes.read(),
-      variations: 1,
-      ...length(),
-      primer: { events: variation.events.slice(0, step), meter: variation.meter },
-    };
+    const primer = { events: kept, meter: variation.meter };
+    const request = { ...wishes.read(), variations: 1, ...length(), primer };
     // A locked seed goes on through its sequence, or the same would come again.
     if (request.seed !== null) request.draw = nextDraw(request);
     const answer = await asking.ask(request);
-    if (!answer) return;
+    if (!answer) return null;
     const { results } = history.present;
-    if (results?.variations[place] !== variation) return; // it has gone since
+    if (results?.variations[place] !== variation) return null; // it has gone since
     player.stop();
-    const [renewed] = variationsOf(answer, request, { variation, step });
+    const original = step < variation.events.length ? variation.events : variation.original;
+    const [renewed] = variationsOf(answer, request, { variation, step, event, original });
     const variations = results.variations.with(place, renewed);
     history.commit({ results: { variations } }, what);
     wishes.showSeed(answer.seed);
-    const { roll: changed } = resultList.cards[place];
-    changed.pin(step);
-    changed.element.focus({ preventScroll: true });
+    const card = resultList.cards[place];
+    card.roll.pin(step);
+    card.roll.element.focus({ preventScroll: true });
     const which = request.seed === null ? "" : `, from seed ${answer.seed}, draw ${request.draw + 1}`;
     tell(`Variation ${place + 1}: ${what}${which}.`, { onundo: undo });
+    return card;
   } catch (error) {
     report(error);
+    return null;
   }
 }
 
@@ -316,13 +326,22 @@ function change(variation, step) {
   if (!variation.events.slice(0, step).some((event) => event >= 0)) {
     return complain("Choose a later step: what is kept must hold a note.");
   }
-  const { events, meter, stepsPerBar: bar } = variation;
-  const length = {
-    last: () => wishes.lengthOf(barsOf(events.length, bar)),
-    itself: () => wishes.lengthOf(wholeLength(step, meter)),
-    none: () => ({ num_steps: events.length }),
-  };
-  return renew(variation, step, length[wishes.ending], "the rest is new");
+  return renew(variation, step, () => lengthFrom(variation, step), "the rest is new");
+}
+
+/** Another event at a step, and how the melody goes on from it, to be heard at once. */
+async function choose(variation, step, event) {
+  const { events, stepsPerBar: bar } = variation;
+  const name = eventName(event, isSoundingBefore(events, step));
+  if (step === events.length - 1) return complain("This is the last step: nothing would come after it. Choose an earlier one.");
+  const card = await renew(variation, step, () => lengthFrom(variation, step + 1), `${name} instead, and a new rest`, event);
+  if (card) actions.play(card, Math.max(Math.floor(step / bar) * bar, step - bar / 2));
+}
+
+/** How long a variation is to be after a change from a step on. */
+function lengthFrom({ events, meter, stepsPerBar: bar }, step) {
+  if (wishes.ending === "none") return { num_steps: events.length };
+  return wishes.lengthOf(wishes.ending === "last" ? barsOf(events.length, bar) : wholeLength(step, meter));
 }
 
 function proceed(variation) {
@@ -337,7 +356,8 @@ async function again(variation) {
     const answer = await asking.ask(request);
     if (!answer) return;
     player.stop();
-    const before = from && { variation: { ...variation, made: from.made }, step: from.step };
+    const { step, event } = from ?? {};
+    const before = from && { variation: { ...variation, made: from.made }, step, event, original: variation.original };
     const variations = variationsOf(answer, request, before);
     history.commit({ results: { variations } }, "making the same again");
     const isSame = String(variations[place]?.events) === String(variation.events);
@@ -378,6 +398,11 @@ const actions = {
     await player.play(card.track, from);
     card.showPlaying(true);
   },
+  playOriginal: async (card) => {
+    if (player.isPlaying(card.original)) return player.stop();
+    await player.play(card.original, card.roll.step ?? 0);
+    card.showOriginalPlaying(true);
+  },
   use: (variation) =>
     useMelody(variation, variation.name ?? `variation ${1 + history.present.results.variations.indexOf(variation)}`),
   midi: (variation) =>
@@ -394,7 +419,7 @@ const actions = {
   },
 };
 
-const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favorites.has(variation));
+const resultList = new Results({ ...actions, star, change, choose, proceed }, (variation) => favorites.has(variation));
 const favorites = new Favorites({ ...actions, remove: removeFavorite }, () => resultList.showStars());
 
 async function star(variation) {

@@ -27,7 +27,7 @@ const ENDINGS = {
   none: "Each stops at the last bar line, as if it went on.",
 };
 
-const KEPT = ["model", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p"];
+const KEPT = ["model", "beside", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p"];
 
 const field = (id) => document.getElementById(id);
 
@@ -64,6 +64,8 @@ export class Wishes {
     field("model").replaceChildren(
       ...models.map((model) => html("option", { value: model.name, selected: model.default }, model.name)),
     );
+    const none = new Option("No other model", "");
+    field("beside").replaceChildren(none, ...models.map((model) => new Option(model.name, model.name)));
     field("bars").max = limits.max_bars;
     field("variations").max = limits.max_variations;
     this.#showModel();
@@ -96,6 +98,18 @@ export class Wishes {
 
   get model() {
     return this.models.find((model) => model.name === field("model").value) ?? null;
+  }
+
+  /** The model whose melodies are shown beside those of the chosen one, or null. */
+  get beside() {
+    const { value } = field("beside");
+    return value === field("model").value ? null : (this.models.find((model) => model.name === value) ?? null);
+  }
+
+  /** The same request of another model, which may not know how to end. */
+  askedOf(model, request) {
+    const ends = model.foretells_end || request.fill ? {} : { ending: false, until_end: false };
+    return { ...request, model: model.name, ...ends };
   }
 
   get bars() {
