@@ -27,6 +27,7 @@ from ostinato.errors import DataError
 from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
+from ostinato.music.keys import MODES
 from ostinato.music.melody import Melody
 from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.tracks import rank_tracks
@@ -341,7 +342,7 @@ class Api:
         )
         # Not the workers' work: the page must open even when they have much to do.
         cards = await asyncio.to_thread(self._models.cards)
-        return json_response(ModelList(models=cards, limits=limits, version=ostinato.__version__))
+        return json_response(ModelList(models=cards, modes=MODES, limits=limits, version=ostinato.__version__))
 
     async def generate(self, request: Request) -> Response:
         """Melodies, and why they came out so."""

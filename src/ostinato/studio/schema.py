@@ -295,6 +295,10 @@ class ModelList(_Message, frozen=True, kw_only=True):
     """The models, and how much may be asked for."""
 
     models: Annotated[list[ModelCard], Meta(min_length=1)]
+    modes: Annotated[
+        dict[str, tuple[Annotated[int, Meta(ge=0, le=11)], ...]],
+        Meta(description="The scale of each mode that a key may have, in semitones above its tonic."),
+    ]
     limits: Limits
     version: Annotated[str, Meta(description="Of Ostinato.")]
 

@@ -9,6 +9,8 @@ pytest.importorskip("playwright")
 
 from playwright.sync_api import Browser
 
+from ostinato.music.melody import Melody
+from ostinato.music.notation import estimated_key
 from studio_page import StudioPage, visit
 
 
@@ -151,3 +153,42 @@ def test_no_sound_clicks(modules: StudioPage) -> None:
         assert 0.05 < peak < 1, name
         assert jump < 0.2, name
         assert end == 0, name
+
+
+def test_some_notes_are_changed_at_once(modules: StudioPage) -> None:
+    notes = "[[60, 0, 4], [64, 4, 2], [67, 8, 4]].map(([pitch, start, length]) => ({ pitch, start, length }))"
+    bounds = "{ lowest: 48, highest: 83, maxSteps: 64 }"
+    in_short = "({ pitch, start, length }) => [pitch, start, length]"
+
+    def told(call: str) -> Any:
+        return run(modules, "note-edits", f"const r = m.{call}; return r && [r.notes.map({in_short}), [...r.chosen]];")
+
+    # Two go a beat on, over the third, which is heard no more where they begin.
+    assert told(f"moved({notes}, new Set([0, 4]), {{ later: 4 }}, {bounds})") == [
+        [[60, 4, 4], [64, 8, 2]],
+        [4, 8],
+    ]
+    # As far as the lowest may go, and not before the first step.
+    assert told(f"moved({notes}, new Set([4, 8]), {{ later: -9, higher: -20 }}, {bounds})") == [
+        [[48, 0, 2], [51, 4, 4]],
+        [0, 4],
+    ]
+    assert told(f"moved({notes}, new Set([0]), {{ later: -1 }}, {bounds})") is None
+    assert told(f"stretched({notes}, new Set([0, 4]), 3, {bounds})") == [[[60, 0, 4], [64, 4, 5]], [0, 4]]
+    assert told(f"stretched({notes}, new Set([4]), -5, {bounds})") == [[[60, 0, 4], [64, 4, 1], [67, 8, 4]], [4]]
+    copied = "[{ pitch: 72, start: 2, length: 2 }, { pitch: 74, start: 6, length: 2 }]"
+    assert told(f"pasted({notes}, {copied}, 6, {bounds})") == [
+        [[60, 0, 4], [64, 4, 2], [72, 6, 2], [67, 8, 2], [74, 10, 2]],
+        [6, 10],
+    ]
+    assert told(f"pasted({notes}, {copied}, 60, {bounds})")[1] == [60]  # the other would not fit
+    assert told(f"pasted({notes}, {copied}, 63, {bounds})") is None
+
+
+@pytest.mark.parametrize("end", range(60, 72))
+def test_the_key_is_the_one_that_scores_are_written_in(modules: StudioPage, end: int) -> None:
+    for pitches in ([62, 66, 69, 61, end], [60, 63, 67, 70, end], [60, end], [end]):
+        notes = [{"pitch": pitch, "start": 4 * place, "length": 4} for place, pitch in enumerate(pitches)]
+        found = run(modules, "keys", f"return m.estimatedKey({notes})")
+        expected = estimated_key(Melody([event for pitch in pitches for event in (pitch, -2, -2, -2)]))
+        assert (found["tonic"], found["mode"]) == (expected.tonic, str(expected).split()[1])

@@ -663,7 +663,9 @@ def test_a_midi_keyboard_is_asked_for_by_a_click_and_recorded(wide: StudioPage) 
 def test_a_result_is_dragged_onto_the_melody(wide: StudioPage) -> None:
     answer = wide.generate(New_bars="1")
     head = wide.page.get_by_role("article", name="Variation 1").locator(".card-name")
-    head.drag_to(wide.page.locator("#roll"))
+    wide.page.locator("#roll").scroll_into_view_if_needed()
+    wide.page.evaluate("scrollTo(0, 250)")  # so that both are to be seen
+    head.drag_to(wide.page.locator("#roll"), target_position={"x": 400, "y": 250})
     expect(wide.page.locator("#message-text")).to_have_text("Your melody is now what you dropped.")
     assert pitches_of(wide.primer()) == pitches_of(answer["variations"][0]["events"])
 

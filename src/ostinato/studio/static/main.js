@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
 import { DRAGGED } from "./card.js";
+import { EditBar } from "./edit-bar.js";
 import { isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
@@ -18,6 +19,7 @@ import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
 import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
+import { TapTempo } from "./tap-tempo.js";
 import { PROGRAMS, VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
@@ -35,6 +37,7 @@ const session = new Session(() => ({ line: history.line, settings: settings() })
 
 function show({ notes, meter, locked, results }, step = null, isUndo = false) {
   roll.show(notes, meter);
+  editBar.show(notes, wishes.key);
   marked.show(notes, meter, locked);
   showMeter(meter);
   resultList.show(results);
@@ -53,10 +56,12 @@ function settings() {
   if (keptSettings) return keptSettings;
   const [loop, metronome] = [player.loop, player.metronome];
   const over = isPressed(part("over"));
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over };
+  const { snap, zoom } = editBar.settings;
+  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over, snap, zoom };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, ...editing }) {
+  editBar.restore(editing);
   setTempo(Number(qpm));
   if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
   press(part("over"), over === true);
@@ -64,6 +69,7 @@ function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over }) 
   press(part("metronome"), (player.metronome = metronome === true));
   const gone = wishes.restore(Object(wished));
   followModel(wishes.model);
+  followKey();
   if (gone) complain(`There is no model “${gone}” here any more, so “${wishes.model.name}” plays.`);
 }
 
@@ -93,7 +99,11 @@ const roll = new PianoRoll(part("roll"), {
   onhear: (pitch) => player.hint(pitch),
   onkey: (pitch, isDown) => (isDown ? recording.press(pitch) : recording.release(pitch)),
   onedit: (notes, what) => history.commit({ notes, ends: false }, what),
+  onselect: (notes) => editBar?.showSelected(notes),
 });
+
+const tapTempo = new TapTempo();
+const editBar = new EditBar(roll, () => session.changed());
 
 const marked = new MarkedBars(roll.picture, {
   onfill: fill,
@@ -207,10 +217,15 @@ function setTempo(qpm) {
 
 // ---- asking the model
 
-const wishes = new Wishes(followModel);
+const wishes = new Wishes(followModel, followKey);
 
 function followModel(model) {
   if (model) roll.setRange(model.min_pitch, model.max_pitch);
+}
+
+function followKey() {
+  roll.picture.setKey(wishes.scale);
+  editBar.show(history.present.notes, wishes.key);
 }
 
 /** How many bars the whole has: the new ones come after the bar that was begun, within the server's bounds. */
@@ -474,6 +489,10 @@ function listen() {
   });
   part("download-all").addEventListener("click", downloadAll);
   part("tempo").addEventListener("change", () => setTempo(part("tempo").valueAsNumber));
+  part("tap-tempo").addEventListener("click", (event) => {
+    const qpm = tapTempo.tap(event.timeStamp);
+    if (qpm) setTempo(qpm * (meterOf(history.present.meter).stepsPerBeat / 4));
+  });
   part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value, locked: [] }, "the change of meter"));
   part("save-session").addEventListener("click", saveSession);
   part("voice").addEventListener("change", () => (player.voice = part("voice").value));
@@ -515,11 +534,18 @@ function listen() {
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
     else if (hasControl && key === "y" && !isTyping(event.target)) redo();
     else if (key === "?" && !isTyping(event.target)) part("keys").showModal();
+    else if (hasControl && !event.altKey && mayEdit(event)) roll.keyOnSelected(event);
     else if (hasControl || event.altKey || belongsToFocus(event.target, key)) return;
     else if (key === " ") event.repeat || playMelody();
     else if (recording.isOn || !roll.keyOnSelected(event)) return;
     if (key !== "escape") event.preventDefault();
   });
+}
+
+/** Whether Ctrl and a letter are about notes: not about a field, nor about text that is selected. */
+function mayEdit(event) {
+  const isText = isTyping(event.target) || event.target.closest?.("dialog") || !getSelection().isCollapsed;
+  return !isText && !recording.isOn && !event.shiftKey && "acxvd".includes(event.key.toLowerCase());
 }
 
 async function begin() {
