@@ -266,7 +266,8 @@ def test_what_could_have_come_instead_is_heard(studio: StudioPage) -> None:
 
 def _spans(events: list[int]) -> set[tuple[int, int, int]]:
     """Pitch, begin and end of each note, by the definition of events."""
-    spans, begin = set(), None
+    spans: set[tuple[int, int, int]] = set()
+    begin: int | None = None
     for step, event in enumerate([*events, -1]):
         if event == -2:
             continue
