@@ -107,6 +107,12 @@ export class Wishes {
     return field("ending").value;
   }
 
+  /** The name of the key that was chosen, null for any. */
+  get key() {
+    const tonic = field("tonic").value;
+    return tonic ? `${tonic} ${field("mode").value}` : null;
+  }
+
   /** The part of a request that is about how long melodies of so many bars are, and how they end. */
   lengthOf(bars) {
     if (this.ending === "itself") return { num_bars: bars, until_end: true };
@@ -115,14 +121,13 @@ export class Wishes {
 
   /** The part of a request that the form decides; a sentence is thrown where a field is wrong. */
   read() {
-    const tonic = field("tonic").value;
     const wishes = {
       model: field("model").value || null,
       variations: checked("variations", "the number of variations"),
       temperature: checked("temperature", "the temperature"),
       top_k: checked("top-k", "top-k"),
       top_p: checked("top-p", "top-p"),
-      key: tonic ? `${tonic} ${field("mode").value}` : null,
+      key: this.key,
       seed: isPressed(field("seed-lock")) ? seedIn(field("seed")) : null,
     };
     checked("bars", "the number of new bars");
