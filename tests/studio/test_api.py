@@ -7,6 +7,7 @@ import json
 import math
 import threading
 import wave
+import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +41,7 @@ from ostinato.studio.api import (
     wav_file,
 )
 from ostinato.studio.models import Models
-from ostinato.studio.schema import GenerateRequest, MelodyJson, MidiRequest, WavRequest, read_request
+from ostinato.studio.schema import GenerateRequest, MelodyJson, MidiRequest, ScoreRequest, WavRequest, read_request
 from ostinato.studio.security import MAX_UPLOAD_BYTES
 from ostinato.studio.workers import Workers
 from studio_parts import ATTENTION_LENGTH, small_models, studio_client
@@ -256,6 +257,38 @@ def test_a_melody_is_a_sound(client: TestClient) -> None:
         assert sound.getnframes() / sound.getframerate() > 6 / 16
 
 
+UPBEAT_SENT = {
+    # Two eighths before the bar line, then three quarters and a half note tied over the next one.
+    "events": [-2, -2, -2, -2, -2, -2, -2, -2, 62, -2, 64, -2, 66, -2, -2, -2, -2, -2, 69, -2, -2, -2, -2, -2],
+    "meter": "3/4",
+    "qpm": 97.5,
+    "title": "A tune",
+}
+
+
+def test_a_melody_is_a_score(client: TestClient) -> None:
+    response = client.post("/api/score", json={**UPBEAT_SENT, "format": "abc", "key": "D"})
+    written = _described(response).decode()
+    head = ["X:1", "T:A tune", "M:3/4", "L:1/8", "Q:1/4=97.5", "K:D"]
+    assert written.splitlines() == ["%abc-2.1", "", *head, "DE | F3 A- A2 |]"]
+    assert response.headers["content-disposition"] == "attachment; filename*=UTF-8''melody.abc"
+
+    response = client.post("/api/score", json={**UPBEAT_SENT, "format": "musicxml", "key": "D"})
+    score = ET.fromstring(_described(response))
+    assert [measure.get("number") for measure in score.iter("measure")] == ["0", "1"]
+    assert [step.text for step in score.iter("step")] == ["D", "E", "F", "A", "A"]
+    assert [time.text for time in next(score.iter("time"))] == ["3", "4"]
+
+
+def test_a_score_has_the_key_that_fits_or_the_one_that_is_named(client: TestClient) -> None:
+    scale = {"events": [62, -2, 64, -2, 66, -2, 67, -2, 69, -2, 71, -2, 73, -2, 74, -2], "format": "abc"}
+    for key, line in ((None, "K:D"), ("A minor", "K:Am"), ("F# dorian", "K:F#dor")):
+        assert line in _described(client.post("/api/score", json={**scale, "key": key})).decode().splitlines()
+    refused = client.post("/api/score", json={**scale, "key": "H"})
+    assert refused.status_code == 400
+    assert _described(refused)["error"].startswith("there is no key 'H'; write a tonic and a mode")
+
+
 def test_more_than_can_be_done_is_refused_and_the_rest_goes_on(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -344,10 +377,22 @@ WRITE_MIDI = st.fixed_dictionaries(
     optional={"qpm": st.floats(20, 400), "names": st.lists(st.text(min_size=1, max_size=5), max_size=3)},
 )
 WRITE_WAV = st.fixed_dictionaries({"events": EVENTS, "qpm": st.floats(300, 400)})
+WRITE_SCORE = st.fixed_dictionaries(
+    {"events": EVENTS | st.lists(st.integers(-2, 127), min_size=60, max_size=70)},
+    optional={
+        "format": st.sampled_from(["abc", "musicxml"]),
+        "steps_per_bar": st.integers(1, 64),
+        "meter": METERS_SENT | st.sampled_from(["5/8", "3/32", "4/1", "9/16", "23/8"]),
+        "qpm": st.floats(20, 400),
+        "key": st.sampled_from(["C", "A minor", "Cb locrian", "b blues", None]) | st.text(min_size=1, max_size=5),
+        "title": st.text(min_size=1, max_size=5),
+    },
+)
 ASKED = st.one_of(
     st.tuples(st.just("/api/generate"), MAKE),
     st.tuples(st.just("/api/midi"), WRITE_MIDI),
     st.tuples(st.just("/api/wav"), WRITE_WAV),
+    st.tuples(st.just("/api/score"), WRITE_SCORE),
 )
 
 
@@ -734,7 +779,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 7
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 8
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 
@@ -744,6 +789,7 @@ def test_it_names_every_member_of_a_request_and_its_default() -> None:
         ("GenerateRequest", GenerateRequest, {"num_steps": 8}, []),  # or num_bars, or fill
         ("MidiRequest", MidiRequest, {"melodies": [melody]}, ["melodies"]),
         ("WavRequest", WavRequest, melody, ["events"]),
+        ("ScoreRequest", ScoreRequest, {**melody, "format": "abc"}, ["events", "format"]),
     ]
     for name, kind, members, required in smallest:
         schema = document()["components"]["schemas"][name]

@@ -14,6 +14,7 @@ from ostinato.music.meter import Meter
 from ostinato.studio.schema import (
     GenerateRequest,
     MidiRequest,
+    ScoreRequest,
     WavRequest,
     parse_json,
     read_request,
@@ -237,6 +238,23 @@ def test_too_long_a_sound_is_refused() -> None:
     read(WavRequest, {"events": [60] * 1024, "qpm": 51.2})
     with pytest.raises(SettingsError, match="1024 steps at 20 quarters a minute last 768 seconds, and at most 300"):
         read(WavRequest, {"events": [60] * 1024, "qpm": 20})
+
+
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        ({}, "format is missing"),
+        ({"format": "pdf"}, 'format must be "abc" or "musicxml", not "pdf"'),
+        ({"format": ["abc"]}, 'format must be "abc" or "musicxml", not ["abc"]'),
+        ({"format": "abc", "title": ""}, 'title must be a text of 1 to 100 characters, not ""'),
+        ({"format": "abc", "title": "a\n"}, 'title must be a text of printable characters, not "a\\n"'),
+        ({"format": "abc", "key": "\ud800"}, 'key must be a text of printable characters, not "\\ud800"'),
+    ],
+)
+def test_what_is_no_score_is_refused(members: Any, error: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(ScoreRequest, {"events": [60], **members})
+    assert str(caught.value) == error
 
 
 @given(VALUES)

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections import Counter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -259,6 +259,21 @@ class WavRequest(MelodyJson, frozen=True):
             )
 
 
+class ScoreRequest(MelodyJson, frozen=True, kw_only=True):
+    """A melody to write down as a score."""
+
+    format: Annotated[Literal["abc", "musicxml"], Meta(description="Of the file.")]
+    qpm: Qpm = DEFAULT_QPM
+    key: Annotated[
+        Text | None, Meta(description='Of its signature, such as "G" or "A minor"; null finds the one that fits.')
+    ] = None
+    title: Annotated[Text | None, Meta(description="Above the music.")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_printable(key=self.key, title=self.title)
+
+
 class Error(_Message, frozen=True):
     """A refusal."""
 
@@ -397,7 +412,7 @@ class Tracks(_Message, frozen=True):
 @functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
-    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, Tracks, WavRequest)
+    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, ScoreRequest, Tracks, WavRequest)
     return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
 
 
@@ -536,7 +551,7 @@ def _in_words(error: str, value: Any, kind: type) -> str:
     for member, index in re.findall(r"(\w+)|\[(\d+)\]", path):
         value = value[member or int(index)]
         schema = _plain(schema["properties"][member] if member else schema["items"])
-    is_array = isinstance(value, list) and schema["type"] == "array"
+    is_array = isinstance(value, list) and schema.get("type") == "array"
     told = f"{len(value)} of them" if is_array else shown(value)
     return f"{path or 'the body'} must be {_allowed(schema)}, not {told}"
 
@@ -549,6 +564,8 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _allowed(schema: dict[str, Any]) -> str:
     """What a schema allows, in words."""
+    if "enum" in schema:
+        return " or ".join(map(shown, schema["enum"]))
     match schema["type"]:
         case "integer":
             return f"an integer of {schema['minimum']} to {schema['maximum']}"

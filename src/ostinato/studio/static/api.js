@@ -60,6 +60,11 @@ export async function wavOf(melody, { qpm, program, clicks }) {
   return (await post("api/wav", { ...forServer(melody), qpm, program, clicks })).blob();
 }
 
+/** A score of {events, meter, qpm, key, title}, as "abc" or "musicxml". */
+export async function scoreOf(score, format) {
+  return (await post("api/score", { ...score, format })).blob();
+}
+
 function forServer({ events, meter }) {
   return { events, meter };
 }

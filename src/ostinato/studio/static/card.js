@@ -3,6 +3,7 @@
 import { button, html, icon, press } from "./elements.js";
 import { barsOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
+import { StaffToggle } from "./staff-toggle.js";
 import { differences, settingsOf, sourceOf } from "./variation.js";
 import { WhyPanel, explainAloud } from "./why.js";
 
@@ -15,9 +16,10 @@ export class Card {
    * @param name its heading.
    * @param range of the pitches that are shown.
    * @param details more about it, for the heading's line.
-   * @param actions what its buttons do: play(card, from), playOriginal(card, from), use, again, midi, wav, and where
-   *   they make sense star, proceed, change(variation, step), choose(variation, step, event), remove; `link(variation)`
-   *   gives a MIDI file's address for dragging it out.
+   * @param actions what its buttons do: play(card, from), playOriginal(card, from), use, again, midi, wav,
+   *   saveScore(variation, format, title), and where they make sense star, proceed, change(variation, step),
+   *   choose(variation, step, event), remove; `link(variation)` gives a MIDI file's address for dragging it out,
+   *   `score(variation)` what is written down.
    */
   constructor(variation, { name, range, details = "", isStarred = false, actions }) {
     Object.assign(this, { variation, name, actions });
@@ -51,20 +53,41 @@ export class Card {
       html("div", { class: "card-name" }, heading, html("p", { title: settingsOf(variation) }, details)),
       ...this.#corner(isStarred),
     );
+    this.staff = new StaffToggle({
+      name,
+      score: () => actions.score(variation),
+      onplay: (step) => {
+        actions.stop();
+        actions.play(this, step);
+      },
+      save: (format) => actions.saveScore(variation, format, name),
+      report: actions.report,
+    });
     this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
     if (this.why) this.element.append(this.why.element);
-    this.element.append(this.#tools());
+    this.element.append(this.#tools(), this.staff.place);
     this.#makeDraggable(head);
     const { stepsPerBar } = meterOf(variation.meter);
     const track = (events, onstop) => ({
       notes: notesOf(events),
       steps: barsOf(events.length, stepsPerBar) * stepsPerBar, // a loop begins again on a bar line
       meter: variation.meter,
-      onstep: (step) => this.roll.showPlayhead(step),
+      onstep: (step) => this.#showPlayhead(step),
       onstop,
     });
     this.track = track(variation.events, () => this.showPlaying(false));
     this.original = variation.original && track(variation.original, () => this.showOriginalPlaying(false));
+  }
+
+  #showPlayhead(step) {
+    this.roll.showPlayhead(step);
+    this.staff.showPlayhead(step);
+  }
+
+  /** It goes from the page. */
+  remove() {
+    this.roll.remove();
+    this.staff.remove();
   }
 
   showPlaying(isPlaying) {
@@ -73,7 +96,7 @@ export class Card {
     const label = `${isPlaying ? "Stop" : "Play"} ${this.name}`;
     this.player.setAttribute("aria-label", label);
     this.player.title = label;
-    if (!isPlaying) this.roll.showPlayhead(null);
+    if (!isPlaying) this.#showPlayhead(null);
   }
 
   showOriginalPlaying(isPlaying) {
@@ -123,6 +146,7 @@ export class Card {
       tool("up", "Use as melody", actions.use, "Put it on the roll above"),
       ...(actions.proceed ? [tool("more", "Continue", actions.proceed, "Add as many bars again as chosen above")] : []),
       ...(variation.made ? [tool("redo", "Again", actions.again, `Make the same again: ${settingsOf(variation)}`)] : []),
+      this.staff.button,
       tool("down", "MIDI", actions.midi, "Download it as a MIDI file"),
       tool("down", "WAV", actions.wav, "Download its sound"),
     );

@@ -58,7 +58,7 @@ export class EditBar {
     const range = `${pitchName(Math.min(...pitches))} to ${pitchName(Math.max(...pitches))}`;
     part("melody-key").replaceChildren(
       ...(key ? [html("b", {}, key.name), ` · ${range}`] : []),
-      ...(wished ? [`${key ? " · " : ""}new notes in ${wished}`] : []),
+      ...(wished ? [`${key ? " · " : ""}new notes in ${pretty(wished)}`] : []),
     );
   }
 
@@ -95,4 +95,9 @@ export class EditBar {
     part("zoom-in").disabled = !canZoomIn;
     part("zoom-out").disabled = !canZoomOut;
   }
+}
+
+/** "Bb minor" as it is written on paper. */
+function pretty(key) {
+  return key.replace(/^([A-G])b/, "$1♭").replace("#", "♯");
 }

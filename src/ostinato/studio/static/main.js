@@ -11,6 +11,7 @@ import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
 import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
+import { MelodyTools } from "./melody-tools.js";
 import { METERS, barsOf, endOf, eventName, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
 import { Player } from "./player.js";
@@ -39,6 +40,7 @@ function show({ notes, meter, locked, results }, step = null, isUndo = false) {
   roll.show(notes, meter);
   editBar.show(notes, wishes.key);
   marked.show(notes, meter, locked);
+  tools.show({ notes });
   showMeter(meter);
   resultList.show(results);
   hide(); // what was said of an earlier state
@@ -57,10 +59,11 @@ function settings() {
   const [loop, metronome] = [player.loop, player.metronome];
   const over = isPressed(part("over"));
   const { snap, zoom } = editBar.settings;
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over, snap, zoom };
+  const staff = tools.staff.isShown;
+  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over, staff, snap, zoom };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, ...editing }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, staff, ...editing }) {
   editBar.restore(editing);
   setTempo(Number(qpm));
   if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
@@ -68,6 +71,7 @@ function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, ..
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
   const gone = wishes.restore(Object(wished));
+  if (staff === true) tools.staff.show(true);
   followModel(wishes.model);
   followKey();
   if (gone) complain(`There is no model “${gone}” here any more, so “${wishes.model.name}” plays.`);
@@ -137,7 +141,7 @@ const melodyTrack = () => ({
   notes: history.present.notes,
   steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
   meter: history.present.meter,
-  onstep: (step) => roll.picture.showPlayhead(step),
+  onstep: showMelodyPlayhead,
   onstop: () => showMelodyPlaying(false),
 });
 let playedMelody = null;
@@ -147,14 +151,19 @@ function showMelodyPlaying(isPlaying) {
     .querySelector("use")
     .setAttribute("href", isPlaying ? "#icon-stop" : "#icon-play");
   part("play").querySelector("span").textContent = isPlaying ? "Stop" : "Play your melody";
-  if (!isPlaying) roll.picture.showPlayhead(null);
+  if (!isPlaying) showMelodyPlayhead(null);
 }
 
-async function playMelody() {
+function showMelodyPlayhead(step) {
+  roll.picture.showPlayhead(step);
+  tools.staff.showPlayhead(step);
+}
+
+async function playMelody(from = 0) {
   if (recording.isOn) return recording.stop();
   if (playedMelody && player.isPlaying(playedMelody)) return player.stop();
   playedMelody = melodyTrack();
-  await player.play(playedMelody);
+  await player.play(playedMelody, from);
   showMelodyPlaying(true);
 }
 
@@ -212,6 +221,7 @@ function setTempo(qpm) {
   const kept = Math.min(Math.max(qpm || 120, Number(input.min)), Number(input.max));
   player.qpm = kept;
   input.value = kept;
+  tools.staff.refresh();
   session.changed();
 }
 
@@ -407,6 +417,8 @@ async function save(blob, name) {
 
 const actions = {
   again,
+  report,
+  stop: () => player.stop(),
   play: async (card, from) => {
     if (player.isPlaying(card.track)) return player.stop();
     if (card.variation.qpm) setTempo(card.variation.qpm);
@@ -427,12 +439,28 @@ const actions = {
     const sound = { qpm, program: PROGRAMS[player.voice], clicks: player.metronome };
     return save(api.wavOf(variation, sound), `${fileNameOf(variation)}.wav`);
   },
+  score: ({ events, meter, made, qpm = player.qpm, key = made?.request.key ?? null }) => ({ events, meter, qpm, key }),
+  saveScore: (variation, format, title = null) =>
+    save(api.scoreOf({ ...actions.score(variation), title }, format), `${fileNameOf(variation)}.${format}`),
   link: async (variation) => {
     const name = fileNameOf(variation);
     const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [name]).catch(() => null);
     return blob && { name: `${name}.mid`, url: await dataUrl(blob) };
   },
 };
+
+const tools = new MelodyTools(part("melody-tools"), {
+  melody: () => {
+    const { notes, meter, ends } = history.present;
+    return { events: eventsOf(notes), meter, ends, name: "melody", qpm: player.qpm, key: wishes.key };
+  },
+  actions,
+  onplay: (step) => {
+    player.stop();
+    if (history.present.notes.length) playMelody(step);
+  },
+  report,
+});
 
 const resultList = new Results({ ...actions, star, change, choose, proceed }, (variation) => favorites.has(variation));
 const favorites = new Favorites({ ...actions, remove: removeFavorite }, () => resultList.showStars());
@@ -479,7 +507,7 @@ function listen() {
     event.preventDefault();
     generate();
   });
-  part("play").addEventListener("click", playMelody);
+  part("play").addEventListener("click", () => playMelody());
   part("undo").addEventListener("click", undo);
   part("redo").addEventListener("click", redo);
   part("clear").addEventListener("click", () => {
@@ -503,7 +531,10 @@ function listen() {
     roll.isErasing = isOn;
     part("roll").classList.toggle("is-erasing", isOn);
   });
-  document.addEventListener("change", () => session.changed());
+  document.addEventListener("change", () => {
+    session.changed();
+    tools.staff.refresh(); // the key may be another
+  });
   document.addEventListener("click", () => session.changed());
   listenForFiles(openFile);
   const place = part("roll");

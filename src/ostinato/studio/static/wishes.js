@@ -88,13 +88,7 @@ export class Wishes {
     return this.models.find((model) => model.name === field("model").value) ?? null;
   }
 
-  /** The key that new notes shall keep to, as people write it, or null. */
-  get key() {
-    const tonic = field("tonic");
-    return tonic.value ? `${pretty(tonic.value)} ${field("mode").value}` : null;
-  }
-
-  /** Its notes, {tonic, pitchClasses}, or null. */
+  /** The notes of the key that was chosen, {tonic, pitchClasses}, or null. */
   get scale() {
     const index = TONICS.indexOf(field("tonic").value);
     const scale = this.modes[field("mode").value];
@@ -123,6 +117,12 @@ export class Wishes {
     return field("ending").value;
   }
 
+  /** The name of the key that was chosen, null for any. */
+  get key() {
+    const tonic = field("tonic").value;
+    return tonic ? `${tonic} ${field("mode").value}` : null;
+  }
+
   /** The part of a request that is about how long melodies of so many bars are, and how they end. */
   lengthOf(bars) {
     if (this.ending === "itself") return { num_bars: bars, until_end: true };
@@ -131,14 +131,13 @@ export class Wishes {
 
   /** The part of a request that the form decides; a sentence is thrown where a field is wrong. */
   read() {
-    const tonic = field("tonic").value;
     const wishes = {
       model: field("model").value || null,
       variations: checked("variations", "the number of variations"),
       temperature: checked("temperature", "the temperature"),
       top_k: checked("top-k", "top-k"),
       top_p: checked("top-p", "top-p"),
-      key: tonic ? `${tonic} ${field("mode").value}` : null,
+      key: this.key,
       seed: isPressed(field("seed-lock")) ? seedIn(field("seed")) : null,
     };
     checked("bars", "the number of new bars");

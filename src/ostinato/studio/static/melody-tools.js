@@ -1,0 +1,51 @@
+/** What can be done with the melody on the roll, beside writing on it: see it as notation, save it. */
+
+import { button } from "./elements.js";
+import { StaffToggle } from "./staff-toggle.js";
+
+const NAME = "your melody";
+
+export class MelodyTools {
+  #tools = [];
+
+  /**
+   * @param place where the buttons go; the notation comes after them.
+   * @param melody() gives {events, meter, ends, name, qpm, key}; there are no events where nothing is written.
+   * @param actions midi, wav, score and saveScore: see main.js.
+   * @param onplay called with a step to be heard from.
+   * @param report called with what went wrong.
+   */
+  constructor(place, { melody, actions, onplay, report }) {
+    this.staff = new StaffToggle({
+      name: "Your melody",
+      score: () => {
+        const { events, ...rest } = melody();
+        return actions.score({ ...rest, events: events.length ? events : [-2] }); // a bar of silence
+      },
+      onplay,
+      save: (format) => actions.saveScore(melody(), format),
+      report,
+    });
+    const tool = (icon, text, action, title) =>
+      button({
+        icon,
+        text,
+        title,
+        "aria-label": `${text}: ${NAME}`,
+        className: "is-quiet",
+        onclick: () => action(melody()),
+      });
+    this.#tools = [
+      tool("down", "MIDI", actions.midi, "Download it as a MIDI file"),
+      tool("down", "WAV", actions.wav, "Download its sound"),
+    ];
+    place.append(this.staff.button, ...this.#tools);
+    place.after(this.staff.place);
+  }
+
+  /** The melody has changed; it may be empty now. */
+  show({ notes }) {
+    for (const tool of this.#tools) tool.disabled = notes.length === 0;
+    this.staff.refresh();
+  }
+}
