@@ -12,6 +12,7 @@ import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
 import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
+import { Mixer } from "./mixer.js";
 import { Player } from "./player.js";
 import { Recording } from "./recording.js";
 import { Results } from "./results.js";
@@ -24,6 +25,7 @@ import { Wishes } from "./wishes.js";
 const part = (id) => document.getElementById(id);
 const limits = { max_steps: 1024, max_bars: 32, max_fill_bars: 16, max_variations: 8 };
 const player = new Player();
+const mixer = new Mixer(player, () => session.changed());
 const asking = new Asking(part("generate"), part("waiting"));
 
 // ---- what is shown, and its past
@@ -53,15 +55,17 @@ function settings() {
   if (keptSettings) return keptSettings;
   const [loop, metronome] = [player.loop, player.metronome];
   const over = isPressed(part("over"));
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over };
+  const { qpm, voice } = player;
+  return { wishes: wishes.settings, qpm, voice, loop, metronome, over, mixer: mixer.settings };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, mixer: mixed }) {
   setTempo(Number(qpm));
   if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
   press(part("over"), over === true);
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
+  mixer.restore(Object(mixed));
   const gone = wishes.restore(Object(wished));
   followModel(wishes.model);
   if (gone) complain(`There is no model “${gone}” here any more, so “${wishes.model.name}” plays.`);
@@ -123,6 +127,7 @@ const melodyTrack = () => ({
   notes: history.present.notes,
   steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
   meter: history.present.meter,
+  span: () => marked.span,
   onstep: (step) => roll.picture.showPlayhead(step),
   onstop: () => showMelodyPlaying(false),
 });

@@ -48,6 +48,12 @@ export class MarkedBars {
     this.mark(this.#bars);
   }
 
+  /** The steps [first, end] of the marked bars, or null; a loop goes round them. */
+  get span() {
+    const { stepsPerBar } = meterOf(this.#meter);
+    return this.#bars && [(this.#bars[0] - 1) * stepsPerBar, this.#bars[1] * stepsPerBar];
+  }
+
   /** Mark the bars from the first to the last of two, or none. */
   mark(bars) {
     const most = this.picture.bars;
