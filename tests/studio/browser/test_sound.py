@@ -230,7 +230,9 @@ def test_the_speakers_leave_the_melody_to_the_synthesizer(wide: StudioPage) -> N
 def test_an_output_that_is_unplugged_is_done_without(wide: StudioPage) -> None:
     page = wide.page
     connect(wide)
-    page.evaluate("() => { synthesizer.state = 'disconnected'; synthesizer.send = () => { throw new Error('gone'); }; }")
+    page.evaluate(
+        "() => { synthesizer.state = 'disconnected'; synthesizer.send = () => { throw new Error('gone'); }; }"
+    )
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Play your melody").click()
     expect(page.locator(".roll .playhead")).to_be_visible()
