@@ -14,6 +14,7 @@ import { MarkedBars } from "./marked-bars.js";
 import { MelodyTools } from "./melody-tools.js";
 import { METERS, barsOf, endOf, eventName, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
+import { Mixer } from "./mixer.js";
 import { Player } from "./player.js";
 import { Recording } from "./recording.js";
 import { Results } from "./results.js";
@@ -27,6 +28,7 @@ import { Wishes } from "./wishes.js";
 const part = (id) => document.getElementById(id);
 const limits = { max_steps: 1024, max_bars: 32, max_fill_bars: 16, max_variations: 8 };
 const player = new Player();
+const mixer = new Mixer(player, () => session.changed());
 const asking = new Asking(part("generate"), part("waiting"));
 
 // ---- what is shown, and its past
@@ -60,16 +62,18 @@ function settings() {
   const over = isPressed(part("over"));
   const { snap, zoom } = editBar.settings;
   const staff = tools.staff.isShown;
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over, staff, snap, zoom };
+  const { qpm, voice } = player;
+  return { wishes: wishes.settings, qpm, voice, loop, metronome, over, mixer: mixer.settings, staff, snap, zoom };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, staff, ...editing }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, mixer: mixed, staff, ...editing }) {
   editBar.restore(editing);
   setTempo(Number(qpm));
   if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
   press(part("over"), over === true);
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
+  mixer.restore(Object(mixed));
   const gone = wishes.restore(Object(wished));
   if (staff === true) tools.staff.show(true);
   followModel(wishes.model);
@@ -141,6 +145,7 @@ const melodyTrack = () => ({
   notes: history.present.notes,
   steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
   meter: history.present.meter,
+  span: () => marked.span,
   onstep: showMelodyPlayhead,
   onstop: () => showMelodyPlaying(false),
 });

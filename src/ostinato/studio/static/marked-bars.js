@@ -43,11 +43,6 @@ export class MarkedBars {
     this.#listenToRuler(picture.ruler);
   }
 
-  /** The first and the last marked bar, counted from 1, or null. */
-  get bars() {
-    return this.#bars;
-  }
-
   /** Follow the melody; in another meter its bars are others, and none is marked. */
   show(notes, meter, locked) {
     const isSame = this.#melody.meter === meter && notes.length > 0;
@@ -56,6 +51,12 @@ export class MarkedBars {
     this.picture.lockBars(locked);
     part("mark").disabled = notes.length === 0;
     this.mark(isSame ? this.#bars : null);
+  }
+
+  /** The steps [first, end] of the marked bars, or null; a loop goes round them. */
+  get span() {
+    const { stepsPerBar } = meterOf(this.#melody.meter);
+    return this.#bars && [(this.#bars[0] - 1) * stepsPerBar, this.#bars[1] * stepsPerBar];
   }
 
   /** Mark the bars from the first to the last of two, or none. */

@@ -9,7 +9,7 @@ export class MelodyTools {
   #tools = [];
 
   /**
-   * @param place where the buttons go; the notation comes after them.
+   * @param place where the buttons go, in a row of more; the notation comes after the row.
    * @param melody() gives {events, meter, ends, name, qpm, key}; there are no events where nothing is written.
    * @param actions midi, wav, score and saveScore: see main.js.
    * @param onplay called with a step to be heard from.
@@ -40,7 +40,7 @@ export class MelodyTools {
       tool("down", "WAV", actions.wav, "Download its sound"),
     ];
     place.append(this.staff.button, ...this.#tools);
-    place.after(this.staff.place);
+    place.parentElement.after(this.staff.place);
   }
 
   /** The melody has changed; it may be empty now. */
