@@ -116,11 +116,9 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and name what was likely meant.
 
     Attributes:
-        takes_unknown: let flags pass that are not its own; they are for a runner.
         example: a command to end the help with.
     """
 
-    takes_unknown = False
     example = ""
 
     def __init__(self, **options: Any) -> None:
@@ -147,7 +145,7 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """As the original does, but an unknown flag comes before whatever else is wrong."""
         given = sys.argv[1:] if args is None else list(args)
-        if self._subparsers is None and not self.takes_unknown:
+        if self._subparsers is None:
             for argument in given[: given.index("--")] if "--" in given else given:
                 if re.match(r"--?[A-Za-z]", argument):
                     self._check_flag(argument)
@@ -361,14 +359,8 @@ def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | Non
 
 
 def _parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
-    """The command's own flags, and in `runner_flags`, where there is a --runner, those that are none."""
-    asks_runner = any(argument.partition("=")[0] == "--runner" for argument in arguments)
-    parser.takes_unknown = asks_runner and "--runner" in parser._option_string_actions
-    split = arguments.index("--") if parser.takes_unknown and "--" in arguments else len(arguments)
-    args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments[:split]])
-    if parser.takes_unknown:
-        args.runner_flags = [*unknown, *arguments[split:]]
-    elif unknown := [each for each in unknown if each != "--"]:
+    args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments])
+    if unknown := [each for each in unknown if each != "--"]:
         near = did_you_mean("--" + unknown[0].partition("=")[0].replace("-", "_"), parser._option_string_actions)
         parser.error(f"it takes no {unknown[0]!r}{near}")
     return args

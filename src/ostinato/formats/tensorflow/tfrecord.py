@@ -66,7 +66,7 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
     """
     try:
         with Path(path).open("rb") as file:
-            yield from records_in(file, os.fstat(file.fileno()).st_size, os.fspath(path))
+            yield from _records_in(file, os.fspath(path))
     except FormatError as error:
         if not skip_corrupt:
             raise
@@ -79,34 +79,8 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
         raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
 
 
-def count_records(path: str | os.PathLike[str]) -> int:
-    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
-    count = 0
-    with Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
-            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
-            if file.tell() + rest > size:
-                break
-            file.seek(rest, os.SEEK_CUR)
-            count += 1
-    return count
-
-
-def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
-    """Yield the records of an open file, wherever it is stored.
-
-    Args:
-        file: at its beginning.
-        size: of the whole file, in bytes.
-        name: what errors call it.
-
-    Yields:
-        The data of each record.
-
-    Raises:
-        FormatError: at a record that is cut off or has a wrong checksum; the message names the file and the byte.
-    """
+def _records_in(file: BinaryIO, name: str) -> Iterator[bytes]:
+    size = os.fstat(file.fileno()).st_size
     offset = 0
     count = 0
 
@@ -134,6 +108,20 @@ def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
         yield data
         offset += length + _FRAME_BYTES
         count += 1
+
+
+def count_records(path: str | os.PathLike[str]) -> int:
+    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
+    count = 0
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
+            if file.tell() + rest > size:
+                break
+            file.seek(rest, os.SEEK_CUR)
+            count += 1
+    return count
 
 
 class RecordWriter:
@@ -202,11 +190,6 @@ def _clear_abandoned(paths: Sequence[str]) -> None:
                 temporary.unlink()
 
 
-def shard_of(record: bytes, num_shards: int) -> int:
-    """The shard that a record goes to, counted from 0."""
-    return masked_crc32c(record) % num_shards
-
-
 def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[str]:
     """The files of a collection: the path itself, or this many shards.
 
@@ -217,7 +200,7 @@ def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[st
         return [os.fspath(path)]
     if not 1 <= num_shards <= _MOST_SHARDS:
         raise SettingsError(f"num_shards must be 1 to {_MOST_SHARDS}, not {num_shards}")
-    stem, ending = os.path.splitext(path)  # noqa: PTH122 (gs://bucket/notes.tfrecord stays as it is)
+    stem, ending = os.path.splitext(path)  # noqa: PTH122
     return [f"{stem}-{shard:05d}-of-{num_shards:05d}{ending}" for shard in range(num_shards)]
 
 
