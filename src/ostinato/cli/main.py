@@ -1,6 +1,7 @@
 """The front door: `ostinato COMMAND`, and the commands by Magenta's names."""
 
 import argparse
+import errno
 import importlib
 import logging
 import os
@@ -347,13 +348,11 @@ def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | Non
         except OstinatoError as error:
             return _fail(prog, str(error), error.exit_code)
         except OSError as error:
-            return _fail(
-                prog,
-                f"{error.filename}: {error.strerror}{nearest_file(error.filename)}"
-                if isinstance(error.filename, str)
-                else str(error),
-                1,
-            )
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            hint = "; make room there, or choose another disk" if full else ""
+            if isinstance(error.filename, str):
+                return _fail(prog, f"{error.filename}: {error.strerror}{hint or nearest_file(error.filename)}", 1)
+            return _fail(prog, f"{error}{hint}", 1)
         except Exception as error:
             return _fail(prog, f"{type(error).__name__}: {error}; this is a bug, --log=DEBUG shows where", 1)
 

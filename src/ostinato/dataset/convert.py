@@ -150,8 +150,9 @@ def convert_folder(
         What became of the files.
 
     Raises:
-        DataError: if the folder is missing or has no music files, or the output cannot be written.
+        DataError: if the folder is missing or has no music files, or another process is writing the output.
         NothingConvertedError: if it has some, but none could be converted.
+        OSError: if the output cannot be written; it names the file.
     """
     folder = Path(input_dir)
     report = ConvertReport()
@@ -164,18 +165,15 @@ def convert_folder(
         processes=processes,
         timeout_seconds=TIMEOUT_SECONDS,
     )
-    try:
-        with contextlib.closing(results), record_writer(output_file, num_shards) as writer:
-            for number, (name, result) in enumerate(zip(names, results, strict=True), 1):
-                for record in _tally(name, result, report):
-                    writer.write(record)
-                if progress is not None:
-                    progress(number, len(names))
-            report.records = writer.count
-            if not report.converted:
-                raise NothingConvertedError(folder, report)
-    except OSError as error:
-        raise DataError(f"{os.fspath(output_file)}: cannot be written: {error.strerror}") from error
+    with contextlib.closing(results), record_writer(output_file, num_shards) as writer:
+        for number, (name, result) in enumerate(zip(names, results, strict=True), 1):
+            for record in _tally(name, result, report):
+                writer.write(record)
+            if progress is not None:
+                progress(number, len(names))
+        report.records = writer.count
+        if not report.converted:
+            raise NothingConvertedError(folder, report)
     return report
 
 

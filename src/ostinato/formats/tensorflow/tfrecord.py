@@ -21,7 +21,7 @@ import os
 import re
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import BinaryIO
 
@@ -162,21 +162,23 @@ def record_writer(path: str | os.PathLike[str], num_shards: int | None = None) -
         DataError: if another process is writing one of these files.
     """
     paths = shard_paths(path, num_shards)
-    _clear_abandoned(paths)
-    with contextlib.ExitStack() as files:
+    with contextlib.ExitStack() as stack:
         # Gigabytes take long to sync, and can be made again; after a power cut, checksums show the damage.
-        yield RecordWriter(*[files.enter_context(atomic_writer(each, sync=False)) for each in paths])
+        files = [stack.enter_context(atomic_writer(each, sync=False)) for each in paths]
+        # Only now: of two that begin at once, one at least finds the other.
+        _clear_abandoned(paths, {os.path.basename(file.name) for file in files})  # noqa: PTH119
+        yield RecordWriter(*files)
 
 
-def _clear_abandoned(paths: Sequence[str]) -> None:
-    """Remove what killed writers of these files have left.
+def _clear_abandoned(paths: Sequence[str], ours: Set[str]) -> None:
+    """Remove what killed writers of these files have left, but not the temporary files that are `ours`.
 
     Raises:
         DataError: if another writer of one of them is at work.
     """
     folder, wanted = os.path.dirname(paths[0]) or ".", {os.path.basename(path) for path in paths}  # noqa: PTH119, PTH120
     for name, temporary in half_written(folder):
-        if name not in wanted:
+        if name not in wanted or temporary.name in ours:
             continue
         with contextlib.suppress(FileNotFoundError):
             with temporary.open("r+b") as file:
