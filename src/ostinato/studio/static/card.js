@@ -1,5 +1,6 @@
 /** One melody that was made: its roll, why it is so, and what can be done with it. */
 
+import { letDrag } from "./dragging.js";
 import { button, html, icon, press } from "./elements.js";
 import { barsOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
@@ -7,16 +8,13 @@ import { StaffToggle } from "./staff-toggle.js";
 import { settingsOf, sourceOf } from "./variation.js";
 import { WhyPanel, explainAloud } from "./why.js";
 
-/** What is dragged from a card to the roll. */
-export const DRAGGED = "application/x-ostinato-melody";
-
 export class Card {
   /**
    * @param variation see variation.js.
    * @param name its heading.
    * @param range of the pitches that are shown.
    * @param details more about it, for the heading's line.
-   * @param actions what its buttons do: play(card, from), use, again, midi, wav, saveScore(variation, format, title),
+   * @param actions what its buttons do: play(card, from), use, again, midi, wav, share, saveScore(variation, format, title),
    *   and where they make sense star, proceed, change(variation, step), remove; `link(variation)` gives a MIDI file's
    *   address for dragging it out, `score(variation)` what is written down.
    */
@@ -39,9 +37,10 @@ export class Card {
       onclick: () => actions.play(this, this.roll.step ?? 0),
     });
     const heading = html("h3", {}, name);
+    let link = null;
     const head = html(
       "div",
-      { class: "card-head", draggable: "true" },
+      { class: "card-head" },
       this.player,
       html("div", { class: "card-name" }, heading, html("p", { title: settingsOf(variation) }, details)),
       ...this.#corner(isStarred),
@@ -59,7 +58,8 @@ export class Card {
     this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
     if (this.why) this.element.append(this.why.element);
     this.element.append(this.#tools(), this.staff.place);
-    this.#makeDraggable(head);
+    const { events, meter, ends } = variation;
+    letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends });
     const { stepsPerBar } = meterOf(variation.meter);
     this.track = {
       notes: notesOf(variation.events),
@@ -97,8 +97,15 @@ export class Card {
   #corner(isStarred) {
     const { actions, variation, name } = this;
     const grip = html("span", { class: "grip", title: "Drag onto your melody, or out of the browser" }, icon("grip"));
+    const share = button({
+      icon: "link",
+      label: `Copy link: ${name}`,
+      title: "Copy a link that holds this melody",
+      className: "is-quiet",
+      onclick: () => actions.share(variation),
+    });
     if (actions.remove) {
-      return [grip, button({ icon: "clear", label: `Remove ${name}`, onclick: () => actions.remove(variation) })];
+      return [share, grip, button({ icon: "clear", label: `Remove ${name}`, onclick: () => actions.remove(variation) })];
     }
     this.star = button({
       icon: "star",
@@ -107,7 +114,7 @@ export class Card {
       "aria-pressed": String(isStarred),
       onclick: () => actions.star(variation),
     });
-    return [grip, this.star];
+    return [share, grip, this.star];
   }
 
   #tools() {
@@ -131,23 +138,6 @@ export class Card {
       tool("down", "MIDI", actions.midi, "Download it as a MIDI file"),
       tool("down", "WAV", actions.wav, "Download its sound"),
     );
-  }
-
-  /** Onto the roll as events; out of the browser, where it knows how, as a MIDI file. */
-  #makeDraggable(head) {
-    const { actions, variation } = this;
-    let link = null;
-    head.addEventListener("pointerdown", () => {
-      link ??= actions.link?.(variation);
-      link?.then((found) => (this.address = found));
-    });
-    head.addEventListener("dragstart", (event) => {
-      const { events, meter, ends } = variation;
-      event.dataTransfer.effectAllowed = "copy";
-      event.dataTransfer.setData(DRAGGED, JSON.stringify({ events, meter, ends }));
-      if (this.address)
-        event.dataTransfer.setData("DownloadURL", `audio/midi:${this.address.name}:${this.address.url}`);
-    });
   }
 }
 

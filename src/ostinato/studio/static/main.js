@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
-import { DRAGGED } from "./card.js";
+import { DRAGGED } from "./dragging.js";
 import { isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
@@ -18,6 +18,7 @@ import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
+import { copied, linkOf, listenForLinks, melodyOf, showInAddress } from "./share.js";
 import { fileNameOf, variationsOf } from "./variation.js";
 import { PROGRAMS, VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
@@ -200,6 +201,16 @@ async function openSession(file) {
 function saveSession() {
   const name = `ostinato-session-${new Date().toISOString().slice(0, 10)}.json`;
   save(sessionFile({ line: history.line, settings: settings() }, favorites.melodies), name);
+}
+
+function openLink(link) {
+  try {
+    const melody = melodyOf(link, limits.max_steps);
+    setTempo(melody.qpm);
+    useMelody(melody, "what the link holds");
+  } catch (error) {
+    report(error);
+  }
 }
 
 function setTempo(qpm) {
@@ -391,6 +402,12 @@ const actions = {
   score: ({ events, meter, made, qpm = player.qpm, key = made?.request.key ?? null }) => ({ events, meter, qpm, key }),
   saveScore: (variation, format, title = null) =>
     save(api.scoreOf({ ...actions.score(variation), title }, format), `${fileNameOf(variation)}.${format}`),
+  share: async (variation) => {
+    const link = linkOf({ qpm: player.qpm, ...variation });
+    if (await copied(link)) return tell("Copied a link that holds the melody. Open it, or paste it into another studio.");
+    showInAddress(link);
+    return tell("This browser lets no page copy here. The link is in its address bar: copy it from there.");
+  },
   link: async (variation) => {
     const name = fileNameOf(variation);
     const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [name]).catch(() => null);
@@ -537,6 +554,7 @@ async function begin() {
     keptSettings = null;
     roll.picture.center();
     await favorites.load();
+    listenForLinks(openLink);
     part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
     document.documentElement.dataset.ready = "true";
   } catch (error) {

@@ -4,7 +4,7 @@
  */
 
 export const NOTE_OFF = -1;
-const NO_EVENT = -2;
+export const NO_EVENT = -2;
 const STEPS_PER_QUARTER = 4;
 
 /** The meters to choose from; a file may bring others. */
