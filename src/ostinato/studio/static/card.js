@@ -2,7 +2,7 @@
 
 import { letDrag } from "./dragging.js";
 import { button, html, icon, press } from "./elements.js";
-import { barsOf, meterOf, notesOf } from "./melody.js";
+import { barsOf, beginOf, firstBarOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
 import { StaffToggle } from "./staff-toggle.js";
 import { settingsOf, sourceOf } from "./variation.js";
@@ -34,9 +34,10 @@ export class Card {
       icon: "play",
       label: `Play ${name}`,
       className: "is-round",
-      onclick: () => actions.play(this, this.roll.step ?? 0),
+      onclick: () => actions.play(this, this.roll.step ?? beginOf(events, meter)),
     });
     const heading = html("h3", {}, name);
+    const { events, meter, ends } = variation;
     let link = null;
     const head = html(
       "div",
@@ -58,7 +59,6 @@ export class Card {
     this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
     if (this.why) this.element.append(this.why.element);
     this.element.append(this.#tools(), this.staff.place);
-    const { events, meter, ends } = variation;
     letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends });
     const { stepsPerBar } = meterOf(variation.meter);
     this.track = {
@@ -148,8 +148,11 @@ export function detailsOf(variation) {
 
 /** "10 bars"; of a melody that comes to an end, in which bar it does. */
 function lengthOf(variation) {
-  const bars = variation.events.length / meterOf(variation.meter).stepsPerBar;
+  const { events, meter } = variation;
+  const firstBar = firstBarOf(events, meter);
+  const bars = events.length / meterOf(meter).stepsPerBar - 1 + firstBar;
   if (variation.ends) return `Ends in bar ${Math.ceil(bars)}`;
   const whole = Math.round(10 * bars) / 10;
-  return whole === 1 ? "1 bar" : `${whole} bars`;
+  const length = whole === 1 ? "1 bar" : `${whole} bars`;
+  return firstBar ? length : `${length} after an upbeat`;
 }

@@ -11,7 +11,7 @@ import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
 import { MelodyTools } from "./melody-tools.js";
-import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
+import { METERS, barsOf, beginOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
 import { Player } from "./player.js";
 import { Recording } from "./recording.js";
@@ -146,11 +146,11 @@ function showMelodyPlayhead(step) {
   tools.staff.showPlayhead(step);
 }
 
-async function playMelody(from = 0) {
+async function playMelody(from = null) {
   if (recording.isOn) return recording.stop();
   if (playedMelody && player.isPlaying(playedMelody)) return player.stop();
   playedMelody = melodyTrack();
-  await player.play(playedMelody, from);
+  await player.play(playedMelody, from ?? beginOf(eventsOf(playedMelody.notes), playedMelody.meter));
   showMelodyPlaying(true);
 }
 
@@ -233,7 +233,8 @@ function followModel(model) {
 /** How many bars the whole has: the new ones come after the bar that was begun, within the server's bounds. */
 function wholeLength(begun, meter) {
   const { stepsPerBar: bar } = meterOf(meter);
-  const most = Math.floor(Math.min(begun + limits.max_bars * bar, limits.max_steps) / bar);
+  const room = begun ? limits.max_steps : limits.max_steps - bar; // an upbeat has a bar of its own
+  const most = Math.floor(Math.min(begun + limits.max_bars * bar, room) / bar);
   if (most * bar <= begun) throw new RangeError("This melody leaves no room to go on. Please shorten it.");
   return Math.min(barsOf(begun, bar) + wishes.bars, most);
 }
@@ -241,7 +242,8 @@ function wholeLength(begun, meter) {
 function generate() {
   const { notes, meter } = history.present;
   const primer = notes.length ? { events: eventsOf(notes), meter } : null;
-  return vary(() => ({ primer, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
+  const begin = primer ? { primer } : { primer, upbeat: wishes.upbeat };
+  return vary(() => ({ ...begin, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
 }
 
 /** Make bars of the melody anew, between those before and after. */

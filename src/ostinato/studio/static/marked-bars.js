@@ -1,13 +1,14 @@
 /** Bars of the melody that are marked, by the numbers over the roll or the fields under it, to be made anew. */
 
 import { press } from "./elements.js";
-import { endOf, meterOf } from "./melody.js";
+import { endOf, eventsOf, firstBarOf, meterOf } from "./melody.js";
 
 const part = (id) => document.getElementById(id);
 
 export class MarkedBars {
   longest = Infinity; // bars that can be filled at once
-  #bars = null; // the first and the last, counted from 1
+  #bars = null; // the first and the last, counted from 1, an upbeat too
+  #shift = 0; // from there to the numbers that are seen: -1 where there is an upbeat
   #followed = 0; // bars that something comes after
   #meter = null;
 
@@ -29,8 +30,9 @@ export class MarkedBars {
       part("mark").focus();
     });
     const [first, last] = [part("first-bar"), part("last-bar")];
-    first.addEventListener("change", () => this.mark([number(first), Math.max(number(first), number(last))]));
-    last.addEventListener("change", () => this.mark([Math.min(number(first), number(last)), number(last)]));
+    const bar = (input) => number(input) - this.#shift;
+    first.addEventListener("change", () => this.mark([bar(first), Math.max(bar(first), bar(last))]));
+    last.addEventListener("change", () => this.mark([Math.min(bar(first), bar(last)), bar(last)]));
     part("marked").addEventListener("submit", (event) => {
       event.preventDefault();
       if (!part("fill").disabled) onfill(...this.#bars);
@@ -41,6 +43,7 @@ export class MarkedBars {
   /** Follow the melody; in another meter its bars are others, and none is marked. */
   show(notes, meter) {
     this.#followed = Math.max(Math.floor((endOf(notes) - 1) / meterOf(meter).stepsPerBar), 0);
+    this.#shift = firstBarOf(eventsOf(notes), meter) - 1;
     if (this.#meter !== meter) this.#bars = null;
     this.#meter = meter;
     part("mark").disabled = notes.length === 0;
@@ -57,11 +60,11 @@ export class MarkedBars {
     part("marked").hidden = !this.#bars;
     if (!this.#bars) return;
     const [first, last] = this.#bars;
-    for (const id of ["first-bar", "last-bar"]) part(id).max = most;
-    [part("first-bar").value, part("last-bar").value] = this.#bars;
+    for (const id of ["first-bar", "last-bar"]) [part(id).min, part(id).max] = this.#numbers([1, most]);
+    [part("first-bar").value, part("last-bar").value] = this.#numbers(this.#bars);
     const refusal =
       last > this.#followed
-        ? `Nothing follows bar ${last}. Generate goes on from the end of your melody.`
+        ? `Nothing follows bar ${last + this.#shift}. Generate goes on from the end of your melody.`
         : last - first >= this.longest
           ? `At most ${this.longest} bars are made anew at once.`
           : null;
@@ -95,8 +98,13 @@ export class MarkedBars {
     });
   }
 
+  /** As they are over the roll. */
+  #numbers(bars) {
+    return bars.map((bar) => bar + this.#shift);
+  }
+
   #tell() {
-    const [first, last] = this.#bars;
+    const [first, last] = this.#numbers(this.#bars);
     this.say(first === last ? `Bar ${first} is marked.` : `Bars ${first} to ${last} are marked.`);
   }
 }
@@ -106,5 +114,5 @@ function sorted(one, other) {
 }
 
 function number(input) {
-  return input.valueAsNumber || 1;
+  return Number.isNaN(input.valueAsNumber) ? 1 : input.valueAsNumber;
 }
