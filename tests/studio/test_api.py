@@ -354,6 +354,7 @@ MAKE = st.fixed_dictionaries(
     optional={
         "num_bars": st.integers(1, 2),
         "ending": st.booleans(),
+        "upbeat": st.booleans(),
         "until_end": st.booleans(),
         "fill": st.tuples(st.integers(1, 2), st.integers(1, 2)),
         "locked": st.lists(st.integers(1, 2), max_size=2),
@@ -501,6 +502,16 @@ def test_the_attention_is_told_of_each_step(models: Models) -> None:
         weights = np.array(each["attention"])
         assert weights.shape == (20, ATTENTION_LENGTH)
         assert np.allclose(weights.sum(axis=1), 1, atol=1e-3)
+
+
+def test_an_upbeat_has_a_bar_of_its_own(models: Models) -> None:
+    request = read_request(b'{"num_bars": 2, "upbeat": true, "variations": 3, "seed": 5}', GenerateRequest)
+    made = json.loads(msgspec.json.encode(generated(models.model("plain"), "plain", request)))["variations"]
+    for each in made:
+        assert len(each["events"]) == (1 + 2) * 16
+        assert each["events"][:8] == [-2] * 8
+        assert each["primer_steps"] == 0
+        assert [step["step"] for step in each["steps"]] == list(range(8, 48))
 
 
 def test_without_explaining_the_same_melodies_come(models: Models) -> None:

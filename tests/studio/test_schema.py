@@ -105,7 +105,10 @@ def test_everything_may_be_said() -> None:
         ({"num_steps": 8, "num_bars": 2}, "num_steps=8 and num_bars=2 are two lengths; give one"),
         ({"num_bars": 0}, "num_bars must be an integer of 1 to 1024, not 0"),
         ({"num_bars": 33}, "528 new steps are more than 32 bars of 16; take fewer"),
-        ({"num_bars": 65}, "num_bars=65 are 1040 steps, and at most 1024 are made"),
+        ({"num_bars": 65}, "num_bars=65 and an upbeat are 1056 steps, and at most 1024 are made; take fewer"),
+        ({"num_bars": 65, "upbeat": False}, "num_bars=65 are 1040 steps, and at most 1024 are made; take fewer"),
+        ({"num_bars": 16, "meter": "4/1"}, "num_bars=16 and an upbeat are 1088 steps, and at most 1024 are made"),
+        ({"upbeat": 1}, "upbeat must be true or false, not 1"),
         ({"num_steps": 8, "until_end": True}, "until_end takes num_bars, the most that a melody may have, instead of"),
         ({"num_bars": 2, "ending": "yes"}, 'ending must be true or false, not "yes"'),
         ({"num_steps": 8, "meter": "waltz"}, 'meter must be a meter such as "3/4" or "6/8", not "waltz"'),
@@ -192,6 +195,17 @@ def test_the_limits_themselves_are_taken() -> None:
     assert read(GenerateRequest, {"num_steps": 512}).num_steps == 512
     assert read(GenerateRequest, {"num_steps": 1024, "primer": {"events": [60] * 512}}).num_steps == 1024
     assert read(GenerateRequest, {"num_steps": 1024, "steps_per_bar": 32}).steps_per_bar == 32
+
+
+def test_an_upbeat_is_asked_for_as_the_library_has_it() -> None:
+    for upbeat in (None, True, False):
+        assert read(GenerateRequest, {"num_bars": 4, "upbeat": upbeat}).options(0).upbeat is upbeat
+    assert read(GenerateRequest, {"num_bars": 16, "meter": "4/1", "upbeat": False}).num_bars == 16
+    assert read(GenerateRequest, {"num_bars": 16, "meter": "4/1", "primer": {"events": [60]}}).num_bars == 16
+    with pytest.raises(SettingsError, match="upbeat comes before the bars that num_bars counts; give num_bars"):
+        read(GenerateRequest, {"num_steps": 8, "upbeat": True}).options(0)
+    with pytest.raises(SettingsError, match="upbeat begins a melody without a primer; leave one of them out"):
+        read(GenerateRequest, {"num_bars": 4, "upbeat": True, "primer": {"events": [60]}}).options(0)
 
 
 def test_melodies_to_write() -> None:

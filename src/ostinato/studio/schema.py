@@ -134,6 +134,13 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     until_end: Annotated[
         bool, Meta(description="Let each melody end where the model ends it; num_bars are the most it may have.")
     ] = False
+    upbeat: Annotated[
+        bool | None,
+        Meta(
+            description="Whether melodies without a primer begin with an upbeat, in a bar before those of num_bars "
+            "whose first half is silent; null begins as many with one as tunes that the model has learned from."
+        ),
+    ] = None
     fill: Annotated[
         Annotated[tuple[Bar, ...], Meta(min_length=2, max_length=2)] | None,
         Meta(
@@ -214,7 +221,7 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
             num_bars=self.num_bars,
             ending=self.ending,
             until_end=self.until_end,
-            upbeat=False,  # the page counts bars from the first one
+            upbeat=self.upbeat,
             fill=(self.fill[0], self.fill[1]) if self.fill else None,
             top_k=self.top_k,
             top_p=self.top_p,
@@ -510,8 +517,10 @@ def _require_length(request: GenerateRequest) -> None:
     if request.until_end and bars is None:
         raise SettingsError("until_end takes num_bars, the most that a melody may have, instead of num_steps")
     length = steps or (bars or 0) * bar
-    if length > MAX_STEPS:
-        raise SettingsError(f"num_bars={bars} are {length} steps, and at most {MAX_STEPS} are made; take fewer")
+    may_have_upbeat = steps is None and request.primer is None and request.upbeat is not False
+    if (most := length + may_have_upbeat * bar) > MAX_STEPS:
+        told = f"num_bars={bars} and an upbeat" if may_have_upbeat else f"num_bars={bars}"
+        raise SettingsError(f"{told} are {most} steps, and at most {MAX_STEPS} are made; take fewer")
     new = length - (len(request.primer.events) if request.primer else 0)
     if new > MAX_BARS * bar:
         raise SettingsError(f"{new} new steps are more than {MAX_BARS} bars of {bar}; take fewer")

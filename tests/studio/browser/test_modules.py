@@ -65,6 +65,25 @@ def test_meters(modules: StudioPage, name: str, steps_per_bar: int, steps_per_be
     assert run(modules, "melody", f"return m.isMeter('{name}')") is True
 
 
+@pytest.mark.parametrize(
+    ("events", "meter", "first_bar", "begin"),
+    [
+        ([60, *[-2] * 31], "4/4", 1, 0),
+        ([*[-2] * 7, 60, *[-2] * 24], "4/4", 1, 0),
+        ([*[-2] * 8, 60, *[-2] * 23], "4/4", 0, 8),  # in the second half of the first bar
+        ([*[-2] * 15, 60, -2], "4/4", 0, 15),
+        ([*[-2] * 16, 60, -2], "4/4", 1, 0),  # a bar of silence
+        ([*[-2] * 8, 60, *[-2] * 7], "4/4", 1, 0),  # nothing follows
+        ([*[-2] * 6, 60, *[-2] * 6], "6/8", 0, 6),
+        ([-2] * 32, "4/4", 1, 0),
+        ([], "4/4", 1, 0),
+    ],
+)
+def test_upbeats(modules: StudioPage, events: list[int], meter: str, first_bar: int, begin: int) -> None:
+    assert run(modules, "melody", f"return m.firstBarOf({events}, '{meter}')") == first_bar
+    assert run(modules, "melody", f"return m.beginOf({events}, '{meter}')") == begin
+
+
 @pytest.mark.parametrize("name", ["'la'", "'6/7'", "'1/32'", "'0/4'", "undefined", "16"])
 def test_what_is_no_meter(modules: StudioPage, name: str) -> None:
     assert run(modules, "melody", f"return m.isMeter({name})") is False
@@ -75,6 +94,8 @@ def test_places_and_pitches_in_words(modules: StudioPage) -> None:
     assert run(modules, "melody", "return m.placeName(16 + 4 + 2, '4/4')") == "bar 2, beat 2, 16th 3"
     assert run(modules, "melody", "return m.placeName(18 + 12, '9/8')") == "bar 2, beat 3"
     assert run(modules, "melody", "return [60, 69, 61].map(m.pitchName)") == ["C4", "A4", "C♯4"]
+    assert run(modules, "melody", "return m.placeName(12, '4/4', 0)") == "upbeat, beat 4"
+    assert run(modules, "melody", "return m.placeName(16, '4/4', 0)") == "bar 1, beat 1"
     assert run(modules, "voices", "return [69, 57].map(m.frequencyOf)") == [440, 220]
     # 120 quarters a minute are 8 sixteenths a second
     assert run(modules, "melody", "return m.secondsPerStep(120)") == 0.125

@@ -1,14 +1,12 @@
 /** One melody that was made: its roll, why it is so, and what can be done with it. */
 
+import { letDrag } from "./dragging.js";
 import { button, html, icon, press } from "./elements.js";
-import { barsOf, meterOf, notesOf } from "./melody.js";
+import { barsOf, beginOf, firstBarOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
 import { StaffToggle } from "./staff-toggle.js";
 import { differences, settingsOf, sourceOf } from "./variation.js";
 import { WhyPanel, explainAloud } from "./why.js";
-
-/** What is dragged from a card to the roll. */
-export const DRAGGED = "application/x-ostinato-melody";
 
 export class Card {
   /**
@@ -16,7 +14,7 @@ export class Card {
    * @param name its heading.
    * @param range of the pitches that are shown.
    * @param details more about it, for the heading's line.
-   * @param actions what its buttons do: play(card, from), playOriginal(card, from), use, again, midi, wav,
+   * @param actions what its buttons do: play(card, from), playOriginal(card, from), use, again, midi, wav, share,
    *   saveScore(variation, format, title), and where they make sense star, proceed, change(variation, step),
    *   choose(variation, step, event), remove; `link(variation)` gives a MIDI file's address for dragging it out,
    *   `score(variation)` what is written down.
@@ -43,12 +41,14 @@ export class Card {
       icon: "play",
       label: `Play ${name}`,
       className: "is-round",
-      onclick: () => actions.play(this, this.roll.step ?? 0),
+      onclick: () => actions.play(this, this.roll.step ?? beginOf(events, meter)),
     });
     const heading = html("h3", {}, name);
+    const { events, meter, ends } = variation;
+    let link = null;
     const head = html(
       "div",
-      { class: "card-head", draggable: "true" },
+      { class: "card-head" },
       this.player,
       html("div", { class: "card-name" }, heading, html("p", { title: settingsOf(variation) }, details)),
       ...this.#corner(isStarred),
@@ -66,7 +66,7 @@ export class Card {
     this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
     if (this.why) this.element.append(this.why.element);
     this.element.append(this.#tools(), this.staff.place);
-    this.#makeDraggable(head);
+    letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends });
     const { stepsPerBar } = meterOf(variation.meter);
     const track = (events, onstop) => ({
       notes: notesOf(events),
@@ -111,8 +111,15 @@ export class Card {
   #corner(isStarred) {
     const { actions, variation, name } = this;
     const grip = html("span", { class: "grip", title: "Drag onto your melody, or out of the browser" }, icon("grip"));
+    const share = button({
+      icon: "link",
+      label: `Copy link: ${name}`,
+      title: "Copy a link that holds this melody",
+      className: "is-quiet",
+      onclick: () => actions.share(variation),
+    });
     if (actions.remove) {
-      return [grip, button({ icon: "clear", label: `Remove ${name}`, onclick: () => actions.remove(variation) })];
+      return [share, grip, button({ icon: "clear", label: `Remove ${name}`, onclick: () => actions.remove(variation) })];
     }
     this.star = button({
       icon: "star",
@@ -121,7 +128,7 @@ export class Card {
       "aria-pressed": String(isStarred),
       onclick: () => actions.star(variation),
     });
-    return [grip, this.star];
+    return [share, grip, this.star];
   }
 
   #tools() {
@@ -151,23 +158,6 @@ export class Card {
       tool("down", "WAV", actions.wav, "Download its sound"),
     );
   }
-
-  /** Onto the roll as events; out of the browser, where it knows how, as a MIDI file. */
-  #makeDraggable(head) {
-    const { actions, variation } = this;
-    let link = null;
-    head.addEventListener("pointerdown", () => {
-      link ??= actions.link?.(variation);
-      link?.then((found) => (this.address = found));
-    });
-    head.addEventListener("dragstart", (event) => {
-      const { events, meter, ends } = variation;
-      event.dataTransfer.effectAllowed = "copy";
-      event.dataTransfer.setData(DRAGGED, JSON.stringify({ events, meter, ends }));
-      if (this.address)
-        event.dataTransfer.setData("DownloadURL", `audio/midi:${this.address.name}:${this.address.url}`);
-    });
-  }
 }
 
 /** How long a melody is, what made it and how surprising the model finds it. */
@@ -179,8 +169,11 @@ export function detailsOf(variation) {
 
 /** "10 bars"; of a melody that comes to an end, in which bar it does. */
 function lengthOf(variation) {
-  const bars = variation.events.length / meterOf(variation.meter).stepsPerBar;
+  const { events, meter } = variation;
+  const firstBar = firstBarOf(events, meter);
+  const bars = events.length / meterOf(meter).stepsPerBar - 1 + firstBar;
   if (variation.ends) return `Ends in bar ${Math.ceil(bars)}`;
   const whole = Math.round(10 * bars) / 10;
-  return whole === 1 ? "1 bar" : `${whole} bars`;
+  const length = whole === 1 ? "1 bar" : `${whole} bars`;
+  return firstBar ? length : `${length} after an upbeat`;
 }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
-import { DRAGGED } from "./card.js";
+import { DRAGGED } from "./dragging.js";
 import { EditBar } from "./edit-bar.js";
 import { isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
@@ -12,7 +12,7 @@ import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
 import { MelodyTools } from "./melody-tools.js";
-import { METERS, barsOf, endOf, eventName, eventsOf, meterOf, notesOf } from "./melody.js";
+import { METERS, barsOf, beginOf, endOf, eventName, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
 import { Mixer } from "./mixer.js";
 import { Player } from "./player.js";
@@ -20,8 +20,9 @@ import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
-import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
+import { copied, linkOf, listenForLinks, melodyOf, showInAddress } from "./share.js";
 import { TapTempo } from "./tap-tempo.js";
+import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
 import { PROGRAMS, VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
@@ -164,11 +165,11 @@ function showMelodyPlayhead(step) {
   tools.staff.showPlayhead(step);
 }
 
-async function playMelody(from = 0) {
+async function playMelody(from = null) {
   if (recording.isOn) return recording.stop();
   if (playedMelody && player.isPlaying(playedMelody)) return player.stop();
   playedMelody = melodyTrack();
-  await player.play(playedMelody, from);
+  await player.play(playedMelody, from ?? beginOf(eventsOf(playedMelody.notes), playedMelody.meter));
   showMelodyPlaying(true);
 }
 
@@ -221,6 +222,16 @@ function saveSession() {
   save(sessionFile({ line: history.line, settings: settings() }, favorites.melodies), name);
 }
 
+function openLink(link) {
+  try {
+    const melody = melodyOf(link, limits.max_steps);
+    setTempo(melody.qpm);
+    useMelody(melody, "what the link holds");
+  } catch (error) {
+    report(error);
+  }
+}
+
 function setTempo(qpm) {
   const input = part("tempo");
   const kept = Math.min(Math.max(qpm || 120, Number(input.min)), Number(input.max));
@@ -246,7 +257,8 @@ function followKey() {
 /** How many bars the whole has: the new ones come after the bar that was begun, within the server's bounds. */
 function wholeLength(begun, meter) {
   const { stepsPerBar: bar } = meterOf(meter);
-  const most = Math.floor(Math.min(begun + limits.max_bars * bar, limits.max_steps) / bar);
+  const room = begun ? limits.max_steps : limits.max_steps - bar; // an upbeat has a bar of its own
+  const most = Math.floor(Math.min(begun + limits.max_bars * bar, room) / bar);
   if (most * bar <= begun) throw new RangeError("This melody leaves no room to go on. Please shorten it.");
   return Math.min(barsOf(begun, bar) + wishes.bars, most);
 }
@@ -254,7 +266,8 @@ function wholeLength(begun, meter) {
 function generate() {
   const { notes, meter } = history.present;
   const primer = notes.length ? { events: eventsOf(notes), meter } : null;
-  return vary(() => ({ primer, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
+  const begin = primer ? { primer } : { primer, upbeat: wishes.upbeat };
+  return vary(() => ({ ...begin, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
 }
 
 /** Make bars of the melody anew, between those before and after, around those that are locked. */
@@ -447,6 +460,12 @@ const actions = {
   score: ({ events, meter, made, qpm = player.qpm, key = made?.request.key ?? null }) => ({ events, meter, qpm, key }),
   saveScore: (variation, format, title = null) =>
     save(api.scoreOf({ ...actions.score(variation), title }, format), `${fileNameOf(variation)}.${format}`),
+  share: async (variation) => {
+    const link = linkOf({ qpm: player.qpm, ...variation });
+    if (await copied(link)) return tell("Copied a link that holds the melody. Open it, or paste it into another studio.");
+    showInAddress(link);
+    return tell("This browser lets no page copy here. The link is in its address bar: copy it from there.");
+  },
   link: async (variation) => {
     const name = fileNameOf(variation);
     const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [name]).catch(() => null);
@@ -604,6 +623,7 @@ async function begin() {
     keptSettings = null;
     roll.picture.center();
     await favorites.load();
+    listenForLinks(openLink);
     part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
     document.documentElement.dataset.ready = "true";
   } catch (error) {

@@ -4,13 +4,14 @@
  */
 
 import { press } from "./elements.js";
-import { barsOf, endOf, meterOf } from "./melody.js";
+import { barsOf, endOf, eventsOf, firstBarOf, meterOf } from "./melody.js";
 
 const part = (id) => document.getElementById(id);
 
 export class MarkedBars {
   longest = Infinity; // bars that can be filled at once
-  #bars = null; // the first and the last, counted from 1
+  #bars = null; // the first and the last, counted from 1, an upbeat too
+  #shift = 0; // from there to the numbers that are seen: -1 where there is an upbeat
   #locked = [];
   #melody = { notes: [], meter: null };
 
@@ -33,8 +34,9 @@ export class MarkedBars {
       part("mark").focus();
     });
     const [first, last] = [part("first-bar"), part("last-bar")];
-    first.addEventListener("change", () => this.mark([number(first), Math.max(number(first), number(last))]));
-    last.addEventListener("change", () => this.mark([Math.min(number(first), number(last)), number(last)]));
+    const bar = (input) => number(input) - this.#shift;
+    first.addEventListener("change", () => this.mark([bar(first), Math.max(bar(first), bar(last))]));
+    last.addEventListener("change", () => this.mark([Math.min(bar(first), bar(last)), bar(last)]));
     part("lock-bars").addEventListener("click", () => this.#toggleLock(onlock));
     part("marked").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -47,6 +49,7 @@ export class MarkedBars {
   show(notes, meter, locked) {
     const isSame = this.#melody.meter === meter && notes.length > 0;
     this.#melody = { notes, meter };
+    this.#shift = firstBarOf(eventsOf(notes), meter) - 1;
     this.#locked = locked;
     this.picture.lockBars(locked);
     part("mark").disabled = notes.length === 0;
@@ -67,8 +70,8 @@ export class MarkedBars {
     press(part("mark"), this.#bars !== null);
     part("marked").hidden = !this.#bars;
     if (!this.#bars) return;
-    for (const id of ["first-bar", "last-bar"]) part(id).max = most;
-    [part("first-bar").value, part("last-bar").value] = this.#bars;
+    for (const id of ["first-bar", "last-bar"]) [part(id).min, part(id).max] = this.#numbers([1, most]);
+    [part("first-bar").value, part("last-bar").value] = this.#numbers(this.#bars);
     const refusal = this.#refusal();
     part("fill").disabled = refusal !== null;
     part("fill-note").textContent = refusal ?? this.#whatStays();
@@ -85,7 +88,7 @@ export class MarkedBars {
   #refusal() {
     const [first, last] = this.#bars;
     const { notes, meter } = this.#melody;
-    if (last > this.#length) return `Nothing is in bar ${last} yet. Generate goes on from the end of your melody.`;
+    if (last > this.#length) return `Nothing is in bar ${last + this.#shift} yet. Generate goes on from the end of your melody.`;
     if (this.#areLocked()) return "These bars are locked.";
     if (last - first >= this.longest) return `At most ${this.longest} bars are made anew at once.`;
     if (last < this.#length || this.#locked.includes(last)) return null;
@@ -114,8 +117,9 @@ export class MarkedBars {
     const isLocking = !this.#areLocked();
     const marked = Array.from({ length: last - first + 1 }, (_, place) => first + place);
     const all = isLocking ? [...others, ...marked].sort((one, other) => one - other) : others;
-    onlock(all, `${isLocking ? "locking" : "unlocking"} ${inWords(first, last)}`);
-    this.say(`${capital(inWords(first, last))} ${first === last ? "is" : "are"} ${isLocking ? "locked" : "unlocked"}.`);
+    const named = this.#named(this.#bars);
+    onlock(all, `${isLocking ? "locking" : "unlocking"} ${named}`);
+    this.say(`${capital(named)} ${isOne(this.#bars) ? "is" : "are"} ${isLocking ? "locked" : "unlocked"}.`);
   }
 
   /** A press marks a bar; drawing on with a mouse, Shift or another tap of the finger marks up to there. */
@@ -144,14 +148,24 @@ export class MarkedBars {
     });
   }
 
+  /** As they are over the roll. */
+  #numbers(bars) {
+    return bars.map((bar) => bar + this.#shift);
+  }
+
+  #named(bars) {
+    const [first, last] = this.#numbers(bars);
+    return isOne(bars) ? `bar ${first}` : `bars ${first} to ${last}`;
+  }
+
   #tell() {
-    const [first, last] = this.#bars;
-    this.say(`${capital(inWords(first, last))} ${first === last ? "is" : "are"} marked.`);
+    const named = this.#named(this.#bars);
+    this.say(`${capital(named)} ${isOne(this.#bars) ? "is" : "are"} marked.`);
   }
 }
 
-function inWords(first, last) {
-  return first === last ? `bar ${first}` : `bars ${first} to ${last}`;
+function isOne([first, last]) {
+  return first === last;
 }
 
 function capital(words) {
@@ -163,5 +177,5 @@ function sorted(one, other) {
 }
 
 function number(input) {
-  return input.valueAsNumber || 1;
+  return Number.isNaN(input.valueAsNumber) ? 1 : input.valueAsNumber;
 }

@@ -1,6 +1,7 @@
-/** What can be done with the melody on the roll, beside writing on it: see it as notation, save it. */
+/** What can be done with the melody on the roll, beside writing on it: see it as notation, save it, share it. */
 
-import { button } from "./elements.js";
+import { letDrag } from "./dragging.js";
+import { button, html, icon } from "./elements.js";
 import { StaffToggle } from "./staff-toggle.js";
 
 const NAME = "your melody";
@@ -11,7 +12,7 @@ export class MelodyTools {
   /**
    * @param place where the buttons go, in a row of more; the notation comes after the row.
    * @param melody() gives {events, meter, ends, name, qpm, key}; there are no events where nothing is written.
-   * @param actions midi, wav, score and saveScore: see main.js.
+   * @param actions midi, wav, share, link, score and saveScore: see main.js.
    * @param onplay called with a step to be heard from.
    * @param report called with what went wrong.
    */
@@ -26,9 +27,9 @@ export class MelodyTools {
       save: (format) => actions.saveScore(melody(), format),
       report,
     });
-    const tool = (icon, text, action, title) =>
+    const tool = (picture, text, action, title) =>
       button({
-        icon,
+        icon: picture,
         text,
         title,
         "aria-label": `${text}: ${NAME}`,
@@ -38,8 +39,11 @@ export class MelodyTools {
     this.#tools = [
       tool("down", "MIDI", actions.midi, "Download it as a MIDI file"),
       tool("down", "WAV", actions.wav, "Download its sound"),
+      tool("link", "Copy link", actions.share, "Copy a link that holds this melody"),
     ];
-    place.append(this.staff.button, ...this.#tools);
+    const grip = html("span", { class: "grip", title: "Drag it out of the browser, as a MIDI file" }, icon("grip"));
+    letDrag(grip, () => actions.link(melody()));
+    place.append(this.staff.button, ...this.#tools, grip);
     place.parentElement.after(this.staff.place);
   }
 

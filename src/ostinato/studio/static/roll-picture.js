@@ -1,7 +1,7 @@
 /** What the piano roll looks like: keys, ruler, grid, notes, the two cursors; and which cell a pointer is over. */
 
 import { html, svg } from "./elements.js";
-import { endOf, isBlackKey, meterOf, pitchName } from "./melody.js";
+import { endOf, eventsOf, firstBarOf, isBlackKey, meterOf, pitchName } from "./melody.js";
 
 const KEYS_WIDTH = 52;
 const RULER_HEIGHT = 26;
@@ -18,7 +18,7 @@ export class RollPicture {
   zoom = 1;
   #key = null; // { tonic, pitchClasses } that new notes keep to
   #range = [48, 83];
-  #shown = null; // { notes, meter, bars }
+  #shown = null; // { notes, meter, bars, firstBar }
   #selected = new Set();
   #marked = null; // the first and the last bar
   #locked = [];
@@ -87,10 +87,12 @@ export class RollPicture {
   draw(notes, meter, bars) {
     const isFirst = !this.#shown;
     const before = this.#shown;
-    this.#shown = { notes, meter, bars };
+    this.#shown = { notes, meter, bars, firstBar: firstBarOf(eventsOf(notes), meter) };
     const [lowest, highest] = this.#rows();
     const isSameGrid =
-      before?.meter === meter && before.bars === bars && lowest === this.lowest && highest === this.highest;
+      ["meter", "bars", "firstBar"].every((each) => before?.[each] === this.#shown[each]) &&
+      lowest === this.lowest &&
+      highest === this.highest;
     if (isSameGrid) return this.drawNotes(notes);
     this.#fit();
     if (isFirst) this.#drawAll();
@@ -271,7 +273,7 @@ export class RollPicture {
   }
 
   #drawAll() {
-    const { notes, meter, bars } = this.#shown;
+    const { notes, meter, bars, firstBar } = this.#shown;
     const { stepsPerBar, stepsPerBeat } = meterOf(meter);
     [this.lowest, this.highest] = this.#rows();
     this.steps = bars * stepsPerBar;
@@ -315,7 +317,7 @@ export class RollPicture {
     this.ruler.replaceChildren(
       this.marks[1],
       ...Array.from({ length: bars }, (_, bar) =>
-        svg("text", { x: bar * stepsPerBar * this.stepWidth + 6, y: 17 }, `${bar + 1}`),
+        svg("text", { x: bar * stepsPerBar * this.stepWidth + 6, y: 17 }, `${bar + firstBar}`),
       ),
       svg("path", {
         d: Array.from({ length: bars }, (_, bar) => `M${bar * stepsPerBar * this.stepWidth} 8v18`).join(""),

@@ -1,7 +1,18 @@
 /** The piano roll that is written on, with a mouse, a finger or the keyboard. */
 
 import { RollPicture } from "./roll-picture.js";
-import { barsOf, endOf, meterOf, noteAt, pitchName, placeName, withNote, withoutNote } from "./melody.js";
+import {
+  barsOf,
+  endOf,
+  eventsOf,
+  firstBarOf,
+  meterOf,
+  noteAt,
+  pitchName,
+  placeName,
+  withNote,
+  withoutNote,
+} from "./melody.js";
 import { moved, notesIn, notesInBox, notesWithout, pasted, stretched } from "./note-edits.js";
 
 const FIRST_LENGTH = 4; // of a note that is only clicked, until another length is drawn
@@ -354,9 +365,13 @@ export class PianoRoll {
     return { pitch, start, length: Math.min(Math.max(this.#length, this.#grid), next - start) };
   }
 
+  #placeName(step) {
+    return placeName(step, this.#meter, firstBarOf(eventsOf(this.#notes), this.#meter));
+  }
+
   #told(note, done) {
     const length = note.length === 1 ? "one 16th" : `${note.length} 16ths`;
-    return `${pitchName(note.pitch)} ${done}, ${placeName(note.start, this.#meter)}, ${length} long`;
+    return `${pitchName(note.pitch)} ${done}, ${this.#placeName(note.start)}, ${length} long`;
   }
 
   #key(event) {
@@ -396,7 +411,7 @@ export class PianoRoll {
         ? ", on the note"
         : `, ${pitchName(note.pitch)} sounds`
       : "";
-    this.say(`${pitchName(this.#cursor.pitch)}, ${placeName(this.#cursor.step, this.#meter)}${sounding}`);
+    this.say(`${pitchName(this.#cursor.pitch)}, ${this.#placeName(this.#cursor.step)}${sounding}`);
   }
 
   #toggle() {

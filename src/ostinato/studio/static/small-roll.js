@@ -4,7 +4,7 @@
  */
 
 import { html, svg } from "./elements.js";
-import { meterOf, notesOf } from "./melody.js";
+import { firstBarOf, meterOf, notesOf } from "./melody.js";
 import { boldestStep, differences, kindOf } from "./variation.js";
 
 const HEIGHT = 160;
@@ -224,8 +224,9 @@ export class SmallRoll {
     const bar = stepsPerBar * this.stepWidth;
     const every = [1, 2, 4, 8, 16, 32].find((some) => some * bar >= LEAST_NUMBER_WIDTH) ?? 64;
     const numbers = [];
+    const firstBar = firstBarOf(this.variation.events, this.variation.meter);
     for (let i = 0; i * stepsPerBar < this.variation.events.length; i += every)
-      numbers.push(svg("text", { class: "small-number", x: round(i * bar + 3), y: HEAT_HEIGHT + 10 }, `${i + 1}`));
+      numbers.push(svg("text", { class: "small-number", x: round(i * bar + 3), y: HEAT_HEIGHT + 10 }, `${i + firstBar}`));
     return numbers;
   }
 

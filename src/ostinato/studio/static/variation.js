@@ -8,7 +8,7 @@
  * for this step or null, and what made the steps before.
  */
 
-import { NOTE_OFF, eventName, isMeter, meterOf, notesOf, placeName } from "./melody.js";
+import { NOTE_OFF, eventName, firstBarOf, isMeter, meterOf, notesOf, placeName } from "./melody.js";
 
 /** How a step came about; the legend, the colors and the patterns go by these names. */
 export const KINDS = {
@@ -81,34 +81,37 @@ export function differences({ events, original }) {
 }
 
 /** "ostinato · seed 7", and where it was changed. */
-export function sourceOf({ made, meter, source = "" }) {
+export function sourceOf({ made, events, meter, source = "" }) {
   if (!made) return source;
   const seed = made.from && made.draw ? `seed ${made.seed}, draw ${made.draw + 1}` : `seed ${made.seed}`;
   const { step, event } = made.from ?? {};
   const by = event == null ? "" : `, with ${eventName(event, true)}`;
-  const from = made.from ? ` · new from ${placeName(step, meter)}${by}` : "";
+  const from = made.from ? ` · new from ${placeName(step, meter, firstBarOf(events, meter))}${by}` : "";
   return `${made.model} · ${seed}${from}`;
 }
 
 /** What else it was made with, in words. */
-export function settingsOf({ made }) {
+export function settingsOf({ made, events, meter }) {
   if (!made) return "";
   const { temperature = 1, key = null, top_k: topK = 0, top_p: topP = 1, fill = null, locked = [] } = made.request;
+  const shift = firstBarOf(events, meter) - 1;
+  const numbers = locked.map((bar) => bar + shift);
   return [
     `temperature ${temperature}`,
     ...(key ? [`key ${key}`] : []),
     ...(topK ? [`top-k ${topK}`] : []),
     ...(topP < 1 ? [`top-p ${topP}`] : []),
-    ...(fill ? [`bars ${fill[0]} to ${fill[1]} made anew`] : []),
-    ...(locked.length ? [`${locked.length === 1 ? "bar" : "bars"} ${locked.join(", ")} locked`] : []),
+    ...(fill ? [`bars ${fill[0] + shift} to ${fill[1] + shift} made anew`] : []),
+    ...(locked.length ? [`${locked.length === 1 ? "bar" : "bars"} ${numbers.join(", ")} locked`] : []),
   ].join(", ");
 }
 
 /** The name of its file, without an ending. */
-export function fileNameOf({ made, stepsPerBar, name }) {
+export function fileNameOf({ made, stepsPerBar, events, meter, name }) {
   if (!made) return `ostinato-${(name ?? "melody").toLowerCase().replaceAll(" ", "-")}`;
   const { model, seed, draw, from } = made;
-  return `${model}-${seed}-${draw + 1}${from ? `-from-bar-${Math.floor(from.step / stepsPerBar) + 1}` : ""}`;
+  const bar = from && Math.floor(from.step / stepsPerBar) + firstBarOf(events, meter);
+  return `${model}-${seed}-${draw + 1}${from ? `-from-bar-${bar}` : ""}`;
 }
 
 /** Whether something that was kept is one. */

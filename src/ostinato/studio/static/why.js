@@ -1,7 +1,7 @@
 /** Why a step is what it is: how probable the model found it, and what could have come instead. */
 
 import { html } from "./elements.js";
-import { eventName, placeName } from "./melody.js";
+import { eventName, firstBarOf, placeName } from "./melody.js";
 import { boldestStep, isGiven, isSoundingBefore, kindOf } from "./variation.js";
 
 const CANDIDATES = 5;
@@ -17,7 +17,8 @@ function percent(probability) {
 /** What there is to say of a step. */
 export function explain(variation, step) {
   const name = eventName(variation.events[step], isSoundingBefore(variation.events, step));
-  const told = `${placeName(step, variation.meter)}: ${name}`;
+  const { events, meter } = variation;
+  const told = `${placeName(step, meter, firstBarOf(events, meter))}: ${name}`;
   const drawn = variation.explained[step];
   if (isGiven(variation, step)) return `${told}, from your melody`;
   return drawn ? `${told}, ${percent(drawn.probability)} likely${repeatWords(variation, step)}` : told;

@@ -12,7 +12,7 @@ const ENDINGS = {
   none: "Each stops at the last bar line, as if it went on.",
 };
 
-const KEPT = ["model", "beside", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p"];
+const KEPT = ["model", "beside", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p", "upbeat"];
 
 const field = (id) => document.getElementById(id);
 
@@ -115,6 +115,11 @@ export class Wishes {
   /** How the melodies end: in their last bar, where the model ends them by itself, or not at all. */
   get ending() {
     return field("ending").value;
+  }
+
+  /** Whether melodies without a primer begin with an upbeat; null for as many as tunes of the model do. */
+  get upbeat() {
+    return { always: true, never: false }[field("upbeat").value] ?? null;
   }
 
   /** The name of the key that was chosen, null for any. */
