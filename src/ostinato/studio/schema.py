@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections import Counter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -243,6 +243,10 @@ class WavRequest(MelodyJson, frozen=True):
     qpm: Qpm = DEFAULT_QPM
     clicks: Annotated[bool, Meta(description="Click on every beat of the meter, louder where a bar begins.")] = False
     program: Annotated[int, Meta(ge=0, le=127, description="The instrument, as General MIDI counts them from 0.")] = 0
+    instrument: Annotated[
+        Literal["piano", "guitar", "violin", "flute", "clarinet"] | None,
+        Meta(description="A recorded instrument, in place of the program."),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -525,7 +529,7 @@ def _in_words(error: str, value: Any, kind: type) -> str:
     for member, index in re.findall(r"(\w+)|\[(\d+)\]", path):
         value = value[member or int(index)]
         schema = _plain(schema["properties"][member] if member else schema["items"])
-    is_array = isinstance(value, list) and schema["type"] == "array"
+    is_array = isinstance(value, list) and schema.get("type") == "array"
     told = f"{len(value)} of them" if is_array else shown(value)
     return f"{path or 'the body'} must be {_allowed(schema)}, not {told}"
 
@@ -538,6 +542,8 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _allowed(schema: dict[str, Any]) -> str:
     """What a schema allows, in words."""
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
     match schema["type"]:
         case "integer":
             return f"an integer of {schema['minimum']} to {schema['maximum']}"
