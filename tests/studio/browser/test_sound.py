@@ -82,6 +82,7 @@ def test_everything_has_a_volume_of_its_own(studio: StudioPage) -> None:
     page.get_by_role("slider", name="Bass and drums").fill("40")
     page.keyboard.press("Escape")
     expect(page.locator("#mixer")).to_be_hidden()
+    expect(page.get_by_role("button", name="Stop", exact=True)).to_be_visible()  # the music goes on
     studio.open()
     page.get_by_role("button", name="Mixer").click()
     for name, volume in (("Melody", "0"), ("Metronome", "0"), ("Bass and drums", "40")):
@@ -181,6 +182,26 @@ def test_a_synthesizer_plays_the_melody_with_the_clock(wide: StudioPage) -> None
     assert all(abs(at - number * 62.5 / 6) < 12 for number, at in enumerate(clocks))
     assert [message[1] for message in messages if message[1] in (START, CONTINUE, STOP)] == [START, STOP]
     assert messages[-1][1:] in ([STOP], [0xB0, 123, 0])
+
+
+def test_an_output_that_was_chosen_is_there_after_a_reload(wide: StudioPage) -> None:
+    """If the browser has its leave still; else it would have to ask, and that is for a click."""
+    page = wide.page
+    connect(wide)
+    page.get_by_role("button", name="MIDI clock").click()
+    page.get_by_role("button", name="Sound here, too").click()
+    wide.open()
+    page.get_by_role("button", name="Mixer").click()
+    expect(page.get_by_role("button", name="Find MIDI outputs")).to_be_visible()
+    page.add_init_script(f"({SYNTHESIZER})(); navigator.permissions.query = async () => ({{ state: 'granted' }});")
+    wide.open()
+    page.get_by_role("button", name="Mixer").click()
+    expect(page.get_by_role("combobox", name="MIDI output")).to_have_value("Synth")
+    expect(page.get_by_role("button", name="MIDI clock")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Sound here, too")).to_have_attribute("aria-pressed", "false")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Play your melody").click()
+    page.wait_for_function("() => sent.some(([, status]) => status === 0x90)")
 
 
 def test_stopping_leaves_no_note_on_the_synthesizer(wide: StudioPage) -> None:

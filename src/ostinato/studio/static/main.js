@@ -484,6 +484,7 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     const hasControl = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
+    if (key === "escape" && mixer.isOpen) return; // it closes that
     if (key === "escape") recording.isOn ? recording.stop() : player.stop();
     else if (hasControl && key === "enter") generate();
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
