@@ -25,7 +25,7 @@ def test_blocks_of_differences() -> None:
 
 
 def test_they_are_small_and_say_their_license() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 330_000
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 300_000
     text = (FOLDER / "LICENSE").read_text(encoding="utf-8")
     assert "Frank Wen" in text
     assert "Permission is hereby granted, free of charge" in text
