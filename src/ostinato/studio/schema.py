@@ -255,6 +255,10 @@ class WavRequest(MelodyJson, frozen=True):
     qpm: Qpm = DEFAULT_QPM
     clicks: Annotated[bool, Meta(description="Click on every beat of the meter, louder where a bar begins.")] = False
     program: Annotated[int, Meta(ge=0, le=127, description="The instrument, as General MIDI counts them from 0.")] = 0
+    instrument: Annotated[
+        Literal["piano", "guitar", "violin", "flute", "clarinet"] | None,
+        Meta(description="A recorded instrument, in place of the program."),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -574,7 +578,8 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 def _allowed(schema: dict[str, Any]) -> str:
     """What a schema allows, in words."""
     if "enum" in schema:
-        return " or ".join(map(shown, schema["enum"]))
+        *others, last = map(shown, schema["enum"])
+        return f"{', '.join(others)} or {last}"
     match schema["type"]:
         case "integer":
             return f"an integer of {schema['minimum']} to {schema['maximum']}"
