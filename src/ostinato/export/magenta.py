@@ -13,9 +13,9 @@ i, A memory rows of width H. All are float32.
 | `final_state`   | the same    | after T steps                                                                  |
 | `softmax`       | [1, T, C]   | the probabilities of what may follow                                           |
 
-The steps are a loop of the kind that every TensorFlow since 1.0 runs. What enters it passes an Enter. What a step
-leaves to the next goes from a Merge to a Switch, through the step, and by a NextIteration back to the Merge, until the
-Switch lets it out to an Exit.
+The steps are a loop of TensorFlow's first kind, as in Magenta's own bundles. What enters it passes an Enter. What a
+step leaves to the next goes from a Merge to a Switch, through the step, and by a NextIteration back to the Merge, until
+the Switch lets it out to an Exit.
 """
 
 import math
