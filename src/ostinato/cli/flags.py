@@ -31,6 +31,8 @@ USUAL = "usual flags"
 MAGENTAS = "flags of Magenta's scripts"
 """The group that stands last: what nobody needs who does not come from Magenta."""
 
+_BYTES_A_PROCESS = 40_000_000
+
 _WORDS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
 
@@ -109,6 +111,11 @@ def runner_of(args: argparse.Namespace) -> tuple[str, list[str]] | None:
     """
     if args.num_processes is not None and args.num_processes < 1:
         raise SettingsError(f"--num_processes must be at least 1, not {args.num_processes}")
+    if args.num_processes is not None:
+        from ostinato.memory import require_memory
+
+        needed = args.num_processes * _BYTES_A_PROCESS
+        require_memory(needed, f"{args.num_processes:,} processes", "--num_processes", args.num_processes)
     if args.runner is None:
         return None
     if args.num_processes is not None:

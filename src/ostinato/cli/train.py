@@ -1,21 +1,16 @@
 """`ostinato train`: train a model, or evaluate it beside its training."""
 
 import argparse
-import contextlib
 import importlib.util
 import logging
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Self
 
 from ostinato.cli.flags import USUAL, add_boolean, add_magentas, model_named, settle_config
-from ostinato.cli.terminal import bar, finish, say, shows_bars, sparkline
+from ostinato.cli.terminal import bar, finish, say, shows_bars, sparkline, stopped_by_signals
 from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.dataset.report import counted
 from ostinato.errors import MissingExtraError, SettingsError
@@ -401,35 +396,3 @@ def _line(summary: "Summary") -> str:
         f"perplexity {metrics.perplexity:.3f}, accuracy {metrics.accuracy:.4f}; "
         f"{summary.steps_per_second:.3g} steps/s, {summary.events_per_second:,.0f} events/s"
     )
-
-
-@dataclass(slots=True)
-class Signals:
-    """What came while the work went on: whether a stop was asked for, and the exit code that says so."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-    exit_code: int = 0
-
-
-@contextlib.contextmanager
-def stopped_by_signals(*, patient: bool) -> Iterator[Signals]:
-    """For the time of a block, let Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C ends it at once.
-
-    Args:
-        patient: pass over any second signal: torchrun sends its own after the terminal's.
-    """
-    signals = Signals()
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if signals.stop.is_set() and number == signal.SIGINT and not patient:
-            raise KeyboardInterrupt
-        signals.stop.set()
-        signals.exit_code = signals.exit_code or 128 + number  # as a shell tells it
-        _logger.info("stopping after this step")
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -27,6 +27,7 @@ from ostinato.errors import DataError, SettingsError
 from ostinato.formats.tensorflow.compact import LOWEST_EVENT, CompactRecord, serialize_compact
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import RecordWriter, record_writer
+from ostinato.memory import require_open_files
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
 from ostinato.music.keys import transpose
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, Melody
@@ -378,6 +379,8 @@ def build_dataset(
         raise SettingsError(f"eval_ratio is {settings.eval_ratio}, but you gave no file for the eval records")
     statistics = DatasetStatistics()
     seen = SeenMelodies()
+    if num_shards is not None and eval_path is not None:
+        require_open_files(2 * num_shards, f"{num_shards:,} shards of 2 files", "num_shards", num_shards)
     with contextlib.ExitStack() as files:
         writers = {False: files.enter_context(record_writer(training_path, num_shards))}
         if eval_path is not None and settings.eval_ratio > 0:

@@ -8,6 +8,7 @@ tensors, never pickled.
 import contextlib
 import functools
 import gc
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,8 +19,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed
 
-from ostinato.config import Hparams
+from ostinato.bundle import array_shapes
+from ostinato.config import Config, Hparams
 from ostinato.errors import OstinatoError, SettingsError
+from ostinato.memory import require_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -144,6 +147,38 @@ def pick_device(name: str, processes: Processes) -> torch.device:
 def half_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """Matrix products in bfloat16 on a CUDA GPU; no change elsewhere."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def require_memory_to_train(config: Config, num_melodies: int, num_steps: int, processes: Processes) -> None:
+    """Refuse a model, or batches of melodies, that memory does not hold.
+
+    Args:
+        config: the model.
+        num_melodies: to learn from.
+        num_steps: of the longest of them.
+        processes: of this machine, each with the whole model and its share of a batch.
+
+    Raises:
+        SettingsError: if they would not fit; it says how large they can be.
+    """
+    hparams = config.hparams
+    num_weights = sum(math.prod(shape) for shape in array_shapes(config).values())
+    # The network, its gradient, Adam's two means, the average, and as much again while a checkpoint is written.
+    model = 4 * 10 * num_weights * processes.local_count
+    sizes = hparams.rnn_layer_sizes
+    require_memory(model, f"a model of {num_weights:,} weights", "rnn_layer_sizes", max(sizes), power=2)
+    # Of a step: the inputs, some of them waiting; the gates, the states and the inputs of each layer; the output.
+    floats = 2 * config.encoding.input_size + 10 * sum(sizes) + 4 * config.encoding.num_classes
+    if hparams.attn_length:
+        floats += 10 * max(sizes) + hparams.attn_length
+    # The attention's memory goes back before the first step.
+    melody = 4 * (num_steps * floats + 3 * max(sizes) * hparams.attn_length)
+    if hparams.attn_length:
+        what = f"attention to {hparams.attn_length:,} steps"
+        require_memory(model + melody, what, "attn_length", hparams.attn_length)
+    batch = min(hparams.batch_size, num_melodies)
+    what = f"a batch of {batch:,} melodies of up to {num_steps:,} steps"
+    require_memory(model + batch * melody, what, "batch_size", batch)
 
 
 @contextlib.contextmanager
