@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -10,6 +12,7 @@ from ostinato.training.hardware import (
     MOST_THREADS,
     Processes,
     in_parts,
+    is_lost_connection,
     out_of_memory_explained,
     pick_device,
     require_memory_to_train,
@@ -159,3 +162,23 @@ def test_what_is_too_large_for_a_step_is_named(
     require_memory_to_train(preset("attention_rnn"), 50_000, 500, Processes())
     with pytest.raises(SettingsError, match=message):
         require_memory_to_train(preset("attention_rnn").with_hparams(hparams), 50_000, 500, Processes())
+
+
+def test_what_gloo_says_of_a_lost_process() -> None:
+    lost = RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:537] Connection closed by peer [::1]:46")
+    assert is_lost_connection(lost)
+    assert is_lost_connection(RuntimeError("Read error [127.0.0.1]:2: Connection reset by peer"))
+    assert not is_lost_connection(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_one_of_several_processes_leaves_at_once() -> None:
+    program = (
+        "import atexit; from ostinato.training.hardware import Processes; atexit.register(print, 'at the usual end'); "
+        "print('all is written'); Processes(count={}).leave(7)"
+    )
+    alone, one_of_two = (
+        subprocess.run([sys.executable, "-c", program.format(count)], capture_output=True, text=True, check=False)
+        for count in (1, 2)
+    )
+    assert (alone.returncode, alone.stdout) == (0, "all is written\nat the usual end\n")
+    assert (one_of_two.returncode, one_of_two.stdout) == (7, "all is written\n")

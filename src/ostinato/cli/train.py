@@ -7,18 +7,19 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from ostinato.cli.flags import USUAL, add_boolean, add_magentas, model_named, settle_config
 from ostinato.cli.terminal import bar, finish, say, shows_bars, sparkline, stopped_by_signals
 from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.dataset.report import counted
-from ostinato.errors import MissingExtraError, SettingsError
+from ostinato.errors import MissingExtraError, OstinatoError, SettingsError
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.music.melody import Melody
     from ostinato.training.evaluation import Summary
+    from ostinato.training.hardware import Processes
     from ostinato.training.job import TrainReport
     from ostinato.training.step import Metrics
 
@@ -198,25 +199,50 @@ def _train(args: argparse.Namespace) -> int:
         held_out = load_examples(args.eval_file, config, skip_corrupt=args.skip_corrupt)
         held_out = held_out.first(args.num_eval_examples)
     line = LiveLine(num_training_steps=args.num_training_steps, begun=0 if stored is None else stored.step)
-    # A signal before all processes are there ends this one; after that it asks for a stop.
-    with line, processes.joined(device), stopped_by_signals(patient=processes.count > 1) as signals:
-        report = train(
-            args.run_dir,
-            examples,
-            config,
-            settings,
-            held_out=held_out,
-            origin=origin,
-            processes=processes,
-            stop=signals.stop,
-            on_step=line.on_step,
-            on_evaluation=line.on_evaluation,
-            sample=_sampler(Path(args.run_dir) / "samples"),
-        )
-        line.done(report)
-    if processes.rank == 0:
-        _tell_end(report, args)
-    return signals.exit_code
+
+    def work() -> int:
+        # A signal before all processes are there ends this one; after that it asks for a stop.
+        with line, processes.joined(device), stopped_by_signals(patient=processes.count > 1) as signals:
+            report = train(
+                args.run_dir,
+                examples,
+                config,
+                settings,
+                held_out=held_out,
+                origin=origin,
+                processes=processes,
+                stop=signals.stop,
+                on_step=line.on_step,
+                on_evaluation=line.on_evaluation,
+                sample=_sampler(Path(args.run_dir) / "samples"),
+            )
+            line.done(report)
+        if processes.rank == 0:
+            _tell_end(report, args)
+        return signals.exit_code
+
+    return work() if processes.count == 1 else _one_of_several(work, processes, args.run_dir)
+
+
+def _one_of_several(work: Callable[[], int], processes: "Processes", run_dir: str) -> NoReturn:
+    """Do the work of one process among several, and end it; what went wrong is told in a line."""
+    from ostinato.training.hardware import is_lost_connection
+
+    try:
+        exit_code = work()
+    except Exception as error:
+        _logger.debug("", exc_info=True)
+        told, exit_code = f"{type(error).__name__}: {error}", 1
+        if isinstance(error, OstinatoError):
+            told, exit_code = str(error), error.exit_code
+        elif is_lost_connection(error):
+            told = (
+                f"{run_dir}: process {processes.rank} stops, for another one of the job has ended; "
+                "start the job again to go on from the last checkpoint"
+            )
+        print(f"ostinato train: {told}", file=sys.stderr)
+    processes.leave(exit_code)
+    raise AssertionError("it has left")
 
 
 def _tell_end(report: "TrainReport", args: argparse.Namespace) -> None:
