@@ -1,6 +1,9 @@
-/** Files in and out: dropping a MIDI file anywhere, choosing a track, downloads. */
+/** Files in and out: dropping a MIDI file anywhere, choosing a track, downloads, dragging melodies. */
 
 import { html } from "./elements.js";
+
+/** What is dragged onto the roll. */
+export const DRAGGED = "application/x-ostinato-melody";
 
 /** Save bytes under a name. */
 export function download(blob, name) {
@@ -69,5 +72,25 @@ export function chooseTrack(tracks) {
     document.getElementById("tracks-cancel").onclick = () => dialog.close();
     dialog.addEventListener("close", () => resolve(chosen), { once: true });
     dialog.showModal();
+  });
+}
+
+/**
+ * Let a melody be dragged by a handle: onto the roll, and out of the browser where it knows how (Chrome and Edge do).
+ *
+ * @param link() resolves to {name, url} of its MIDI file, or to null; it is called when the handle is pressed.
+ * @param melody what the roll takes, {events, meter, ends}; null for what is there already.
+ */
+export function letDrag(handle, link, melody = null) {
+  let address = null;
+  handle.draggable = true;
+  handle.addEventListener("pointerdown", async () => {
+    address = null;
+    address = await link();
+  });
+  handle.addEventListener("dragstart", ({ dataTransfer }) => {
+    dataTransfer.effectAllowed = "copy";
+    if (melody) dataTransfer.setData(DRAGGED, JSON.stringify(melody));
+    if (address) dataTransfer.setData("DownloadURL", `audio/midi:${address.name}:${address.url}`);
   });
 }

@@ -66,19 +66,16 @@ function eventsIn(data, maxSteps) {
   return [ends, bytes.flatMap((byte) => (byte >= FIRST_RUN ? run(byte) : byte ? byte - 1 : NOTE_OFF))];
 }
 
-/** Whether a text could be copied; not every browser allows it at every address. */
-export async function copied(text) {
+/** Copy the link of a melody, or put it where it can be copied by hand; what was done, in words. */
+export async function copyLink(melody) {
+  const link = linkOf(melody);
   try {
-    await navigator.clipboard.writeText(text);
-    return true;
+    await navigator.clipboard.writeText(link); // which browsers do not allow at every address
+    return "Copied a link that holds the melody. Open it, or paste it into another studio.";
   } catch {
-    return false;
+    history.replaceState(null, "", link);
+    return "This browser lets no page copy here. The link is in its address bar: copy it from there.";
   }
-}
-
-/** Put a link where it can be copied from by hand. */
-export function showInAddress(link) {
-  history.replaceState(null, "", link);
 }
 
 /** Call onlink(link) for a link that is opened here, now or later, or pasted. */
