@@ -1,6 +1,10 @@
-/** Files in and out: dropping a MIDI file anywhere, choosing a track, downloads, dragging melodies. */
+/** What comes in and goes out: files dropped anywhere, the choice of a track, links, downloads, melodies dragged. */
 
 import { html } from "./elements.js";
+import { isTyping } from "./keyboard.js";
+
+/** How the fragment of a link begins that holds a melody; see share.js. */
+export const LINK = "#melody=";
 
 /** What is dragged onto the roll. */
 export const DRAGGED = "application/x-ostinato-melody";
@@ -50,6 +54,24 @@ export function listenForFiles(onfile) {
     if (chooser.files[0]) onfile(chooser.files[0]);
     chooser.value = "";
   });
+}
+
+/** Call onlink(link) for a link that is opened here, now or later, or pasted. */
+export function listenForLinks(onlink) {
+  const look = () => {
+    const link = location.href;
+    if (!link.includes(LINK)) return;
+    history.replaceState(null, "", link.split("#")[0]); // or each reload would open it again
+    onlink(link);
+  };
+  addEventListener("hashchange", look);
+  document.addEventListener("paste", (event) => {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (isTyping(event.target) || !text.includes(LINK)) return;
+    event.preventDefault();
+    onlink(text);
+  });
+  look();
 }
 
 /** Which of several tracks is meant: one of them, or null. */

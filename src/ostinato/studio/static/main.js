@@ -5,7 +5,7 @@ import { Asking } from "./asking.js";
 import { isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
-import { DRAGGED, chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
+import { DRAGGED, chooseTrack, dataUrl, download, listenForFiles, listenForLinks } from "./files.js";
 import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
@@ -201,7 +201,7 @@ function saveSession() {
   save(sessionFile({ line: history.line, settings: settings() }, favorites.melodies), name);
 }
 
-/** Links that hold melodies: nothing that must be there before the page is. */
+/** What reads and writes links is loaded for the first of them. */
 const links = () => import("./share.js");
 
 async function openLink(link) {
@@ -555,7 +555,7 @@ async function begin() {
     keptSettings = null;
     roll.picture.center();
     await favorites.load();
-    (await links()).listenForLinks(openLink);
+    listenForLinks(openLink);
     part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
     document.documentElement.dataset.ready = "true";
   } catch (error) {
