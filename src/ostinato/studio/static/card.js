@@ -1,7 +1,7 @@
 /** One melody that was made: its roll, why it is so, and what can be done with it. */
 
-import { letDrag } from "./dragging.js";
 import { button, html, icon, press } from "./elements.js";
+import { letDrag } from "./files.js";
 import { barsOf, beginOf, firstBarOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
 import { StaffToggle } from "./staff-toggle.js";

@@ -2,12 +2,11 @@
 
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
-import { DRAGGED } from "./dragging.js";
 import { EditBar } from "./edit-bar.js";
 import { html, isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
-import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
+import { DRAGGED, chooseTrack, dataUrl, download, listenForFiles, listenForLinks } from "./files.js";
 import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
@@ -20,7 +19,6 @@ import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
-import { copied, linkOf, listenForLinks, melodyOf, showInAddress } from "./share.js";
 import { TapTempo } from "./tap-tempo.js";
 import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
 import { RECORDED, VOICES, instrumentOf, isVoice } from "./voices.js";
@@ -227,9 +225,12 @@ function saveSession() {
   save(sessionFile({ line: history.line, settings: settings() }, favorites.melodies), name);
 }
 
-function openLink(link) {
+/** What reads and writes links is loaded for the first of them. */
+const links = () => import("./share.js");
+
+async function openLink(link) {
   try {
-    const melody = melodyOf(link, limits.max_steps);
+    const melody = (await links()).melodyOf(link, limits.max_steps);
     setTempo(melody.qpm);
     useMelody(melody, "what the link holds");
   } catch (error) {
@@ -466,10 +467,8 @@ const actions = {
   saveScore: (variation, format, title = null) =>
     save(api.scoreOf({ ...actions.score(variation), title }, format), `${fileNameOf(variation)}.${format}`),
   share: async (variation) => {
-    const link = linkOf({ qpm: player.qpm, ...variation });
-    if (await copied(link)) return tell("Copied a link that holds the melody. Open it, or paste it into another studio.");
-    showInAddress(link);
-    return tell("This browser lets no page copy here. The link is in its address bar: copy it from there.");
+    const { copyLink } = await links();
+    tell(await copyLink({ qpm: player.qpm, ...variation }));
   },
   link: async (variation) => {
     const name = fileNameOf(variation);

@@ -1,7 +1,7 @@
 /** What can be done with the melody on the roll, beside writing on it: see it as notation, save it, share it. */
 
-import { letDrag } from "./dragging.js";
 import { button, html, icon } from "./elements.js";
+import { letDrag } from "./files.js";
 import { StaffToggle } from "./staff-toggle.js";
 
 const NAME = "your melody";

@@ -8,10 +8,9 @@
  * starts, and 129 to 255 are 1 to 127 steps on which nothing changes.
  */
 
-import { isTyping } from "./keyboard.js";
+import { LINK } from "./files.js";
 import { NOTE_OFF, NO_EVENT, isMeter, meterOf } from "./melody.js";
 
-const BEGIN = "#melody=";
 const VERSION = "1";
 const FIRST_RUN = 129; // the byte of a single step on which nothing changes
 const LONGEST_RUN = 127;
@@ -28,12 +27,12 @@ export function linkOf({ events, meter, qpm, ends = false }) {
     else bytes.push(FIRST_RUN);
   }
   const data = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  return `${location.href.split("#")[0]}${BEGIN}${VERSION}/${meter}/${qpm}/${data}`;
+  return `${location.href.split("#")[0]}${LINK}${VERSION}/${meter}/${qpm}/${data}`;
 }
 
 /** The melody of a link, {events, meter, qpm, ends}; a RangeError says why there is none. */
 export function melodyOf(link, maxSteps) {
-  const [version, numerator, denominator, tempo, data, ...more] = link.split(BEGIN)[1].split(/\s/)[0].split("/");
+  const [version, numerator, denominator, tempo, data, ...more] = link.split(LINK)[1].split(/\s/)[0].split("/");
   if (/^\d+$/.test(version) && version !== VERSION)
     throw new RangeError("This link was made by a newer studio. Update Ostinato to open it.");
   const meter = `${numerator}/${denominator}`;
@@ -66,35 +65,14 @@ function eventsIn(data, maxSteps) {
   return [ends, bytes.flatMap((byte) => (byte >= FIRST_RUN ? run(byte) : byte ? byte - 1 : NOTE_OFF))];
 }
 
-/** Whether a text could be copied; not every browser allows it at every address. */
-export async function copied(text) {
+/** Copy the link of a melody, or put it where it can be copied by hand; what was done, in words. */
+export async function copyLink(melody) {
+  const link = linkOf(melody);
   try {
-    await navigator.clipboard.writeText(text);
-    return true;
+    await navigator.clipboard.writeText(link); // which browsers do not allow at every address
+    return "Copied a link that holds the melody. Open it, or paste it into another studio.";
   } catch {
-    return false;
+    history.replaceState(null, "", link);
+    return "This browser lets no page copy here. The link is in its address bar: copy it from there.";
   }
-}
-
-/** Put a link where it can be copied from by hand. */
-export function showInAddress(link) {
-  history.replaceState(null, "", link);
-}
-
-/** Call onlink(link) for a link that is opened here, now or later, or pasted. */
-export function listenForLinks(onlink) {
-  const look = () => {
-    const link = location.href;
-    if (!link.includes(BEGIN)) return;
-    history.replaceState(null, "", link.split("#")[0]); // or each reload would open it again
-    onlink(link);
-  };
-  addEventListener("hashchange", look);
-  document.addEventListener("paste", (event) => {
-    const text = event.clipboardData?.getData("text/plain") ?? "";
-    if (isTyping(event.target) || !text.includes(BEGIN)) return;
-    event.preventDefault();
-    onlink(text);
-  });
-  look();
 }
