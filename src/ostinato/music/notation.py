@@ -4,8 +4,8 @@ The rules of engravers, as far as one voice on a grid of 16ths needs them:
 
 - A melody whose first note starts in the second half of its first bar begins with an upbeat: that bar is written short,
   and the last one too if both together are a bar. Otherwise each bar is filled with rests.
-- A note is cut, and tied, at bar lines, and where it would hide a beat stronger than the one on which it starts. The
-  common syncopations are left whole: eighth, quarter, eighth, and quarter, half, quarter.
+- A note is cut, and tied, at bar lines, where a chord begins, and where it would hide a beat stronger than the one on
+  which it starts. The common syncopations are left whole: eighth, quarter, eighth, and quarter, half, quarter.
 - Notes are beamed by the beat: quarters, or three eighths in 6/8; in 4/4 and 2/2 four eighths of a half bar together.
 - A note outside the key is spelled as a sharp or a flat as its place in the circle of fifths has it: in C major F#, C#
   and G#, but Bb and Eb.
@@ -13,7 +13,7 @@ The rules of engravers, as far as one voice on a grid of 16ths needs them:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby, pairwise
 
 import numpy as np
 
@@ -75,11 +75,16 @@ def notate(melody: Melody, *, key: Key | None = None, qpm: float = 120.0, title:
         end += -end % steps_per_bar
     grid = _Grid(melody.meter)
     bars: list[list[Sign]] = [[] for _ in range(0, end, steps_per_bar)]
+    chords = {max(step, begin): name for step, name in melody.chords}  # what sounds before the upbeat begins with it
     for pitch, start, stop in _with_rests(spans, begin, end):
         named = None if pitch is None else spelled(pitch, sharps)
-        for step, length in grid.pieces(start, stop, is_rest=pitch is None):
+        cuts = [start, *sorted(step for step in chords if start < step < stop), stop]
+        for step, length in chain.from_iterable(
+            grid.pieces(first, last, is_rest=pitch is None) for first, last in pairwise(cuts)
+        ):
             is_tied = named is not None and step + length < stop
-            bars[step // steps_per_bar].append(Sign(length, named, is_tied, goes_on=step > start and named is not None))
+            goes_on = step > start and named is not None
+            bars[step // steps_per_bar].append(Sign(length, named, is_tied, goes_on, chord=chords.get(step, "")))
     return Sheet(
         tuple(
             _beamed(_with_accidentals(signs, sharps), 0 if number else begin, grid) for number, signs in enumerate(bars)
