@@ -20,6 +20,7 @@ from ostinato.music.meter import STEPS_PER_QUARTER, Meter
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.music.keys import Key
 
 ChordTrack = tuple[tuple[int, str], ...]
 """(step, name) in order of the steps."""
@@ -33,6 +34,8 @@ _LOWEST_BASS, _LOWEST_TONE = 40, 52  # E2 and E3: each has the octave from there
 _MOST_TONES = 4
 _MAX_CHORDS = 10_000
 _MOST_SECONDS = 1e6  # eleven days
+_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+_HOME = 0.2  # a chord that begins or ends on the tonic weighs as much as this share of all notes
 _SHOWN = 60  # letters of a text in an error
 _LONG_BEAT = 6  # steps: such a beat has bass and chord in it
 
@@ -203,6 +206,30 @@ def chord_spans(chords: ChordTrack, num_steps: int) -> Iterator[tuple[Chord, int
     for (start, name), (end, _) in pairwise((*chords, (num_steps, ""))):
         if min(end, num_steps) > start and (chord := parse_chord(name)).pitch_classes:
             yield chord, start, min(end, num_steps)
+
+
+def key_of_chords(chords: ChordTrack, num_steps: int) -> "Key":
+    """The key that chords are in, major or minor, as far as their notes and the first and the last of them tell.
+
+    Args:
+        chords: what sounds.
+        num_steps: for how long.
+    """
+    from ostinato.music.keys import parse_key
+
+    spans = list(chord_spans(chords, num_steps))
+
+    def fit(key: "Key") -> float:
+        third = min(note for note in (3, 4) if (key.tonic + note) % _NOTES_PER_OCTAVE in key.pitch_classes)
+        homes = [chord.root == key.tonic and (key.tonic + third) % 12 in chord.pitch_classes for chord, _, _ in spans]
+        inside = [
+            (end - start) * sum(note in key.pitch_classes for note in chord.pitch_classes) / len(chord.pitch_classes)
+            for chord, start, end in spans
+        ]
+        return sum(inside) / max(num_steps, 1) + _HOME * (homes[0] + homes[-1])
+
+    keys = [parse_key(f"{name} {mode}") for mode in ("major", "minor") for name in _TONICS]
+    return max(keys, key=fit) if spans else keys[0]
 
 
 def chords_in(note_sequence: "NoteSequence") -> list[tuple[float, str]]:
