@@ -73,6 +73,18 @@ def test_what_chords_cost_by_hand() -> None:
     assert lean(chords, 0.75, [], 2) == [0.25, 1, 0.25, 1, 1]
 
 
+def test_the_last_note_counts_as_on_a_strong_beat() -> None:
+    made = ChordGuide(ChordPlan(((0, "C"), (4, "G")), None, 0), 0.75, FOUR, 0, 2)
+    for events in ([60, 62], [NO_EVENT, NOTE_OFF], [NO_EVENT, NO_EVENT], [NO_EVENT, NO_EVENT]):
+        made.push(np.array(events))
+    # The end of the fourth step is in C; D is its last note, though it is over.
+    assert np.exp(made.lean_of_end()).round(9).tolist() == [1, 0.25]
+    made.push(np.array([NO_EVENT, NO_EVENT]))
+    assert np.exp(made.lean_of_end()).round(9).tolist() == [0.25, 1]
+    assert guide(((8, "C"),), 1, [62]).lean_of_end() == 0
+    assert guide(((0, "C"),), 1, [62]).lean_of_end() == [-1e6]
+
+
 def test_rows_go_their_own_ways() -> None:
     made = ChordGuide(ChordPlan(((0, "C"),), None, 0), 0.75, FOUR, 0, 2)
     for events in ([60, 62], [NO_EVENT, NO_EVENT], [NO_EVENT, NO_EVENT], [NO_EVENT, NO_EVENT]):

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _QPM = 120.0
 _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100
-_CHORD_STRENGTH = 0.8  # the default of the options, which help does without
+_CHORD_STRENGTH = 0.9  # the default of the options, which help does without
 _ACCOMPANIMENTS = ("block", "arpeggio", "bass")
 # Flags that are fields of the options by the same name.
 _AS_THEY_ARE = (

@@ -25,6 +25,7 @@ from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAV
 from ostinato.music.meter import Meter
 
 _STRONG, _OTHER, _BETWEEN = 1.0, 0.5, 0.0  # exponents
+_WORST_END = -1e6  # so that of ends that are all impossible the likeliest is taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +106,18 @@ class ChordGuide:
         self._step = 0  # events that have been pushed
         self._costs: dict[tuple[str, float], NDArray[np.float64]] = {}  # by chord and weight, of each model's event
         self._sounding: NDArray[np.integer] = np.full(batch_size, NOTE_OFF)  # [B], a pitch or note-off
+        self._last = self._sounding  # [B], the last note, also if it is over
 
     def push(self, events: NDArray[np.integer]) -> None:
         """Append one event to each melody."""
         self._step += 1
         self._sounding = np.where(events == NO_EVENT, self._sounding, events)
+        self._last = np.where(events >= MIN_PITCH, events, self._last)
 
     def select(self, rows: NDArray[np.integer]) -> "ChordGuide":
         """The melodies at `rows`, in that order; rows may repeat."""
         chosen = copy.copy(self)
-        chosen._sounding = self._sounding[rows]
+        chosen._sounding, chosen._last = self._sounding[rows], self._last[rows]
         return chosen
 
     def lean(self, class_events: NDArray[np.integer]) -> NDArray[np.float64] | None:
@@ -123,6 +126,21 @@ class ChordGuide:
         weight = _weight(self._step, self._meter, begins=begins)
         if chord is None or not chord.pitch_classes or not weight:
             return None
+        costs = self._costs_of(chord, weight)
+        held = costs[self._sounding - NO_EVENT]
+        lean: NDArray[np.float64] = costs[class_events - NO_EVENT]
+        return np.where(class_events == NO_EVENT, held[:, np.newaxis], lean)
+
+    def lean_of_end(self) -> NDArray[np.float64] | float:
+        """What is added to the log-probabilities [B] that the tune ends here: by its last note, as on a strong beat."""
+        chord, _ = self._plan.at(self._step - 1)
+        if chord is None or not chord.pitch_classes:
+            return 0.0
+        lean: NDArray[np.float64] = np.maximum(self._costs_of(chord, _STRONG)[self._last - NO_EVENT], _WORST_END)
+        return lean
+
+    def _costs_of(self, chord: Chord, weight: float) -> NDArray[np.float64]:
+        """[130], of the model's events from no event on."""
         costs = self._costs.get((chord.name, weight))
         if costs is None:
             heard = heard_table(self._semitones)
@@ -130,9 +148,7 @@ class ChordGuide:
             with np.errstate(divide="ignore"):  # strict: none of them
                 costs = np.where(outside, weight * np.log1p(-self._strength), 0.0)
             self._costs[chord.name, weight] = costs
-        held = costs[self._sounding - NO_EVENT]
-        lean: NDArray[np.float64] = costs[class_events - NO_EVENT]
-        return np.where(class_events == NO_EVENT, held[:, np.newaxis], lean)
+        return costs
 
 
 def _weight(step: int, meter: Meter, *, begins: bool) -> float:

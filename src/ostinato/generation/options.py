@@ -22,7 +22,7 @@ Events = Melody | Sequence[int] | NDArray[np.integer] | str | os.PathLike[str]
 Seed = int | np.random.Generator | None
 
 DEFAULT_STEPS = 128  # eight bars of 4/4
-DEFAULT_CHORD_STRENGTH = 0.8  # as often on chord notes as human lead sheets (docs/guides/chords.md)
+DEFAULT_CHORD_STRENGTH = 0.9  # as often on chord notes as human lead sheets (docs/guides/chords.md)
 DEFAULT_MOST_BARS = 32  # of a melody that ends by itself: the longest that the built-in models have learned from
 
 

@@ -207,6 +207,10 @@ class Growing:
         self._heard = logits, weights
         return self._heard
 
+    def lean_of_end(self) -> NDArray[np.float64] | float:
+        """What chords add to the log-probabilities [B] that the tune ends here, after `hear`."""
+        return self._guide.lean_of_end() if self._guide else 0.0
+
     @property
     def is_recorded(self) -> bool:
         """Whether it is written down how the melodies grow."""
