@@ -151,6 +151,15 @@ def _played(options: Callable[P, GenerationOptions]) -> Callable[P, MelodyList]:
 generate = _played(GenerationOptions)
 
 
+def harmonize(
+    melody: Melody, key: "str | Key | None" = None, *, chords_per_bar: int = 1, alternatives: int = 1
+) -> MelodyList:
+    """The melody with chords, in several ways if you ask for them; see `ostinato.music.harmony.harmonize`."""
+    from ostinato.music.harmony import harmonize
+
+    return harmonize(melody, key, chords_per_bar=chords_per_bar, alternatives=alternatives)
+
+
 def write(
     melody: Melody,
     path: str | os.PathLike[str],

@@ -13,6 +13,7 @@ from ostinato.music.chords import (
     chord_track,
     chords_between,
     chords_in,
+    chords_text,
     parse_chord,
     parse_chords,
     repeated,
@@ -187,3 +188,12 @@ def test_of_a_large_chord_four_notes_are_played() -> None:
     # C13 without its fifth and its root: E, Bb, D, A.
     notes = accompany(((0, "C13"),), 16, FOUR)
     assert [pitch for pitch, *_ in notes] == [48, 52, 57, 58, 62]
+
+
+def test_chords_on_one_line() -> None:
+    for text in ("C | Am | F G | %", "C / / G7 | % | G7 | N.C.", "C F G | C"):
+        chords, steps = parse_chords(text, FOUR)
+        assert parse_chords(chords_text(chords, steps, FOUR), FOUR) == (chords, steps)
+    assert chords_text(((0, "C"), (16, "Am"), (32, "F"), (40, "G"), (48, "C")), 80, FOUR) == "C | Am | F G | C | %"
+    # Before the first one there is none; between the beats it is shown on the beat before.
+    assert chords_text(((6, "C"), (18, "G")), 24, SIX) == "N.C. C | C G"

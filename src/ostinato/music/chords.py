@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ostinato.errors import SettingsError, printable
-from ostinato.formats.chord_symbols import MAX_LETTERS, Symbol, pitch_class, read_symbol, transposed
+from ostinato.formats.chord_symbols import MAX_LETTERS, NO_CHORD, Symbol, pitch_class, read_symbol, transposed
 from ostinato.music.meter import STEPS_PER_QUARTER, Meter
 
 if TYPE_CHECKING:
@@ -173,6 +173,26 @@ def _named(word: str, shown: str, bar: int) -> str:
         return parse_chord(word).name
     except SettingsError as error:
         raise SettingsError(f"chords={shown!r}: bar {bar}: {error}") from None
+
+
+def chords_text(chords: ChordTrack, num_steps: int, meter: Meter) -> str:
+    """Chords on one line, bar by bar, as `parse_chords` reads them: "C | Am | F G | %".
+
+    A chord that begins between the beats is shown on the beat before.
+    """
+    beat, bar = meter.steps_per_beat, meter.steps_per_bar
+    bars: list[str] = []
+    held = NO_CHORD
+    for start in range(0, num_steps, bar):
+        began = {(step - start) // beat: name for step, name in chords if start <= step < start + bar}
+        words = [began.get(place, "/") for place in range(bar // beat)]
+        words[0] = began.get(0, held)
+        held = next(word for word in reversed(words) if word != "/")
+        # The shortest way to say it.
+        shares = [_shared(count, meter) for count in range(1, len(words) + 1)]
+        count = next(n for n, share in enumerate(shares, 1) if {place * beat for place in (0, *began)} <= set(share))
+        bars.append(" ".join(words[place // beat] for place in shares[count - 1]))
+    return " | ".join("%" if place and bars[place - 1] == text else text for place, text in enumerate(bars))
 
 
 def _shared(count: int, meter: Meter) -> list[int]:

@@ -89,6 +89,8 @@ def test_chords_stand_before_their_notes() -> None:
     assert sheets_to_abc([notate(melody, key=parse_key("C"))]).splitlines()[-1] == (
         'G2 | "C"c2- "Am/G"c2 d"G7"e "N.C."z2 |]'
     )
+    # The key that the chords are in, if no other is given.
+    assert "K:Bb\n" in sheets_to_abc([notate(Melody([62] * 32, chords=[(0, "Bb"), (8, "Eb"), (16, "F7"), (24, "Bb")]))])
     # A whole bar of rest.
     silent = Melody([60, *[-2] * 15, -1, *[-2] * 15], chords=[(0, "C"), (16, "F")])
     assert sheets_to_abc([notate(silent, key=parse_key("C"))]).splitlines()[-1] == '"C"C8 | "F"z8 |]'
