@@ -19,6 +19,7 @@ from ostinato.errors import OstinatoError, did_you_mean, nearest_file
 COMMANDS = {
     "generate": "make new melodies with a trained model, as MIDI files",
     "learn": "train a model on your own tunes: from a folder of music files to a bundle, in minutes",
+    "harmonize": "find chords for a melody",
     "studio": "play with the models on a local page",
     "jam": "play with a model in turns, call and response, over MIDI ports",
     "models": "list the built-in models, and how well each predicts tunes it has not seen",

@@ -567,6 +567,7 @@ def _variation(traced: Traced, request: GenerateRequest) -> Variation:
         primer_steps=traced.primer_steps,
         kept_steps=max(len(traced.melody) - request.fill[1] * bar, 0) if request.fill else 0,
         ends=traced.melody.ends,
+        chords=traced.melody.chords,
         log_likelihood=round(traced.log_likelihood, _DECIMALS),
         steps=[_step(step) for step in traced.steps] if explain else [],
         attention=_rows(traced.attention) if explain and traced.attention is not None else None,
