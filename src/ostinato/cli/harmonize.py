@@ -11,7 +11,6 @@ from ostinato.errors import SettingsError
 EXAMPLE = "ostinato harmonize data/aird/midi/book5_0900.mid --alternatives=3"
 
 _ACCOMPANIMENTS = ("block", "arpeggio", "bass")
-_QPM = 120.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=_ACCOMPANIMENTS,
         help="play the chords too, in a MIDI or sound file: held, note after note, or bass and chord in turn",
     )
-    usual.add_argument(
+    parser.add_argument_group("which melody").add_argument(
         "--track",
         type=int,
         metavar="N",
@@ -47,7 +46,6 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from ostinato.dataset.convert import read_music
     from ostinato.dataset.melodies import primer_of
-    from ostinato.front import write
     from ostinato.music.chords import chords_between, chords_text
     from ostinato.music.harmony import harmonize, signature_of
     from ostinato.music.keys import parse_key
@@ -72,5 +70,5 @@ def run(args: argparse.Namespace) -> int:
         chords = chords_between(way.chords, first, len(way))
         say(f"{path or key}  {chords_text(chords, len(way) - first, way.meter)}")
         if path:
-            write(way, path, qpm=found.qpm, key=key, title=Path(args.source).stem, accompaniment=args.accompaniment)
+            way.write(path, qpm=found.qpm, key=key, title=Path(args.source).stem, accompaniment=args.accompaniment)
     return 0
