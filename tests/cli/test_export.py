@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -5,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ostinato.bundle import load_bundle
+from ostinato.cli.main import main
 
 
 def export(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -76,3 +79,15 @@ def test_what_cannot_be_exported(arguments: list[str], message: str, tmp_path: P
     assert done.returncode in (1, 2)
     assert done.stderr == f"ostinato export: {message}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_full_disk_leaves_no_half_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert main(["export", "lookback_rnn", f"--js={tmp_path}/site"]) == 1
+    assert capsys.readouterr().err.startswith(f"ostinato export: {tmp_path}/site: No space left on device; make room")
+    assert list(tmp_path.iterdir()) == []

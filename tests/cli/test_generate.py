@@ -531,6 +531,12 @@ def test_a_full_disk_leaves_no_half_a_set(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(NotADirectoryError):
+        generate._write_new(tmp_path / "out", [b"a"])
+
+
 def test_a_checkpoint_can_be_saved_as_a_bundle(tmp_path: Path, make: Generate, run_dir: Path) -> None:
     bundle_file = tmp_path / "mine.mag"
     flags = ["--save_generator_bundle", f"--bundle_file={bundle_file}", "--bundle_description=three airs"]

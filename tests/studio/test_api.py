@@ -151,12 +151,28 @@ def test_melodies(client: TestClient, model: str | None, primer: Any, explain: b
             "fill=(2, 1) must be the first and the last bar, counted from 1, such as (5, 8)",
         ),
         (
-            {"fill": [2, 3], "primer": {"events": [60] * 40}},
-            "fill=2-3 leaves nothing to follow it: the primer has 2.5 bars; go on from its beginning instead",
+            {"fill": [2, 4], "primer": {"events": [60] * 40}},
+            "fill=2-4 leaves nothing to follow it: the primer has 2.5 bars; go on from its beginning instead",
         ),
         (
             {"fill": [1, 1], "num_bars": 2, "primer": {"events": [60] * 40}},
+            "fill keeps the primer's length; leave out num_bars and until_end",
+        ),
+        (
+            {"fill": [1, 1], "ending": True, "primer": {"events": [60] * 40}},
             "fill keeps the primer's length and end; leave out num_bars, ending and until_end",
+        ),
+        (
+            {"fill": [1, 3], "primer": {"events": [60] * 40}},
+            "no note comes before bar 1, and all after it would be new; lock a bar that has one",
+        ),
+        (
+            {"fill": [1, 2], "locked": [2, 1], "primer": {"events": [60] * 40}},
+            "all bars of fill=[1, 2] are locked; take one of them out of locked",
+        ),
+        (
+            {"num_bars": 4, "locked": [1], "primer": {"events": [60] * 40}},
+            "locked bars stay where others are made anew; give fill, or leave locked out",
         ),
         (
             {"num_steps": 2, "primer": {"events": [60, -2]}},
@@ -341,6 +357,7 @@ MAKE = st.fixed_dictionaries(
         "upbeat": st.booleans(),
         "until_end": st.booleans(),
         "fill": st.tuples(st.integers(1, 2), st.integers(1, 2)),
+        "locked": st.lists(st.integers(1, 2), max_size=2),
         "meter": METERS_SENT,
         "model": st.sampled_from(["plain", "watchful", "finite", None]),
         "primer": MELODY_SENT | st.none(),
@@ -560,6 +577,27 @@ def test_bars_are_filled_between_what_stays(
         assert [step["event"] for step in made["steps"]] == made["events"][first_drawn:36]
         assert made["attention"] is None or len(made["attention"]) == len(made["steps"])
     assert len({tuple(made["events"]) for made in answer["variations"]}) > 1
+
+
+@pytest.mark.parametrize("model", ["plain", "watchful", "finite"])
+def test_locked_bars_stay_and_the_melody_still_ends(client: TestClient, model: str) -> None:
+    events = (
+        [60, -2, 62, -2, 64, -2] * 2 + [67, -2, -2, -1, -2, -2] * 4 + [65, -2, 64, -2, 60, -2, -2]
+    )  # 43 of 48 steps
+    primer = {"events": events, "meter": "6/8", "ends": True}
+    asked = {"fill": [2, 4], "locked": [3, 7], "primer": primer, "model": model, "variations": 3, "seed": 1}
+    made = _described(client.post("/api/generate", json=asked))["variations"]
+    for each in made:
+        assert each["events"][:12] + each["events"][24:36] == events[:12] + events[24:36]
+        assert (each["primer_steps"], each["kept_steps"], each["ends"]) == (12, 0, model == "finite")
+        assert 36 < len(each["events"]) <= 48
+        drawn = [*range(12, 24), *range(36, len(each["events"]))]
+        assert [step["step"] for step in each["steps"]] == drawn
+        assert [step["event"] for step in each["steps"]] == [each["events"][step] for step in drawn]
+        assert each["attention"] is None or len(each["attention"]) == len(drawn)
+    assert len({tuple(each["events"]) for each in made}) > 1
+    again = _described(client.post("/api/generate", json={**asked, "variations": 2, "draw": 1}))["variations"]
+    assert [each["events"] for each in again] == [each["events"] for each in made[1:]]
 
 
 def test_key_and_range_hold(models: Models) -> None:

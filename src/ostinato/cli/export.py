@@ -117,8 +117,10 @@ def _write(made: Made, path: str) -> None:
             for name, data in made.items():
                 (folder / name).write_bytes(data)
             folder.rename(target)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+        except OSError as error:
+            error.filename = path  # nobody knows the temporary folder
             raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         size = sum(map(len, made.values()))
     say(f"{path}: {size:,} bytes")

@@ -29,11 +29,12 @@ from ostinato.formats.scores.abc_writer import sheets_to_abc
 from ostinato.formats.scores.musicxml_writer import sheet_to_musicxml
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
-from ostinato.music.keys import parse_key
+from ostinato.music.keys import MODES, parse_key
 from ostinato.music.melody import Melody
 from ostinato.music.meter import STEPS_PER_QUARTER
 from ostinato.music.notation import notate
 from ostinato.music.tracks import rank_tracks
+from ostinato.studio.filling import fill
 from ostinato.studio.models import Models
 from ostinato.studio.schema import (
     MAX_BARS,
@@ -355,7 +356,7 @@ class Api:
         )
         # Not the workers' work: the page must open even when they have much to do.
         cards = await asyncio.to_thread(self._models.cards)
-        return json_response(ModelList(models=cards, limits=limits, version=ostinato.__version__))
+        return json_response(ModelList(models=cards, modes=MODES, limits=limits, version=ostinato.__version__))
 
     async def generate(self, request: Request) -> Response:
         """Melodies, and why they came out so."""
@@ -448,7 +449,7 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     """
     seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
     began = time.perf_counter()
-    made = model.make_traced(request.options(seed))
+    made = fill(model, request, seed) if request.fill else model.make_traced(request.options(seed))
     return Generated(
         model=name,
         seed=seed,
@@ -562,7 +563,7 @@ def _variation(traced: Traced, request: GenerateRequest) -> Variation:
     return Variation(
         events=traced.melody.events,
         primer_steps=traced.primer_steps,
-        kept_steps=len(traced.melody) - request.fill[1] * bar if request.fill else 0,
+        kept_steps=max(len(traced.melody) - request.fill[1] * bar, 0) if request.fill else 0,
         ends=traced.melody.ends,
         log_likelihood=round(traced.log_likelihood, _DECIMALS),
         steps=[_step(step) for step in traced.steps] if explain else [],

@@ -145,9 +145,12 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
         Annotated[tuple[Bar, ...], Meta(min_length=2, max_length=2)] | None,
         Meta(
             description="Make these bars of the primer anew, the first and the last, counted from 1, so that what "
-            f"follows fits: {MAX_FILL_BARS} at most. The length is the primer's."
+            f"follows fits: {MAX_FILL_BARS} at most. The length is the primer's, in bars."
         ),
     ] = None
+    locked: Annotated[
+        tuple[Bar, ...], Meta(max_length=MAX_STEPS, description="Bars of these that stay as they are.")
+    ] = ()
     model: Annotated[Text | None, Meta(description="A name of /api/models; null is the default.")] = None
     primer: Annotated[
         MelodyJson | None, Meta(description="What each melody begins with; null begins with a random note.")
@@ -186,6 +189,8 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _require_printable(model=self.model, key=self.key)
         if self.fill is None:
+            if self.locked:
+                raise SettingsError("locked bars stay where others are made anew; give fill, or leave locked out")
             _require_length(self)
         else:
             _require_few_bars(self, self.fill)
@@ -312,6 +317,10 @@ class ModelList(_Message, frozen=True, kw_only=True):
     """The models, and how much may be asked for."""
 
     models: Annotated[list[ModelCard], Meta(min_length=1)]
+    modes: Annotated[
+        dict[str, tuple[Annotated[int, Meta(ge=0, le=11)], ...]],
+        Meta(description="The scale of each mode that a key may have, in semitones above its tonic."),
+    ]
     limits: Limits
     version: Annotated[str, Meta(description="Of Ostinato.")]
 
@@ -522,6 +531,8 @@ def _require_few_bars(request: GenerateRequest, fill: tuple[int, ...]) -> None:
     first, last = fill
     if request.num_steps is not None:
         raise SettingsError(f"fill keeps the primer's length; leave out num_steps={request.num_steps}")
+    if request.num_bars is not None or request.until_end:
+        raise SettingsError("fill keeps the primer's length; leave out num_bars and until_end")
     if last - first >= MAX_FILL_BARS:
         raise SettingsError(
             f"fill=[{first}, {last}] is {last - first + 1} bars, and at most {MAX_FILL_BARS} are filled at once"

@@ -62,11 +62,13 @@ def test_a_melody_with_an_upbeat_is_counted_from_it(wide: StudioPage) -> None:
     assert wide.asked_for()["fill"] == [2, 2]  # as the server counts
     expect(page.locator("#cards .card-name p").first).to_have_attribute("title", re.compile("bars 1 to 1 made anew"))
     first.fill("0")
-    first.press("Enter")
+    first.press("Tab")
     assert (first.input_value(), last.input_value()) == ("0", "1")
     last.fill("2")
     last.press("Tab")
-    expect(page.locator("#fill-note")).to_contain_text("Nothing follows bar 2.")
+    expect(page.locator("#fill-note")).to_have_text(
+        "No note would stay before these bars. Lock one that has notes, or clear the melody and press Generate."
+    )
 
     answer = wide.generate(New_bars="2", Seed="7")
     assert wide.asked_for()["num_bars"] == 1 + 2 + 2

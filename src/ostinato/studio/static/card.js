@@ -5,7 +5,7 @@ import { letDrag } from "./files.js";
 import { barsOf, beginOf, firstBarOf, meterOf, notesOf } from "./melody.js";
 import { SmallRoll } from "./small-roll.js";
 import { StaffToggle } from "./staff-toggle.js";
-import { settingsOf, sourceOf } from "./variation.js";
+import { differences, settingsOf, sourceOf } from "./variation.js";
 import { WhyPanel, explainAloud } from "./why.js";
 
 export class Card {
@@ -14,20 +14,27 @@ export class Card {
    * @param name its heading.
    * @param range of the pitches that are shown.
    * @param details more about it, for the heading's line.
-   * @param actions what its buttons do: play(card, from), use, again, midi, wav, share, saveScore(variation, format, title),
-   *   and where they make sense star, proceed, change(variation, step), remove; `link(variation)` gives a MIDI file's
-   *   address for dragging it out, `score(variation)` what is written down.
+   * @param actions what its buttons do: play(card, from), playOriginal(card, from), use, again, midi, wav, share,
+   *   saveScore(variation, format, title), and where they make sense star, proceed, change(variation, step),
+   *   choose(variation, step, event), remove; `link(variation)` gives a MIDI file's address for dragging it out,
+   *   `score(variation)` what is written down.
    */
   constructor(variation, { name, range, details = "", isStarred = false, actions }) {
     Object.assign(this, { variation, name, actions });
     const change = actions.change ? (step) => step > 0 && actions.change(variation, step) : null;
-    this.why = actions.change ? new WhyPanel(variation, change) : null;
+    const choose = (step, event) => {
+      const { stepsPerBar: bar, events } = variation;
+      if (event === events[step]) actions.play(this, Math.max(Math.floor(step / bar) * bar, step - bar / 2));
+      else actions.choose(variation, step, event);
+    };
+    this.why = actions.change ? new WhyPanel(variation, change, choose) : null;
     this.roll = new SmallRoll(variation, {
       name,
       range,
       describe: (step) => explainAloud(variation, step),
       onlook: (step) => this.why?.show(variation, step),
       onchange: change,
+      oncandidate: (place) => this.why?.press(place) ?? false,
       onplay: (step) => actions.play(this, step),
     });
     this.player = button({
@@ -61,13 +68,15 @@ export class Card {
     this.element.append(this.#tools(), this.staff.place);
     letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends });
     const { stepsPerBar } = meterOf(variation.meter);
-    this.track = {
-      notes: notesOf(variation.events),
-      steps: barsOf(variation.events.length, stepsPerBar) * stepsPerBar, // a loop begins again on a bar line
+    const track = (events, onstop) => ({
+      notes: notesOf(events),
+      steps: barsOf(events.length, stepsPerBar) * stepsPerBar, // a loop begins again on a bar line
       meter: variation.meter,
       onstep: (step) => this.#showPlayhead(step),
-      onstop: () => this.showPlaying(false),
-    };
+      onstop,
+    });
+    this.track = track(variation.events, () => this.showPlaying(false));
+    this.original = variation.original && track(variation.original, () => this.showOriginalPlaying(false));
   }
 
   #showPlayhead(step) {
@@ -88,6 +97,11 @@ export class Card {
     this.player.setAttribute("aria-label", label);
     this.player.title = label;
     if (!isPlaying) this.#showPlayhead(null);
+  }
+
+  showOriginalPlaying(isPlaying) {
+    press(this.before, isPlaying);
+    if (!isPlaying) this.roll.showPlayhead(null);
   }
 
   showStarred(isStarred) {
@@ -128,9 +142,14 @@ export class Card {
         className: "is-quiet",
         onclick: () => action(variation),
       });
+    const { gone, fresh } = differences(variation);
+    this.before = tool("play", "Original", () => actions.playOriginal(this), "Hear what was there before; " +
+      `of its notes ${gone.length} are gone, and ${fresh} are new`);
+    press(this.before, false);
     return html(
       "div",
       { class: "card-tools" },
+      ...(variation.original ? [this.before] : []),
       tool("up", "Use as melody", actions.use, "Put it on the roll above"),
       ...(actions.proceed ? [tool("more", "Continue", actions.proceed, "Add as many bars again as chosen above")] : []),
       ...(variation.made ? [tool("redo", "Again", actions.again, `Make the same again: ${settingsOf(variation)}`)] : []),
@@ -141,9 +160,11 @@ export class Card {
   }
 }
 
-/** How long a melody is and what made it. */
+/** How long a melody is, what made it and how surprising the model finds it. */
 export function detailsOf(variation) {
-  return [lengthOf(variation), sourceOf(variation)].filter(Boolean).join(" · ");
+  const { surprise } = variation;
+  const bits = surprise == null ? "" : `surprise ${surprise.toFixed(2)} bits`;
+  return [lengthOf(variation), sourceOf(variation), bits].filter(Boolean).join(" · ");
 }
 
 /** "10 bars"; of a melody that comes to an end, in which bar it does. */

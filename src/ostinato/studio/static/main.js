@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
+import { EditBar } from "./edit-bar.js";
 import { isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
@@ -10,32 +11,36 @@ import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
 import { MelodyTools } from "./melody-tools.js";
-import { METERS, barsOf, beginOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
+import { METERS, barsOf, beginOf, endOf, eventName, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
+import { Mixer } from "./mixer.js";
 import { Player } from "./player.js";
 import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
-import { fileNameOf, variationsOf } from "./variation.js";
+import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
+import { TapTempo } from "./tap-tempo.js";
 import { PROGRAMS, VOICES } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
 const part = (id) => document.getElementById(id);
 const limits = { max_steps: 1024, max_bars: 32, max_fill_bars: 16, max_variations: 8 };
 const player = new Player();
+const mixer = new Mixer(player, () => session.changed());
 const asking = new Asking(part("generate"), part("waiting"));
 
 // ---- what is shown, and its past
 
 /** The tests look at it, too. */
-export const history = new History({ notes: [], meter: "4/4", ends: false, results: null }, show);
+export const history = new History({ notes: [], meter: "4/4", ends: false, locked: [], results: null }, show);
 
 const session = new Session(() => ({ line: history.line, settings: settings() }));
 
-function show({ notes, meter, results }, step = null, isUndo = false) {
+function show({ notes, meter, locked, results }, step = null, isUndo = false) {
   roll.show(notes, meter);
-  marked.show(notes, meter);
+  editBar.show(notes, wishes.key);
+  marked.show(notes, meter, locked);
   tools.show({ notes });
   showMeter(meter);
   resultList.show(results);
@@ -54,19 +59,24 @@ function settings() {
   if (keptSettings) return keptSettings;
   const [loop, metronome] = [player.loop, player.metronome];
   const over = isPressed(part("over"));
+  const { snap, zoom } = editBar.settings;
   const staff = tools.staff.isShown;
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over, staff };
+  const { qpm, voice } = player;
+  return { wishes: wishes.settings, qpm, voice, loop, metronome, over, mixer: mixer.settings, staff, snap, zoom };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, staff }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, mixer: mixed, staff, ...editing }) {
+  editBar.restore(editing);
   setTempo(Number(qpm));
   if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
   press(part("over"), over === true);
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
+  mixer.restore(Object(mixed));
   const gone = wishes.restore(Object(wished));
   if (staff === true) tools.staff.show(true);
   followModel(wishes.model);
+  followKey();
   if (gone) complain(`There is no model “${gone}” here any more, so “${wishes.model.name}” plays.`);
 }
 
@@ -96,9 +106,17 @@ const roll = new PianoRoll(part("roll"), {
   onhear: (pitch) => player.hint(pitch),
   onkey: (pitch, isDown) => (isDown ? recording.press(pitch) : recording.release(pitch)),
   onedit: (notes, what) => history.commit({ notes, ends: false }, what),
+  onselect: (notes) => editBar?.showSelected(notes),
 });
 
-const marked = new MarkedBars(roll.picture, { onfill: fill, say });
+const tapTempo = new TapTempo();
+const editBar = new EditBar(roll, () => session.changed());
+
+const marked = new MarkedBars(roll.picture, {
+  onfill: fill,
+  onlock: (locked, what) => history.commit({ locked }, what),
+  say,
+});
 
 const recording = new Recording(player, {
   settings: () => ({
@@ -126,6 +144,7 @@ const melodyTrack = () => ({
   notes: history.present.notes,
   steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
   meter: history.present.meter,
+  span: () => marked.span,
   onstep: showMelodyPlayhead,
   onstop: () => showMelodyPlaying(false),
 });
@@ -159,7 +178,7 @@ function stepsPerBar() {
 /** Put a melody on the roll. */
 function useMelody({ events, meter, ends = false }, what) {
   player.stop();
-  history.commit({ notes: notesOf(events), meter, ends }, what);
+  history.commit({ notes: notesOf(events), meter, ends, locked: [] }, what);
   roll.picture.center();
   part("melody-title").scrollIntoView({ block: "nearest" });
   tell(`Your melody is now ${what}.`, { onundo: undo });
@@ -225,10 +244,15 @@ function setTempo(qpm) {
 
 // ---- asking the model
 
-const wishes = new Wishes(followModel);
+const wishes = new Wishes(followModel, followKey);
 
 function followModel(model) {
   if (model) roll.setRange(model.min_pitch, model.max_pitch);
+}
+
+function followKey() {
+  roll.picture.setKey(wishes.scale);
+  editBar.show(history.present.notes, wishes.key);
 }
 
 /** How many bars the whole has: the new ones come after the bar that was begun, within the server's bounds. */
@@ -247,10 +271,17 @@ function generate() {
   return vary(() => ({ ...begin, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
 }
 
-/** Make bars of the melody anew, between those before and after. */
+/** Make bars of the melody anew, between those before and after, around those that are locked. */
 function fill(first, last) {
-  const { notes, meter, ends } = history.present;
-  return vary(() => ({ primer: { events: eventsOf(notes), meter, ends }, fill: [first, last] }));
+  const { notes, meter, ends, locked } = history.present;
+  const within = locked.filter((bar) => first <= bar && bar <= last);
+  const isToTheEnd = last === barsOf(endOf(notes), stepsPerBar()) && !within.includes(last);
+  return vary(() => ({
+    primer: { events: eventsOf(notes), meter, ends },
+    fill: [first, last],
+    ...(within.length ? { locked: within } : {}),
+    ...(isToTheEnd ? { ending: wishes.ending !== "none" } : {}),
+  }));
 }
 
 /** Variations in place of those that are there; `request()` gives what is asked for beside the wishes. */
@@ -260,8 +291,15 @@ async function vary(request) {
     const asked = { ...wishes.read(), ...request() };
     const answer = await asking.ask(asked);
     if (!answer) return;
+    let variations = variationsOf(answer, asked);
+    if (wishes.beside) {
+      const other = wishes.askedOf(wishes.beside, { ...asked, seed: answer.seed });
+      const others = await asking.ask(other);
+      if (!others) return;
+      const theirs = variationsOf(others, other);
+      variations = variations.flatMap((own, place) => [own, theirs[place]]); // two columns, the same draw in a row
+    }
     player.stop();
-    const variations = variationsOf(answer, asked);
     history.commit({ results: { variations } }, "these variations");
     wishes.showSeed(answer.seed);
     afterDrawing(() => tellTime(performance.now() - clicked, variations.length));
@@ -280,34 +318,37 @@ function tellTime(milliseconds, count) {
   say(count === 1 ? "One variation is ready." : `${count} variations are ready.`);
 }
 
-/** Another rest for one variation, from a step on; or the same and more. `length()` gives how much in all. */
-async function renew(variation, step, length, what) {
+/**
+ * Another rest for one variation, from a step on, with an event that was chosen for this step or without; or the same
+ * and more. `length()` gives how much in all. Returns the card of what was made, or null.
+ */
+async function renew(variation, step, length, what, event = null) {
   const place = history.present.results.variations.indexOf(variation);
+  const kept = [...variation.events.slice(0, step), ...(event === null ? [] : [event])];
   try {
-    const request = {
-      ...wishes.read(),
-      variations: 1,
-      ...length(),
-      primer: { events: variation.events.slice(0, step), meter: variation.meter },
-    };
+    const primer = { events: kept, meter: variation.meter };
+    const request = { ...wishes.read(), variations: 1, ...length(), primer };
     // A locked seed goes on through its sequence, or the same would come again.
     if (request.seed !== null) request.draw = nextDraw(request);
     const answer = await asking.ask(request);
-    if (!answer) return;
+    if (!answer) return null;
     const { results } = history.present;
-    if (results?.variations[place] !== variation) return; // it has gone since
+    if (results?.variations[place] !== variation) return null; // it has gone since
     player.stop();
-    const [renewed] = variationsOf(answer, request, { variation, step });
+    const original = step < variation.events.length ? variation.events : variation.original;
+    const [renewed] = variationsOf(answer, request, { variation, step, event, original });
     const variations = results.variations.with(place, renewed);
     history.commit({ results: { variations } }, what);
     wishes.showSeed(answer.seed);
-    const { roll: changed } = resultList.cards[place];
-    changed.pin(step);
-    changed.element.focus({ preventScroll: true });
+    const card = resultList.cards[place];
+    card.roll.pin(step);
+    card.roll.element.focus({ preventScroll: true });
     const which = request.seed === null ? "" : `, from seed ${answer.seed}, draw ${request.draw + 1}`;
     tell(`Variation ${place + 1}: ${what}${which}.`, { onundo: undo });
+    return card;
   } catch (error) {
     report(error);
+    return null;
   }
 }
 
@@ -329,13 +370,22 @@ function change(variation, step) {
   if (!variation.events.slice(0, step).some((event) => event >= 0)) {
     return complain("Choose a later step: what is kept must hold a note.");
   }
-  const { events, meter, stepsPerBar: bar } = variation;
-  const length = {
-    last: () => wishes.lengthOf(barsOf(events.length, bar)),
-    itself: () => wishes.lengthOf(wholeLength(step, meter)),
-    none: () => ({ num_steps: events.length }),
-  };
-  return renew(variation, step, length[wishes.ending], "the rest is new");
+  return renew(variation, step, () => lengthFrom(variation, step), "the rest is new");
+}
+
+/** Another event at a step, and how the melody goes on from it, to be heard at once. */
+async function choose(variation, step, event) {
+  const { events, stepsPerBar: bar } = variation;
+  const name = eventName(event, isSoundingBefore(events, step));
+  if (step === events.length - 1) return complain("This is the last step: nothing would come after it. Choose an earlier one.");
+  const card = await renew(variation, step, () => lengthFrom(variation, step + 1), `${name} instead, and a new rest`, event);
+  if (card) actions.play(card, Math.max(Math.floor(step / bar) * bar, step - bar / 2));
+}
+
+/** How long a variation is to be after a change from a step on. */
+function lengthFrom({ events, meter, stepsPerBar: bar }, step) {
+  if (wishes.ending === "none") return { num_steps: events.length };
+  return wishes.lengthOf(wishes.ending === "last" ? barsOf(events.length, bar) : wholeLength(step, meter));
 }
 
 function proceed(variation) {
@@ -350,7 +400,8 @@ async function again(variation) {
     const answer = await asking.ask(request);
     if (!answer) return;
     player.stop();
-    const before = from && { variation: { ...variation, made: from.made }, step: from.step };
+    const { step, event } = from ?? {};
+    const before = from && { variation: { ...variation, made: from.made }, step, event, original: variation.original };
     const variations = variationsOf(answer, request, before);
     history.commit({ results: { variations } }, "making the same again");
     const isSame = String(variations[place]?.events) === String(variation.events);
@@ -393,6 +444,11 @@ const actions = {
     await player.play(card.track, from);
     card.showPlaying(true);
   },
+  playOriginal: async (card) => {
+    if (player.isPlaying(card.original)) return player.stop();
+    await player.play(card.original, card.roll.step ?? 0);
+    card.showOriginalPlaying(true);
+  },
   use: (variation) =>
     useMelody(variation, variation.name ?? `variation ${1 + history.present.results.variations.indexOf(variation)}`),
   midi: (variation) =>
@@ -429,7 +485,7 @@ const tools = new MelodyTools(part("melody-tools"), {
   report,
 });
 
-const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favorites.has(variation));
+const resultList = new Results({ ...actions, star, change, choose, proceed }, (variation) => favorites.has(variation));
 const favorites = new Favorites({ ...actions, remove: removeFavorite }, () => resultList.showStars());
 
 async function star(variation) {
@@ -479,12 +535,16 @@ function listen() {
   part("redo").addEventListener("click", redo);
   part("clear").addEventListener("click", () => {
     player.stop();
-    history.commit({ notes: [], ends: false }, "clearing the melody");
+    history.commit({ notes: [], ends: false, locked: [] }, "clearing the melody");
     tell("Cleared. An empty melody lets the model begin by itself.", { onundo: undo });
   });
   part("download-all").addEventListener("click", downloadAll);
   part("tempo").addEventListener("change", () => setTempo(part("tempo").valueAsNumber));
-  part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value }, "the change of meter"));
+  part("tap-tempo").addEventListener("click", (event) => {
+    const qpm = tapTempo.tap(event.timeStamp);
+    if (qpm) setTempo(qpm * (meterOf(history.present.meter).stepsPerBeat / 4));
+  });
+  part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value, locked: [] }, "the change of meter"));
   part("save-session").addEventListener("click", saveSession);
   part("voice").addEventListener("change", () => (player.voice = part("voice").value));
   toggle("over", (isOn) => say(isOn ? "A recording goes over the melody." : "A recording replaces the melody."));
@@ -528,11 +588,19 @@ function listen() {
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
     else if (hasControl && key === "y" && !isTyping(event.target)) redo();
     else if (key === "?" && !isTyping(event.target)) part("keys").showModal();
+    else if (hasControl && !event.altKey && mayEdit(event)) roll.keyOnSelected(event);
     else if (hasControl || event.altKey || belongsToFocus(event.target, key)) return;
     else if (key === " ") event.repeat || playMelody();
     else if (recording.isOn || !roll.keyOnSelected(event)) return;
     if (key !== "escape") event.preventDefault();
   });
+}
+
+/** Whether Ctrl and a letter are about notes: not about a field, nor about text that is selected. */
+function mayEdit(event) {
+  const isText = isTyping(event.target) || event.target.closest?.("dialog") || !getSelection().isCollapsed;
+  const letters = roll.hasCopy ? "acxvd" : "acxd"; // with no notes to paste, it may be a link
+  return !isText && !recording.isOn && !event.shiftKey && letters.includes(event.key.toLowerCase());
 }
 
 async function begin() {
@@ -544,7 +612,7 @@ async function begin() {
     const { notes, meter, qpm } = firstMelody();
     keptSettings = kept?.settings ?? { qpm };
     setTempo(Number(keptSettings.qpm));
-    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, results: null }, future: [] });
+    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, locked: [], results: null }, future: [] });
     listen();
     const found = await asked;
     Object.assign(limits, found.limits);

@@ -10,7 +10,7 @@ export class MelodyTools {
   #tools = [];
 
   /**
-   * @param place where the buttons go; the notation comes after them.
+   * @param place where the buttons go, in a row of more; the notation comes after the row.
    * @param melody() gives {events, meter, ends, name, qpm, key}; there are no events where nothing is written.
    * @param actions midi, wav, share, link, score and saveScore: see main.js.
    * @param onplay called with a step to be heard from.
@@ -44,7 +44,7 @@ export class MelodyTools {
     const grip = html("span", { class: "grip", title: "Drag it out of the browser, as a MIDI file" }, icon("grip"));
     letDrag(grip, () => actions.link(melody()));
     place.append(this.staff.button, ...this.#tools, grip);
-    place.after(this.staff.place);
+    place.parentElement.after(this.staff.place);
   }
 
   /** The melody has changed; it may be empty now. */

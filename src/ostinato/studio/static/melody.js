@@ -67,7 +67,11 @@ export function noteAt(notes, step) {
   return notes.find((note) => note.start <= step && step < note.start + note.length) ?? null;
 }
 
-/** The notes with one more, which is heard whole: what sounds before is cut short, what begins under it goes. */
+/** The notes with some more, which are heard whole: what sounds before is cut short, what begins under them goes. */
+export function withNotes(notes, added) {
+  return added.reduce(withNote, notes);
+}
+
 export function withNote(notes, added) {
   const end = added.start + added.length;
   const kept = [];

@@ -8,7 +8,7 @@ export function frequencyOf(pitch) {
 }
 
 /** A gain that rises to `peak` in `attack` seconds and falls to `sustain`; `decay` and `release` are time constants. */
-function envelope(context, out, when, { peak, attack, decay, sustain, release }) {
+export function envelope(context, out, when, { peak, attack, decay, sustain, release }) {
   const gain = context.createGain();
   gain.gain.setValueAtTime(0, when);
   gain.gain.linearRampToValueAtTime(peak, when + attack);
@@ -22,7 +22,7 @@ function envelope(context, out, when, { peak, attack, decay, sustain, release })
   return { gain, end };
 }
 
-function oscillator(context, type, frequency, when, out) {
+export function oscillator(context, type, frequency, when, out) {
   const source = context.createOscillator();
   source.type = type;
   source.frequency.setValueAtTime(frequency, when);
