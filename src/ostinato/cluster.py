@@ -21,20 +21,21 @@ from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 
 import ostinato
-from ostinato.errors import DataError, MissingExtraError, OstinatoError
+from ostinato.errors import DataError, MissingExtraError, OstinatoError, printable
 from ostinato.parallel import FIRST_BATCH, LARGEST_BATCH, Failure, attempt
 
 try:
+    import dask
     import distributed
 except ModuleNotFoundError as error:
-    if error.name != "distributed":
+    if error.name not in ("dask", "distributed"):
         raise
     raise MissingExtraError("--runner=dask", "dask") from None
 
 T = TypeVar("T")
 R = TypeVar("R")
 
-BATCH_SECONDS = 0.5  # long against the few milliseconds that a task costs the scheduler
+BATCH_SECONDS = 0.25  # long against the few milliseconds that a task costs the scheduler
 BATCHES_AHEAD = 3  # batches under way or done but not yet asked for, per thread of a worker
 CONNECT_SECONDS = 20
 NEWS_SECONDS = 20.0  # how long nothing may come back before we look whether there are workers at all
@@ -54,19 +55,22 @@ def dask_cluster(address: str | None = None, processes: int | None = None) -> It
     Raises:
         DataError: if no scheduler answers there.
     """
-    if address is None:
-        with _interrupts_ignored():  # for good by the workers: Ctrl-C is ours to answer
-            # A port that is free, not Dask's own, which another may have taken.
-            local = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=":0")
-        with local, distributed.Client(local) as client:
-            yield DaskCluster(client)
-        return
-    try:
-        client = distributed.Client(address, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{address}: no Dask scheduler answers ({error}); start one with: dask scheduler") from None
-    with client:
-        yield DaskCluster(client)
+    with contextlib.ExitStack() as stack:
+        # Dask takes more than 10 MB in a task for a mistake; a batch of long NoteSequences may have as much.
+        stack.enter_context(dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"}))
+        if address is None:
+            with _interrupts_ignored():  # for good by the workers: Ctrl-C is ours to answer
+                # A port that is free, not Dask's own, which another may have taken.
+                local = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=":0")
+            client = distributed.Client(stack.enter_context(local))
+        else:
+            try:
+                client = distributed.Client(address, timeout=CONNECT_SECONDS)
+            except (OSError, ValueError) as error:
+                raise DataError(
+                    f"{address}: no Dask scheduler answers ({error}); start one with: dask scheduler"
+                ) from None
+        yield DaskCluster(stack.enter_context(client))
 
 
 @contextlib.contextmanager
@@ -160,9 +164,10 @@ class DaskCluster:
         except (OSError, CancelledError) as error:
             raise OstinatoError(f"{self._address}: the Dask scheduler is gone; start it, and this again") from error
         except Exception as error:  # the workers cannot so much as begin
+            what = printable(f"{type(error).__name__}: {error}").rstrip()
             raise OstinatoError(
-                f"{self._address}: the workers failed ({type(error).__name__}: {error}); the scheduler and all workers "
-                f"need Ostinato {ostinato.__version__}"
+                f"{self._address}: the workers failed ({what}); the scheduler and all workers need Ostinato "
+                f"{ostinato.__version__}"
             ) from error
 
 

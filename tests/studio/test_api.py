@@ -28,6 +28,7 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import Melody
+from ostinato.sound.recorded import FOLDER, instrument_names
 from ostinato.studio import api
 from ostinato.studio.api import (
     Api,
@@ -377,7 +378,14 @@ WRITE_MIDI = st.fixed_dictionaries(
     {"melodies": st.lists(MELODY_SENT, max_size=3)},
     optional={"qpm": st.floats(20, 400), "names": st.lists(st.text(min_size=1, max_size=5), max_size=3)},
 )
-WRITE_WAV = st.fixed_dictionaries({"events": EVENTS, "qpm": st.floats(300, 400)})
+WRITE_WAV = st.fixed_dictionaries(
+    {"events": EVENTS, "qpm": st.floats(300, 400)},
+    optional={
+        "program": st.integers(0, 127),
+        "instrument": st.sampled_from([*instrument_names(), None, "tuba"]),
+        "clicks": st.booleans(),
+    },
+)
 WRITE_SCORE = st.fixed_dictionaries(
     {"events": EVENTS | st.lists(st.integers(-2, 127), min_size=60, max_size=70)},
     optional={
@@ -672,6 +680,22 @@ def test_sound_stays_in_the_middle_and_has_its_instrument() -> None:
     # A piano's note dies away, a flute's does not.
     shares = [np.abs(samples[17_000:20_000]).max() / np.abs(samples[2_000:5_000]).max() for samples in (piano, flute)]
     assert shares[0] < 0.8 < shares[1]
+
+
+def test_sound_has_a_recorded_instrument_in_place_of_the_program() -> None:
+    scale = tuple(event for pitch in range(60, 73) for event in (pitch, -2, -2, -2))
+    made = [_samples(WavRequest(scale, program=73, instrument=name)) for name in (None, "violin", "flute")]
+    assert len({samples.tobytes() for samples in made}) == 3
+    assert {samples.shape for samples in made} == {made[0].shape}
+
+
+def test_the_recorded_instruments_are_served(client: TestClient) -> None:
+    for name in instrument_names():
+        answer = client.get(f"/static/instruments/{name}.bin")
+        assert answer.status_code == 200
+        assert answer.content == (FOLDER / f"{name}.bin").read_bytes()
+    assert client.get("/static/instruments/instruments.json").json().keys() == set(instrument_names())
+    assert "Frank Wen" in client.get("/static/instruments/LICENSE").text
 
 
 def _notes(data: bytes) -> list[tuple[int, float, float]]:

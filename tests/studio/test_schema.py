@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ostinato.errors import FormatError, SettingsError
 from ostinato.music.melody import Melody
 from ostinato.music.meter import Meter
+from ostinato.sound.recorded import instrument_names
 from ostinato.studio.schema import (
     GenerateRequest,
     MidiRequest,
@@ -215,7 +216,17 @@ def test_melodies_to_write() -> None:
     request = read(MidiRequest, {"melodies": [{"events": [60]}], "names": ["a"]})
     assert ([each.melody() for each in request.melodies], request.qpm, request.names) == ([Melody([60])], 120.0, ("a",))
     sound = read(WavRequest, {"events": [60], "qpm": 60, "steps_per_bar": 8})
-    assert (sound.melody(), sound.qpm) == (Melody([60], steps_per_bar=8), 60.0)
+    assert (sound.melody(), sound.qpm, sound.instrument) == (Melody([60], steps_per_bar=8), 60.0, None)
+    for name in instrument_names():
+        assert read(WavRequest, {"events": [60], "instrument": name}).instrument == name
+
+
+@pytest.mark.parametrize("instrument", ["tuba", 3, ["piano"], {}])
+def test_an_instrument_that_is_not_recorded_is_refused(instrument: object) -> None:
+    with pytest.raises(SettingsError) as error:
+        read(WavRequest, {"events": [60], "instrument": instrument})
+    told = f'instrument must be "clarinet", "flute", "guitar", "piano" or "violin", not {shown(instrument)}'
+    assert str(error.value) == told
 
 
 @pytest.mark.parametrize(

@@ -497,6 +497,7 @@ def file_names(request: MidiRequest) -> list[str]:
 def wav_file(request: WavRequest) -> bytes:
     """The melody of a request as a WAV file."""
     # What only sound needs is loaded when the first sound is asked for.
+    from ostinato.sound.recorded import recorded_instrument
     from ostinato.sound.synthesizer import synthesize
     from ostinato.sound.wav import wav_bytes
 
@@ -514,7 +515,8 @@ def wav_file(request: WavRequest) -> bytes:
                 end_time=begin + step_seconds,
                 is_drum=True,
             )
-    samples = synthesize(sequence, sample_rate=_SAMPLE_RATE)
+    instrument = recorded_instrument(request.instrument) if request.instrument else None
+    samples = synthesize(sequence, sample_rate=_SAMPLE_RATE, instrument=instrument)
     # The room throws back each pitch from another side: what is one instrument would wander between the speakers.
     middle = samples.mean(axis=1, keepdims=True, dtype=np.float32)
     return wav_bytes(np.repeat(middle, 2, axis=1), _SAMPLE_RATE)
@@ -565,6 +567,7 @@ def _variation(traced: Traced, request: GenerateRequest) -> Variation:
         primer_steps=traced.primer_steps,
         kept_steps=max(len(traced.melody) - request.fill[1] * bar, 0) if request.fill else 0,
         ends=traced.melody.ends,
+        chords=traced.melody.chords,
         log_likelihood=round(traced.log_likelihood, _DECIMALS),
         steps=[_step(step) for step in traced.steps] if explain else [],
         attention=_rows(traced.attention) if explain and traced.attention is not None else None,

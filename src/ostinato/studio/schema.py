@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
-from ostinato.generation.options import DEFAULT_STEPS, GenerationOptions
+from ostinato.generation.options import DEFAULT_CHORD_STRENGTH, DEFAULT_STEPS, GenerationOptions
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import STEPS_PER_QUARTER, Meter, parse_meter, plainest_meter
 
@@ -43,6 +43,7 @@ MAX_PRIMER_STEPS = MAX_STEPS // 2
 """A longer melody of an uploaded file is cut to this: half of what a melody may hold leaves room to go on."""
 MAX_TRACKS = 256
 """More could not be chosen from."""
+MAX_CHORD_LETTERS = 4000  # of all chords
 _MAX_TEXT = 100  # characters of a name
 _MAX_SHOWN = 40  # characters of a value in an error
 _MAX_CANDIDATES = 5  # what is told of a step
@@ -88,6 +89,12 @@ Count = Annotated[int, Meta(ge=0)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
+Chords = Annotated[
+    tuple[tuple[Count, Text], ...],
+    Meta(max_length=MAX_STEPS, description="Chords beside it: from which step on, and the name, such as Am7."),
+]
+
+
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A JSON object of these members and no others."""
 
@@ -101,13 +108,14 @@ class MelodyJson(_Message, frozen=True):
     ends: Annotated[bool, Meta(description="Whether the tune ends with it, which it keeps when bars are filled.")] = (
         False
     )
+    chords: Chords = ()
 
     def __post_init__(self) -> None:
         _one_meter(self)
 
     def melody(self, meter: Meter | None = None) -> Melody:
         """The melody itself, in a meter that is known to be its own."""
-        return Melody(self.events, meter=meter or _one_meter(self), ends=self.ends)
+        return Melody(self.events, meter=meter or _one_meter(self), ends=self.ends, chords=self.chords)
 
 
 class GenerateRequest(_Message, frozen=True, kw_only=True):
@@ -177,6 +185,16 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     ] = None
     min_note: Annotated[Pitch | None, Meta(description="Lowest new note.")] = None
     max_note: Annotated[Pitch | None, Meta(description="Highest new note, included.")] = None
+    chords: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_CHORD_LETTERS)] | None,
+        Meta(
+            description='Chords of the bars, such as "C | Am | F G | C", which come again up to the end: on the beats '
+            "their notes are likelier."
+        ),
+    ] = None
+    chord_strength: Annotated[Probability, Meta(description="How much likelier: 0 is not at all, 1 always.")] = (
+        DEFAULT_CHORD_STRENGTH
+    )
     seed: Annotated[Seed | None, Meta(description="For the same melodies again; null takes a new one.")] = None
     draw: Annotated[
         Draw, Meta(description="Which of the seed's melodies is the first here, from 0: to go on where others ended.")
@@ -187,7 +205,7 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     ] = True
 
     def __post_init__(self) -> None:
-        _require_printable(model=self.model, key=self.key)
+        _require_printable(model=self.model, key=self.key, chords=self.chords)
         if self.fill is None:
             if self.locked:
                 raise SettingsError("locked bars stay where others are made anew; give fill, or leave locked out")
@@ -228,6 +246,8 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
             key=self.key,
             min_note=self.min_note,
             max_note=self.max_note,
+            chords=self.chords,
+            chord_strength=self.chord_strength,
         )
 
 
@@ -255,6 +275,10 @@ class WavRequest(MelodyJson, frozen=True):
     qpm: Qpm = DEFAULT_QPM
     clicks: Annotated[bool, Meta(description="Click on every beat of the meter, louder where a bar begins.")] = False
     program: Annotated[int, Meta(ge=0, le=127, description="The instrument, as General MIDI counts them from 0.")] = 0
+    instrument: Annotated[
+        Literal["piano", "guitar", "violin", "flute", "clarinet"] | None,
+        Meta(description="A recorded instrument, in place of the program."),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -350,6 +374,7 @@ class Variation(_Message, frozen=True, kw_only=True):
         Count, Meta(description="How many of the last events are the primer's: those after the bars that were filled.")
     ]
     ends: Annotated[bool, Meta(description="Whether the tune ends with it.")]
+    chords: Chords
     log_likelihood: Annotated[
         float,
         Meta(le=0, description="Natural logarithm of how likely the model by itself holds the new events."),
@@ -574,7 +599,8 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 def _allowed(schema: dict[str, Any]) -> str:
     """What a schema allows, in words."""
     if "enum" in schema:
-        return " or ".join(map(shown, schema["enum"]))
+        *others, last = map(shown, schema["enum"])
+        return f"{', '.join(others)} or {last}"
     match schema["type"]:
         case "integer":
             return f"an integer of {schema['minimum']} to {schema['maximum']}"

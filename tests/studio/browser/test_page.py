@@ -208,7 +208,7 @@ def test_every_step_tells_why_it_is_there(wide: StudioPage) -> None:
     box = roll.bounding_box()
     assert box is not None
     num_steps = len(answer["variations"][0]["events"])
-    page.mouse.move(box["x"] + (step["step"] + 0.5) * box["width"] / num_steps, box["y"] + 60)
+    roll.hover(position={"x": (step["step"] + 0.5) * box["width"] / num_steps, "y": 60})  # once the page has scrolled
     card = page.get_by_role("article", name="Variation 1")
     shown = {0: "<1 %", 100: ">99 %"}.get(round(100 * step["probability"]), f"{round(100 * step['probability'])} %")
     expect(card.locator(".why-sentence")).to_contain_text(f"{shown} likely")

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
 import { EditBar } from "./edit-bar.js";
-import { isPressed, press } from "./elements.js";
+import { html, isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
 import { DRAGGED, chooseTrack, dataUrl, download, listenForFiles, listenForLinks } from "./files.js";
@@ -19,9 +19,9 @@ import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
-import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
 import { TapTempo } from "./tap-tempo.js";
-import { PROGRAMS, VOICES } from "./voices.js";
+import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
+import { RECORDED, VOICES, instrumentOf, isVoice } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
 const part = (id) => document.getElementById(id);
@@ -68,7 +68,7 @@ function settings() {
 function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, mixer: mixed, staff, ...editing }) {
   editBar.restore(editing);
   setTempo(Number(qpm));
-  if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
+  if (isVoice(voice)) chooseVoice(voice);
   press(part("over"), over === true);
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
@@ -78,6 +78,11 @@ function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, mi
   followModel(wishes.model);
   followKey();
   if (gone) complain(`There is no model “${gone}” here any more, so “${wishes.model.name}” plays.`);
+}
+
+function chooseVoice(name) {
+  part("voice").value = name;
+  player.choose(name)?.catch(() => complain(`The recorded ${RECORDED[name]} cannot be loaded. Choose another sound.`));
 }
 
 function showMeter(meter) {
@@ -455,7 +460,7 @@ const actions = {
     save(api.midiOf([variation], variation.qpm ?? player.qpm, [fileNameOf(variation)]), `${fileNameOf(variation)}.mid`),
   wav: (variation) => {
     const qpm = variation.qpm ?? player.qpm;
-    const sound = { qpm, program: PROGRAMS[player.voice], clicks: player.metronome };
+    const sound = { qpm, ...instrumentOf(player.voice), clicks: player.metronome };
     return save(api.wavOf(variation, sound), `${fileNameOf(variation)}.wav`);
   },
   score: ({ events, meter, made, qpm = player.qpm, key = made?.request.key ?? null }) => ({ events, meter, qpm, key }),
@@ -546,7 +551,7 @@ function listen() {
   });
   part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value, locked: [] }, "the change of meter"));
   part("save-session").addEventListener("click", saveSession);
-  part("voice").addEventListener("change", () => (player.voice = part("voice").value));
+  part("voice").addEventListener("change", () => chooseVoice(part("voice").value));
   toggle("over", (isOn) => say(isOn ? "A recording goes over the melody." : "A recording replaces the melody."));
   toggle("loop", (isOn) => (player.loop = isOn));
   toggle("metronome", (isOn) => (player.metronome = isOn));
@@ -583,6 +588,7 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     const hasControl = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
+    if (key === "escape" && mixer.isOpen) return; // it closes that
     if (key === "escape") recording.isOn ? recording.stop() : player.stop();
     else if (hasControl && key === "enter") generate();
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
@@ -605,7 +611,8 @@ function mayEdit(event) {
 
 async function begin() {
   part("meter").append(...METERS.map((name) => new Option(name, name)));
-  part("voice").append(...Object.keys(VOICES).map((name) => new Option(name, name)));
+  for (const [label, names] of Object.entries({ Synthesized: VOICES, Recorded: RECORDED }))
+    part("voice").append(html("optgroup", { label }, ...Object.keys(names).map((name) => new Option(name, name))));
   try {
     const asked = api.fetchModels();
     const kept = await session.load();

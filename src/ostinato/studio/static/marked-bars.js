@@ -117,8 +117,9 @@ export class MarkedBars {
     const isLocking = !this.#areLocked();
     const marked = Array.from({ length: last - first + 1 }, (_, place) => first + place);
     const all = isLocking ? [...others, ...marked].sort((one, other) => one - other) : others;
-    onlock(all, `${isLocking ? "locking" : "unlocking"} ${this.#inWords(this.#bars)}`);
-    this.say(`${capital(this.#inWords(this.#bars))} ${first === last ? "is" : "are"} ${isLocking ? "locked" : "unlocked"}.`);
+    const named = this.#named(this.#bars);
+    onlock(all, `${isLocking ? "locking" : "unlocking"} ${named}`);
+    this.say(`${capital(named)} ${isOne(this.#bars) ? "is" : "are"} ${isLocking ? "locked" : "unlocked"}.`);
   }
 
   /** A press marks a bar; drawing on with a mouse, Shift or another tap of the finger marks up to there. */
@@ -152,15 +153,19 @@ export class MarkedBars {
     return bars.map((bar) => bar + this.#shift);
   }
 
-  #inWords(bars) {
+  #named(bars) {
     const [first, last] = this.#numbers(bars);
-    return first === last ? `bar ${first}` : `bars ${first} to ${last}`;
+    return isOne(bars) ? `bar ${first}` : `bars ${first} to ${last}`;
   }
 
   #tell() {
-    const [first, last] = this.#bars;
-    this.say(`${capital(this.#inWords(this.#bars))} ${first === last ? "is" : "are"} marked.`);
+    const named = this.#named(this.#bars);
+    this.say(`${capital(named)} ${isOne(this.#bars) ? "is" : "are"} marked.`);
   }
+}
+
+function isOne([first, last]) {
+  return first === last;
 }
 
 function capital(words) {

@@ -46,7 +46,8 @@ export class MidiOutput {
 
   /** A 16th of so many seconds. */
   tick(when, seconds) {
-    for (const note of this.#notes) if (!note.isSent && note.off <= when + seconds) this.#end(note);
+    const until = when + seconds + 0.001; // where sums of fractions may differ
+    for (const note of this.#notes) if (!note.isSent && note.off <= until) this.#end(note);
     if (!this.#isRunning) return;
     for (let i = 0; i < CLOCKS_PER_STEP; i += 1) this.#send([CLOCK], when + (i * seconds) / CLOCKS_PER_STEP);
   }

@@ -7,6 +7,7 @@ import { VOLUMES } from "./player.js";
 const NAMES = { melody: "Melody", band: "Bass and drums", clicks: "Metronome" };
 
 export class Mixer {
+  isOpen = false;
   #sliders = {};
   #band = document.getElementById("band");
   #kept = null; // of the MIDI output, while it is not connected
@@ -19,6 +20,7 @@ export class Mixer {
       const { bottom } = document.getElementById("show-mixer").getBoundingClientRect();
       place.style.insetBlockStart = `${bottom + 6}px`;
     });
+    place.addEventListener("toggle", ({ newState }) => (this.isOpen = newState === "open"));
     place.append(...Object.keys(VOLUMES).map((name) => this.#volume(name)));
     this.find = html("div", { class: "mixer-midi" }, button({ text: "Find MIDI outputs", onclick: () => this.#connect() }));
     if ("requestMIDIAccess" in navigator) place.append(this.find);
@@ -33,7 +35,7 @@ export class Mixer {
   restore({ volumes, band, midi }) {
     for (const name of Object.keys(VOLUMES)) {
       const { [name]: found } = Object(volumes);
-      const volume = found >= 0 && found <= 1 ? Number(found) : VOLUMES[name];
+      const volume = Number.isFinite(found) && found >= 0 && found <= 1 ? found : VOLUMES[name];
       this.#sliders[name].value = 100 * volume;
       this.player.setVolume(name, volume);
     }

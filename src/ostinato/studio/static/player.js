@@ -4,7 +4,7 @@
  */
 
 import { meterOf, secondsPerStep } from "./melody.js";
-import { VOICES, room, tick } from "./voices.js";
+import { RECORDED, VOICES, room, tick } from "./voices.js";
 
 const LOOK_EVERY = 25; // milliseconds between two looks at the clock
 const AHEAD = 0.12; // seconds of notes already given to the clock
@@ -12,11 +12,12 @@ const AHEAD_HIDDEN = 1.5; // a page in the background is woken once a second onl
 const FADE = 0.015;
 const GLIDE = 0.02; // the time constant of a change of volume
 
+const FIRST_VOICE = Object.keys(VOICES)[0];
+
 /** What has a volume of its own, from 0 to 1. */
 export const VOLUMES = { melody: 1, band: 0.7, clicks: 1 };
 
 export class Player {
-  voice = Object.keys(VOICES)[0];
   metronome = false;
   loop = false; // whether to begin again at the end; without it, the round that is being played is the last
   band = null; // who plays along: see band.js
@@ -25,6 +26,9 @@ export class Player {
   #volumes = { ...VOLUMES };
   #channels = new Map(); // what has a volume -> its gain
   #qpm = 120;
+  #voice = FIRST_VOICE;
+  #sound = VOICES[FIRST_VOICE]; // of the voice, or of the first one until a recording is there
+  #loading = null;
   #room = null;
   #out = null;
   #session = null; // of what is playing now
@@ -44,6 +48,24 @@ export class Player {
       session.anchorTime = now;
     }
     this.#qpm = qpm;
+  }
+
+  get voice() {
+    return this.#voice;
+  }
+
+  /** Choose a voice by its name; rejects if it is a recording that cannot be had, and then the first one sounds. */
+  choose(name) {
+    this.#voice = name;
+    this.#sound = VOICES[name] ?? VOICES[FIRST_VOICE];
+    this.#loading = VOICES[name] ? null : this.#load(name);
+    return this.#loading;
+  }
+
+  async #load(name) {
+    const { load } = await import("./recorded.js");
+    const sound = await load(RECORDED[name]);
+    if (this.#voice === name) this.#sound = sound;
   }
 
   get volumes() {
@@ -71,6 +93,7 @@ export class Player {
       for (const [name, volume] of Object.entries(this.#volumes)) this.#channels.set(name, this.#channel(volume));
     }
     if (this.context.state !== "running") await this.context.resume();
+    await this.#loading?.catch(() => {}); // who chose it was told
     return this.context.currentTime;
   }
 
@@ -96,7 +119,7 @@ export class Player {
   /** Start a note of the melody, here and on the MIDI output; returns how to end it. */
   #start(bus, pitch, when) {
     const ends = [];
-    if (!this.midi?.isAlone) ends.push(VOICES[this.voice](this.context, bus, pitch, when));
+    if (!this.midi?.isAlone) ends.push(this.#sound(this.context, bus, pitch, when));
     if (this.midi) ends.push(this.midi.start(pitch, when));
     return (at) => ends.forEach((end) => end(at));
   }

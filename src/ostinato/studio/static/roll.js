@@ -1,7 +1,18 @@
 /** The piano roll that is written on, with a mouse, a finger or the keyboard. */
 
 import { RollPicture } from "./roll-picture.js";
-import { barsOf, endOf, eventsOf, firstBarOf, meterOf, noteAt, pitchName, placeName, withNote, withoutNote } from "./melody.js";
+import {
+  barsOf,
+  endOf,
+  eventsOf,
+  firstBarOf,
+  meterOf,
+  noteAt,
+  pitchName,
+  placeName,
+  withNote,
+  withoutNote,
+} from "./melody.js";
 import { moved, notesIn, notesInBox, notesWithout, pasted, stretched } from "./note-edits.js";
 
 const FIRST_LENGTH = 4; // of a note that is only clicked, until another length is drawn

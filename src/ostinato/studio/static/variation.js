@@ -95,14 +95,14 @@ export function settingsOf({ made, events, meter }) {
   if (!made) return "";
   const { temperature = 1, key = null, top_k: topK = 0, top_p: topP = 1, fill = null, locked = [] } = made.request;
   const shift = firstBarOf(events, meter) - 1;
-  const lockedBars = locked.map((bar) => bar + shift).join(", ");
+  const numbers = locked.map((bar) => bar + shift);
   return [
     `temperature ${temperature}`,
     ...(key ? [`key ${key}`] : []),
     ...(topK ? [`top-k ${topK}`] : []),
     ...(topP < 1 ? [`top-p ${topP}`] : []),
     ...(fill ? [`bars ${fill[0] + shift} to ${fill[1] + shift} made anew`] : []),
-    ...(locked.length ? [`${locked.length === 1 ? "bar" : "bars"} ${lockedBars} locked`] : []),
+    ...(locked.length ? [`${locked.length === 1 ? "bar" : "bars"} ${numbers.join(", ")} locked`] : []),
   ].join(", ");
 }
 

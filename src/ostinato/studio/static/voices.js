@@ -131,8 +131,25 @@ export const VOICES = {
   "Music box": musicBox,
 };
 
-/** The General MIDI program that is nearest to each, for sound files. */
-export const PROGRAMS = { "Soft keys": 4, "Plucked string": 25, Flute: 73, "Music box": 10 };
+const PROGRAMS = { "Soft keys": 4, "Plucked string": 25, Flute: 73, "Music box": 10 };
+
+/** The names of the recorded instruments in the menu, and what the server calls them: see recorded.js. */
+export const RECORDED = {
+  Piano: "piano",
+  Guitar: "guitar",
+  Violin: "violin",
+  "Concert flute": "flute",
+  Clarinet: "clarinet",
+};
+
+/** What sound files are asked to sound like: the same recording, or the General MIDI program that is nearest. */
+export function instrumentOf(name) {
+  return Object.hasOwn(RECORDED, name) ? { instrument: RECORDED[name] } : { program: PROGRAMS[name] };
+}
+
+export function isVoice(name) {
+  return Object.hasOwn(VOICES, name) || Object.hasOwn(RECORDED, name);
+}
 
 /** One tick of the metronome, higher on a bar's first beat. */
 export function tick(context, out, when, isBar) {
