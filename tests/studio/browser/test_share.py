@@ -151,6 +151,17 @@ def test_a_link_is_pasted(wide: StudioPage) -> None:
     assert wide.primer() == [C4, -2, -1, D4]
 
 
+def test_ctrl_v_pastes_a_link_where_no_notes_were_copied(wide: StudioPage) -> None:
+    page = wide.page
+    link = copied(wide, "Copy link: your melody")
+    first = wide.primer()
+    page.get_by_role("button", name="Clear the melody").click()
+    page.keyboard.press("Control+v")
+    expect(page.locator("#message-text")).to_have_text("Your melody is now what the link holds.")
+    assert link.startswith(wide.url)
+    assert wide.primer() == first
+
+
 def test_variations_have_links_of_their_own(wide: StudioPage) -> None:
     answer = wide.generate(New_bars="2")
     link = copied(wide, "Copy link: Variation 2")

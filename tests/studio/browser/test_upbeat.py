@@ -62,7 +62,7 @@ def test_a_melody_with_an_upbeat_is_counted_from_it(wide: StudioPage) -> None:
     assert wide.asked_for()["fill"] == [2, 2]  # as the server counts
     expect(page.locator("#cards .card-name p").first).to_have_attribute("title", re.compile("bars 1 to 1 made anew"))
     first.fill("0")
-    first.press("Enter")
+    first.press("Tab")
     assert (first.input_value(), last.input_value()) == ("0", "1")
     last.fill("3")
     last.press("Tab")

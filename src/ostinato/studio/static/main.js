@@ -605,7 +605,8 @@ function listen() {
 /** Whether Ctrl and a letter are about notes: not about a field, nor about text that is selected. */
 function mayEdit(event) {
   const isText = isTyping(event.target) || event.target.closest?.("dialog") || !getSelection().isCollapsed;
-  return !isText && !recording.isOn && !event.shiftKey && "acxvd".includes(event.key.toLowerCase());
+  const letters = roll.hasCopy ? "acxvd" : "acxd"; // with no notes to paste, it may be a link
+  return !isText && !recording.isOn && !event.shiftKey && letters.includes(event.key.toLowerCase());
 }
 
 async function begin() {
