@@ -32,7 +32,7 @@ from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.training import step as training
 from ostinato.training.data import Batch, Examples, Prefetched, load_examples
 from ostinato.training.evaluation import Summary
-from ostinato.training.hardware import Processes, pick_device
+from ostinato.training.hardware import Processes, fastest_products, pick_device
 from ostinato.training.job import TrainSettings, train
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Learner, on_device
@@ -68,7 +68,8 @@ def main() -> None:
         print(f"memory:   {torch.cuda.max_memory_allocated(device) / 2**20:,.0f} MiB of the GPU at most")
     print(f"memory:   {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB of this process at most")
 
-    time_paths(config, batches, device)
+    with fastest_products(device):
+        time_paths(config, batches, device)
 
 
 class Watch:
