@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "ostinato"
 # What each part may import of the others; all may import themselves.
 ROAD: dict[str, set[str]] = {"errors": set()}
 ROAD["parallel"] = ROAD["memory"] = {"errors"}
+ROAD["cluster"] = {"errors", "parallel"}
 ROAD["formats"] = {"errors", "parallel", "memory"}
 ROAD["music"] = {*ROAD["formats"], "formats"}
 ROAD["encodings"] = {*ROAD["music"], "music"}
@@ -25,7 +26,7 @@ ROAD["evaluation"] = ROAD["live"] = {*ROAD["generation"], "generation"}
 ROAD["pages"] = {*ROAD["evaluation"], "evaluation"}
 ROAD["export"] = {*ROAD["bundle"], "bundle", "pages"}
 ROAD["studio"] = {*ROAD["generation"], "generation", "pages", "sound", "shipped"}
-ROAD["cli"] = {*ROAD["studio"], "studio", "pages", "training", "evaluation", "live", "export"}
+ROAD["cli"] = {*ROAD["studio"], "studio", "pages", "training", "evaluation", "live", "export", "cluster"}
 # Users ask a melody for its picture, or to write itself; the way back up is taken only then.
 WHEN_CALLED = {
     ("music/melody.py", "ostinato.pages.piano_roll.notebook_html"),

@@ -5,7 +5,7 @@ Four presets are Magenta's configs of the same names; the fifth, `ostinato`, is 
 
 import ast
 import dataclasses
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -101,7 +101,7 @@ def _typed(setting: dataclasses.Field[Any], value: Any) -> Any:
     if wanted is tuple and isinstance(value, (list, tuple)):
         if all(type(item) is int for item in value):
             return tuple(value)
-    elif wanted is float and type(value) in (int, float) and math.isfinite(value):
+    elif wanted is float and type(value) in (int, float) and abs(value) <= sys.float_info.max:  # so it is no NaN either
         return float(value)
     elif type(value) is wanted and wanted is not float:
         return value

@@ -534,6 +534,12 @@ def test_a_full_disk_leaves_no_half_a_set(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "out").touch()
+    with pytest.raises(NotADirectoryError):
+        generate._write_new(tmp_path / "out", [b"a"])
+
+
 def test_a_checkpoint_can_be_saved_as_a_bundle(tmp_path: Path, make: Generate, run_dir: Path) -> None:
     bundle_file = tmp_path / "mine.mag"
     flags = ["--save_generator_bundle", f"--bundle_file={bundle_file}", "--bundle_description=three airs"]
@@ -715,3 +721,44 @@ def test_long_work_shows_how_far_it_is_and_only_where_somebody_sees_it(
     assert "100%|" in shown
     assert "126/126 [" in shown  # the first note of each is given
     assert "steps/s" in shown
+
+
+def test_melodies_over_chords(make: Generate, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--chords=C | Am | F G | C", "--chord_strength=1", "--accompaniment=bass", "--num_outputs=1")
+    assert make(*flags, "--num_steps=64", "--seed=2", "--abc", "--musicxml", "--wav") == 0
+    (path,) = (tmp_path / "out").glob("*.mid")
+    chords = ((0, "C"), (16, "Am"), (32, "F"), (40, "G"), (48, "C"))
+    for written in (path, path.with_suffix(".musicxml"), *path.parent.glob("*.abc")):
+        notes = read_music(written)[0]
+        # The melody may begin with silence, and scores do not say how it ends.
+        assert tuple((round(8 * text.time), text.text) for text in notes.text_annotations) == chords
+    assert {note.instrument for note in read_midi(path).notes} == {0, 1}
+    assert path.with_suffix(".wav").exists()
+    assert "the same again with --seed=2" in capsys.readouterr().out
+
+
+def test_the_primer_is_left_out_of_the_chords_too(make: Generate, tmp_path: Path) -> None:
+    flags = ("--primer_melody=[60, -2, 62, -2, 64, -2, 65, -2]", "--no_primer_in_output", "--chords=C F | G")
+    assert make(*flags, "--num_steps=32", "--num_outputs=1") == 0
+    (path,) = (tmp_path / "out").glob("*.mid")
+    assert [(8 * text.time, text.text) for text in read_midi(path).text_annotations] == [(0, "F"), (8, "G")]
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--chords=C | Xx"], "bar 2: there is no chord 'Xx'"),
+        (["--chords=C", "--chord_strength=2"], "chord_strength must be from 0 (not heard) to 1 (strict), not 2.0"),
+        (["--chord_strength=0.5"], "--chord_strength is that of --chords, which are missing"),
+        (["--accompaniment=block"], "--accompaniment=block plays chords, which are missing; see --chords"),
+        (["--primer=data/aird/midi/book5_0900.mid", "--accompaniment=block"], "plays chords, but the melody has none"),
+    ],
+)
+def test_chords_that_cannot_be(
+    make: Generate, flags: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert make(*flags, "--num_outputs=1", "--num_steps=400") == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1

@@ -60,6 +60,9 @@ class Told:
     def append(self, _: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         return self.likelihoods(self.rows), np.ones((len(self.rows), 2), np.bool_)
 
+    def lean_of_end(self) -> float:
+        return 0.0
+
 
 def growing(told: Told) -> Growing:
     return cast(Growing, told)

@@ -33,10 +33,12 @@ _QPM = 120.0
 _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100
 _PATIENCE = 1.0  # seconds that nobody minds: only longer work shows a bar
+_CHORD_STRENGTH = 0.9  # the default of the options, which help does without
+_ACCOMPANIMENTS = ("block", "arpeggio", "bass")
 # Flags that are fields of the options by the same name.
 _AS_THEY_ARE = (
     *("num_outputs", "temperature", "top_k", "top_p", "key", "beam_size", "branch_factor", "steps_per_iteration"),
-    "rank",
+    *("rank", "chords", "chord_strength"),
 )
 _logger = logging.getLogger(__name__)
 
@@ -122,6 +124,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     notes.add_argument("--min_note", metavar="NOTE", help="lowest note to use, such as C4 or 60")
     notes.add_argument("--max_note", metavar="NOTE", help="highest note to use")
+
+    chords = parser.add_argument_group("chords")
+    chords.add_argument(
+        "--chords",
+        metavar="CHORDS",
+        help='make melodies over these chords, bar by bar, such as "C | Am | F G | C"; they come again up to the end; '
+        "%% is the bar before once more",
+    )
+    chords.add_argument(
+        "--chord_strength",
+        type=float,
+        default=_CHORD_STRENGTH,
+        metavar="S",
+        help="how strictly the notes on the beats are those of the chord, from 0 (not at all) to 1 (always)",
+    )
+    chords.add_argument(
+        "--accompaniment",
+        choices=_ACCOMPANIMENTS,
+        help="play the chords too, in the MIDI and sound files: held, note after note, or bass and chord in turn",
+    )
 
     choice = parser.add_argument_group("how it chooses notes")
     choice.add_argument(
@@ -226,8 +248,8 @@ def _generate(
 
         melodies: Sequence[Melody] = Model(model.bundle).make(options, watch)
     if args.no_primer_in_output:
-        melodies = [Melody(melody[len(options.opening) :], meter=melody.meter, ends=melody.ends) for melody in melodies]
-    sequences = [melody.to_note_sequence(qpm) for melody in melodies]
+        melodies = [_without_primer(melody, len(options.opening)) for melody in melodies]
+    sequences = [melody.to_note_sequence(qpm, accompaniment=args.accompaniment) for melody in melodies]
     files = [note_sequence_to_midi(sequence) for sequence in sequences]
     sounds = _sounds(args.soundfont, sequences) if args.wav else iter(())
     # The first one is made before anything is written, so that a SoundFont that can't play leaves nothing behind.
@@ -250,6 +272,17 @@ def _generate(
         say(f"{args.html}: a page to see and hear them")
     chosen = f", the {_RANKINGS[options.rank_by]} of {args.rank}" if args.rank else ""
     say(f"{made} in {args.output_dir}{chosen}; the same again with --seed={options.seed}")
+
+
+def _without_primer(melody: "Melody", steps: int) -> "Melody":
+    from ostinato.music.melody import Melody
+
+    chords = melody.chords
+    if chords:
+        from ostinato.music.chords import chords_between
+
+        chords = chords_between(chords, steps, len(melody))
+    return Melody(melody[steps:], meter=melody.meter, ends=melody.ends, chords=chords)
 
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
@@ -276,6 +309,10 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
                 raise SettingsError(f"--fill_bars keeps all of the primer but these bars; leave --{flag} out")
     if args.rank_by and args.rank is None:
         raise SettingsError(f"--rank_by={args.rank_by} chooses among --rank=N melodies, which is missing")
+    if args.accompaniment and not (args.chords or args.primer):
+        raise SettingsError(f"--accompaniment={args.accompaniment} plays chords, which are missing; see --chords")
+    if args.chord_strength != _CHORD_STRENGTH and not args.chords:
+        raise SettingsError("--chord_strength is that of --chords, which are missing")
     if args.soundfont and not args.wav:
         raise SettingsError("--soundfont plays --wav, which is missing")
 

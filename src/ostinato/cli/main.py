@@ -1,6 +1,7 @@
 """The front door: `ostinato COMMAND`, and the commands by Magenta's names."""
 
 import argparse
+import errno
 import importlib
 import logging
 import os
@@ -18,6 +19,7 @@ from ostinato.errors import OstinatoError, did_you_mean, nearest_file
 COMMANDS = {
     "generate": "make new melodies with a trained model, as MIDI files",
     "learn": "train a model on your own tunes: from a folder of music files to a bundle, in minutes",
+    "harmonize": "find chords for a melody",
     "studio": "play with the models on a local page",
     "jam": "play with a model in turns, call and response, over MIDI ports",
     "models": "list the built-in models, and how well each predicts tunes it has not seen",
@@ -116,11 +118,9 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and name what was likely meant.
 
     Attributes:
-        takes_unknown: let flags pass that are not its own; they are for a runner.
         example: a command to end the help with.
     """
 
-    takes_unknown = False
     example = ""
 
     def __init__(self, **options: Any) -> None:
@@ -147,7 +147,7 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """As the original does, but an unknown flag comes before whatever else is wrong."""
         given = sys.argv[1:] if args is None else list(args)
-        if self._subparsers is None and not self.takes_unknown:
+        if self._subparsers is None:
             for argument in given[: given.index("--")] if "--" in given else given:
                 if re.match(r"--?[A-Za-z]", argument):
                     self._check_flag(argument)
@@ -351,26 +351,18 @@ def _run(command: str, arguments: Sequence[str], *, prog: str, **defaults: Any) 
         except OstinatoError as error:
             return _fail(prog, str(error), error.exit_code)
         except OSError as error:
-            return _fail(
-                prog,
-                f"{error.filename}: {error.strerror}{nearest_file(error.filename)}"
-                if isinstance(error.filename, str)
-                else str(error),
-                1,
-            )
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            hint = "; make room there, or choose another disk" if full else ""
+            if isinstance(error.filename, str):
+                return _fail(prog, f"{error.filename}: {error.strerror}{hint or nearest_file(error.filename)}", 1)
+            return _fail(prog, f"{error}{hint}", 1)
         except Exception as error:
             return _fail(prog, f"{type(error).__name__}: {error}; this is a bug, --log=DEBUG shows where", 1)
 
 
 def _parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
-    """The command's own flags, and in `runner_flags`, where there is a --runner, those that are none."""
-    asks_runner = any(argument.partition("=")[0] == "--runner" for argument in arguments)
-    parser.takes_unknown = asks_runner and "--runner" in parser._option_string_actions
-    split = arguments.index("--") if parser.takes_unknown and "--" in arguments else len(arguments)
-    args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments[:split]])
-    if parser.takes_unknown:
-        args.runner_flags = [*unknown, *arguments[split:]]
-    elif unknown := [each for each in unknown if each != "--"]:
+    args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments])
+    if unknown := [each for each in unknown if each != "--"]:
         near = did_you_mean("--" + unknown[0].partition("=")[0].replace("-", "_"), parser._option_string_actions)
         parser.error(f"it takes no {unknown[0]!r}{near}")
     return args

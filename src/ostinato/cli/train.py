@@ -266,15 +266,15 @@ def _sampler(folder: Path) -> "Callable[[Bundle], list[Melody]]":
     """What plays a model in the course of its training, always by the run's seed, and writes MIDI files."""
 
     def sample(bundle: "Bundle") -> "list[Melody]":
+        from ostinato.formats import atomic_writer
         from ostinato.formats.midi.writer import note_sequence_to_midi
         from ostinato.generation.model import Model
 
         seed, step = bundle.provenance["seed"], bundle.provenance["step"]
         melodies = Model(bundle).generate(_SAMPLE_STEPS, num_outputs=_NUM_SAMPLES, seed=seed)
-        folder.mkdir(parents=True, exist_ok=True)
         for number, melody in enumerate(melodies, start=1):
-            path = folder / f"step-{step:08d}_{number}.mid"
-            path.write_bytes(note_sequence_to_midi(melody.to_note_sequence()))
+            with atomic_writer(folder / f"step-{step:08d}_{number}.mid", sync=False) as file:
+                file.write(note_sequence_to_midi(melody.to_note_sequence()))
         return melodies
 
     return sample

@@ -32,7 +32,7 @@ from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
 from ostinato.music.keys import transpose
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, Melody
 from ostinato.music.meter import Meter, plainest_meter
-from ostinato.parallel import Failure, map_jobs
+from ostinato.parallel import Failure, Processes, map_jobs
 
 NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
 _BAR_WIDTH = 40  # of the longest bar of the histogram, in characters
@@ -356,7 +356,7 @@ def build_dataset(
     settings: DatasetSettings,
     *,
     num_shards: int | None = None,
-    processes: int | None = None,
+    processes: Processes = None,
 ) -> DatasetStatistics:
     """Write the training and eval records of some NoteSequences, in their order, complete or not at all.
 
@@ -366,7 +366,7 @@ def build_dataset(
         eval_path: TFRecord file for the eval records; None with an eval_ratio of 0, which has none.
         settings: how to make the records.
         num_shards: write this many shards of each file instead.
-        processes: how many processes share the work; None is one for each core.
+        processes: which do the work.
 
     Returns:
         What was written and what was left out.

@@ -60,15 +60,17 @@ def draw_ending(
     # Lengths at which the tune may end: no shorter than to the first step of the last bar.
     window = min(steps_per_bar, num_steps)
     events = np.empty((len(children) * NUM_CONTINUATIONS, num_steps), np.int64)
-    log_ends = np.empty((len(events), window))
+    log_ends, leans = np.empty((2, len(events), window))
     for step in range(num_steps + 1):
         logits, _ = melodies.hear()
         if step > num_steps - window:
-            log_ends[:, step - num_steps - 1] = log_end(logits)
+            place = step - num_steps - 1
+            leans[:, place] = melodies.lean_of_end()
+            log_ends[:, place] = log_end(logits) + leans[:, place]
         if step < num_steps:
             events[:, step], _ = melodies.extend()
     rows, places = _likeliest(
-        events, log_ends, melodies.slack, lambda row: log_end(melodies.exact_logits(row)[-window:])
+        events, log_ends, melodies.slack, lambda row: log_end(melodies.exact_logits(row)[-window:]) + leans[row]
     )
     lengths = num_steps - window + 1 + places
     its = [events[row, :length] for row, length in zip(rows, lengths, strict=True)]

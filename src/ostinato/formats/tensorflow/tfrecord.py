@@ -21,7 +21,7 @@ import os
 import re
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import BinaryIO
 
@@ -67,7 +67,7 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
     """
     try:
         with Path(path).open("rb") as file:
-            yield from records_in(file, os.fstat(file.fileno()).st_size, os.fspath(path))
+            yield from _records_in(file, os.fspath(path))
     except FormatError as error:
         if not skip_corrupt:
             raise
@@ -80,34 +80,8 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
         raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
 
 
-def count_records(path: str | os.PathLike[str]) -> int:
-    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
-    count = 0
-    with Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
-            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
-            if file.tell() + rest > size:
-                break
-            file.seek(rest, os.SEEK_CUR)
-            count += 1
-    return count
-
-
-def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
-    """Yield the records of an open file, wherever it is stored.
-
-    Args:
-        file: at its beginning.
-        size: of the whole file, in bytes.
-        name: what errors call it.
-
-    Yields:
-        The data of each record.
-
-    Raises:
-        FormatError: at a record that is cut off or has a wrong checksum; the message names the file and the byte.
-    """
+def _records_in(file: BinaryIO, name: str) -> Iterator[bytes]:
+    size = os.fstat(file.fileno()).st_size
     offset = 0
     count = 0
 
@@ -135,6 +109,20 @@ def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
         yield data
         offset += length + _FRAME_BYTES
         count += 1
+
+
+def count_records(path: str | os.PathLike[str]) -> int:
+    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
+    count = 0
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
+            if file.tell() + rest > size:
+                break
+            file.seek(rest, os.SEEK_CUR)
+            count += 1
+    return count
 
 
 class RecordWriter:
@@ -176,21 +164,23 @@ def record_writer(path: str | os.PathLike[str], num_shards: int | None = None) -
     """
     paths = shard_paths(path, num_shards)
     require_open_files(len(paths), f"{len(paths):,} shards", "num_shards", len(paths))
-    _clear_abandoned(paths)
-    with contextlib.ExitStack() as files:
+    with contextlib.ExitStack() as stack:
         # Gigabytes take long to sync, and can be made again; after a power cut, checksums show the damage.
-        yield RecordWriter(*[files.enter_context(atomic_writer(each, sync=False)) for each in paths])
+        files = [stack.enter_context(atomic_writer(each, sync=False)) for each in paths]
+        # Only now: of two that begin at once, one at least finds the other.
+        _clear_abandoned(paths, {os.path.basename(file.name) for file in files})  # noqa: PTH119
+        yield RecordWriter(*files)
 
 
-def _clear_abandoned(paths: Sequence[str]) -> None:
-    """Remove what killed writers of these files have left.
+def _clear_abandoned(paths: Sequence[str], ours: Set[str]) -> None:
+    """Remove what killed writers of these files have left, but not the temporary files that are `ours`.
 
     Raises:
         DataError: if another writer of one of them is at work.
     """
     folder, wanted = os.path.dirname(paths[0]) or ".", {os.path.basename(path) for path in paths}  # noqa: PTH119, PTH120
     for name, temporary in half_written(folder):
-        if name not in wanted:
+        if name not in wanted or temporary.name in ours:
             continue
         with contextlib.suppress(FileNotFoundError):
             with temporary.open("r+b") as file:
@@ -204,11 +194,6 @@ def _clear_abandoned(paths: Sequence[str]) -> None:
                 temporary.unlink()
 
 
-def shard_of(record: bytes, num_shards: int) -> int:
-    """The shard that a record goes to, counted from 0."""
-    return masked_crc32c(record) % num_shards
-
-
 def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[str]:
     """The files of a collection: the path itself, or this many shards.
 
@@ -219,7 +204,7 @@ def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[st
         return [os.fspath(path)]
     if not 1 <= num_shards <= _MOST_SHARDS:
         raise SettingsError(f"num_shards must be 1 to {_MOST_SHARDS}, not {num_shards}")
-    stem, ending = os.path.splitext(path)  # noqa: PTH122 (gs://bucket/notes.tfrecord stays as it is)
+    stem, ending = os.path.splitext(path)  # noqa: PTH122
     return [f"{stem}-{shard:05d}-of-{num_shards:05d}{ending}" for shard in range(num_shards)]
 
 
