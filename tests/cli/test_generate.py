@@ -715,7 +715,7 @@ def test_long_work_shows_how_far_it_is_and_only_where_somebody_sees_it(
     assert make("--num_steps=64", "--num_outputs=2") == 0
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(terminal, "shows_bars", lambda: True)
-    monkeypatch.setattr(generate, "SHORT", 0)
+    monkeypatch.setattr(generate, "_PATIENCE", 0)
     assert make("--num_steps=64", "--num_outputs=2") == 0
     shown = capsys.readouterr().err
     assert "100%|" in shown

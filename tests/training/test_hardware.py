@@ -2,15 +2,18 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 
 from ostinato import memory
 from ostinato.config import Hparams, preset
 from ostinato.errors import OstinatoError, SettingsError
+from ostinato.training import hardware
 from ostinato.training.hardware import (
     MOST_THREADS,
     Processes,
+    fastest_products,
     in_parts,
     is_lost_connection,
     out_of_memory_explained,
@@ -182,3 +185,24 @@ def test_one_of_several_processes_leaves_at_once() -> None:
     )
     assert (alone.returncode, alone.stdout) == (0, "all is written\nat the usual end\n")
     assert (one_of_two.returncode, one_of_two.stdout) == (7, "all is written\n")
+
+
+@pytest.mark.parametrize("is_amd", [False, True])
+def test_products_are_of_float32_whichever_library_makes_them(is_amd: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_is_amd", lambda: is_amd)
+    before = torch.get_float32_matmul_precision()
+    numbers = np.random.default_rng(0)
+    one, other = numbers.normal(size=(32, 500)), numbers.normal(size=(500, 64))
+    with fastest_products(CPU):
+        assert is_amd or torch.get_float32_matmul_precision() == before
+        made = torch.from_numpy(one.astype(np.float32)) @ torch.from_numpy(other.astype(np.float32))
+    np.testing.assert_allclose(made.numpy(), one @ other, atol=1e-4)  # of bfloat16 they would be 0.1 off
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_a_library_that_multiplies_less_exactly_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hardware, "_is_amd", lambda: True)
+    monkeypatch.setattr(hardware, "_multiplies_in_float32", lambda: False)
+    before = torch.get_float32_matmul_precision()
+    with fastest_products(CPU):
+        assert torch.get_float32_matmul_precision() == before

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import USUAL, add_boolean, add_magentas, add_model, chosen_model, settle_config
-from ostinato.cli.terminal import SHORT, Signals, cut, progress, say, stopped_by_signals
+from ostinato.cli.terminal import Signals, cut, progress, say, stopped_by_signals
 from ostinato.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _QPM = 120.0
 _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100
+_PATIENCE = 1.0  # seconds that nobody minds: only longer work shows a bar
 _CHORD_STRENGTH = 0.9  # the default of the options, which help does without
 _ACCOMPANIMENTS = ("block", "arpeggio", "bass")
 # Flags that are fields of the options by the same name.
@@ -239,7 +240,7 @@ def _generate(
     qpm = primer.qpm if args.qpm is None else args.qpm
     _require_length_of_sound(args, options, qpm)
     num_steps = options.num_made * ((options.num_steps or 0) - len(options.opening))
-    with progress("steps", num_steps, unit_scale=True, delay=SHORT) as shown:
+    with progress("steps", num_steps, unit_scale=True, delay=_PATIENCE) as shown:
 
         def watch(steps: int) -> bool:
             shown(steps)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-SHORT = 0.2  # seconds: what takes no longer needs no bar
+_SHORT = 0.2  # seconds: what takes no longer needs no bar
 _SPARKS = "▁▂▃▄▅▆▇█"
 _FEWEST = 8  # characters that are left of words
 
@@ -116,7 +116,7 @@ def progress_of_files(name: str = "") -> Iterator[Callable[[int, int], None] | N
     if not shows_bars():
         yield None
         return
-    with bar(unit="files", desc=name, delay=SHORT) as shown:
+    with bar(unit="files", desc=name, delay=_SHORT) as shown:
 
         def show(done: int, total: int) -> None:
             shown.total = total

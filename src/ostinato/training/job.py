@@ -45,7 +45,13 @@ from ostinato.training.checkpoints import (
 )
 from ostinato.training.data import Examples, Position, Prefetched, training_batches
 from ostinato.training.evaluation import Stretch, Summary, evaluate, write_melodies, write_scalars
-from ostinato.training.hardware import Processes, out_of_memory_explained, pick_device, require_memory_to_train
+from ostinato.training.hardware import (
+    Processes,
+    fastest_products,
+    out_of_memory_explained,
+    pick_device,
+    require_memory_to_train,
+)
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Learner, Metrics, no_event_class
 
@@ -265,6 +271,7 @@ def train(
     if device.type == "cpu":
         require_memory_to_train(config, len(examples), int(examples.lengths.max()), processes)
     with contextlib.ExitStack() as block:
+        block.enter_context(fastest_products(device))
         block.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
         start = None
         if processes.rank == 0:
