@@ -18,6 +18,8 @@ from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
 from ostinato.generation.options import DEFAULT_CHORD_STRENGTH, DEFAULT_STEPS, GenerationOptions
+from ostinato.music.chords import Accompaniment
+from ostinato.music.harmony import MOST_ALTERNATIVES
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import STEPS_PER_QUARTER, Meter, parse_meter, plainest_meter
 
@@ -92,6 +94,11 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 Chords = Annotated[
     tuple[tuple[Count, Text], ...],
     Meta(max_length=MAX_STEPS, description="Chords beside it: from which step on, and the name, such as Am7."),
+]
+
+Playing = Annotated[
+    Accompaniment | None,
+    Meta(description="Play the chords too: held, note after note, or bass and chord in turn; null does not."),
 ]
 
 
@@ -244,6 +251,7 @@ class MidiRequest(_Message, frozen=True):
 
     melodies: Annotated[tuple[MelodyJson, ...], Meta(min_length=1, max_length=MAX_MELODIES)]
     qpm: Qpm = DEFAULT_QPM
+    accompaniment: Playing = None
     names: Annotated[
         tuple[Text, ...],
         Meta(max_length=MAX_MELODIES, description="Of the files in the archive, as many as melodies, or none."),
@@ -263,6 +271,7 @@ class WavRequest(MelodyJson, frozen=True):
     qpm: Qpm = DEFAULT_QPM
     clicks: Annotated[bool, Meta(description="Click on every beat of the meter, louder where a bar begins.")] = False
     program: Annotated[int, Meta(ge=0, le=127, description="The instrument, as General MIDI counts them from 0.")] = 0
+    accompaniment: Playing = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -272,6 +281,24 @@ class WavRequest(MelodyJson, frozen=True):
                 f"{len(self.events)} steps at {self.qpm:g} quarters a minute last {seconds:.0f} seconds, and at most "
                 f"{MAX_SOUND_SECONDS:g} are written; raise qpm or shorten the melody"
             )
+
+
+class HarmonizeRequest(MelodyJson, frozen=True, kw_only=True):
+    """A melody to find chords for; those that it has are passed over."""
+
+    key: Annotated[Text | None, Meta(description="That it is in; null is the one that most of its notes fit.")] = None
+    chords_per_bar: Annotated[int, Meta(ge=1, le=2, description="2 where a bar has two halves.")] = 1
+    alternatives: Annotated[int, Meta(ge=1, le=MOST_ALTERNATIVES, description="How many ways to find.")] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_printable(key=self.key)
+
+
+class Harmonized(_Message, frozen=True):
+    """Chords for a melody."""
+
+    ways: Annotated[list[Chords], Meta(min_length=1, description="Each with all its chords, the likeliest first.")]
 
 
 class Error(_Message, frozen=True):
@@ -409,7 +436,18 @@ class Tracks(_Message, frozen=True):
 @functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
-    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, Tracks, WavRequest)
+    types = (
+        Error,
+        GenerateRequest,
+        Generated,
+        HarmonizeRequest,
+        Harmonized,
+        MidiRequest,
+        ModelList,
+        Queue,
+        Tracks,
+        WavRequest,
+    )
     return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
 
 
