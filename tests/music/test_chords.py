@@ -89,7 +89,16 @@ def test_progressions_that_cannot_be(text: str, says: str) -> None:
 
 def test_a_track_is_checked() -> None:
     assert chord_track([(0, "CM7"), (4, "Cmaj7"), (8, "H")]) == ((0, "Cmaj7"), (8, "B"))
-    for wrong in ([(4, "C"), (4, "G")], [(-1, "C")], [(0.5, "C")], ["C"], [(0, "what")], [(0, "C", 1)], [3]):
+    for wrong in (
+        [(4, "C"), (4, "G")],
+        [(-1, "C")],
+        [(0.5, "C")],
+        ["C"],
+        [(0, "what")],
+        [(0, "C", 1)],
+        [3],
+        [(0, ["C"])],
+    ):
         with pytest.raises(SettingsError):
             chord_track(wrong)  # type: ignore[arg-type]
 

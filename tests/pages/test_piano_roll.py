@@ -185,3 +185,17 @@ def test_no_melody_is_cut_in_two_when_printed(tmp_path: Path) -> None:
         assert not page.get_by_role("button", name="Play melody 1").is_visible()
         assert page.get_by_label("Piano roll of melody 1").is_visible()
         browser.close()
+
+
+def test_chords_are_named_above_the_bars() -> None:
+    # 32 steps are at least 240 pixels wide, of which labels take 28 at the left: 6.625 a step.
+    plain = Melody([60] * 32)
+    chords = Melody([60] * 32, chords=[(0, "C"), (24, "G7/B")])
+    drawn = piano_roll_svg(chords)
+    assert re.findall(r'<text class="chord" x="([^"]*)" y="-18" font-weight="bold">([^<]*)</text>', drawn) == [
+        ("2", "C"),
+        ("161", "G7/B"),
+    ]
+    heights = [int(re.search(r'height="(\d+)"', picture)[1]) for picture in (piano_roll_svg(plain), drawn)]  # type: ignore[index]
+    assert heights[1] - heights[0] == 14
+    assert piano_roll_svg(chords, labels=False) == piano_roll_svg(plain, labels=False)

@@ -252,6 +252,33 @@ def test_several_melodies_are_an_archive(client: TestClient) -> None:
     assert [score.tracks[0].notes[0].pitch for score in scores] == [60, 70]
 
 
+def test_melodies_over_chords(client: TestClient) -> None:
+    asked = {"num_steps": 32, "model": "plain", "chords": "C | Am7", "chord_strength": 1, "seed": 1}
+    made = _described(client.post("/api/generate", json=asked))
+    assert [variation["chords"] for variation in made["variations"]] == [[[0, "C"], [16, "Am7"]]] * 4
+    refused = client.post("/api/generate", json=asked | {"chords": "C | Q"})
+    assert refused.status_code == 400
+    assert "bar 2: there is no chord 'Q'" in _described(refused)["error"]
+
+
+def test_chords_are_written_and_played(client: TestClient) -> None:
+    melody = MELODY | {"chords": [[0, "C"]]}
+    response = client.post("/api/midi", json={"melodies": [melody], "accompaniment": "block"})
+    score: Any = symusic.Score.from_midi(_described(response))
+    assert [sorted({note.pitch for note in track.notes}) for track in score.tracks] == [[60, 62], [48, 52, 55, 60]]
+    assert client.post("/api/wav", json=melody | {"accompaniment": "bass"}).status_code == 200
+    refused = client.post("/api/midi", json={"melodies": [MELODY], "accompaniment": "block"})
+    assert "the melody has none" in _described(refused)["error"]
+
+
+def test_chords_for_a_melody(client: TestClient) -> None:
+    events = [60, -2, -2, -2, 64, -2, -2, -2, 67, -2, -2, -2, 64, -2, -2, -2]
+    answer = _described(client.post("/api/harmonize", json={"events": events, "key": "C", "alternatives": 2}))
+    first, second = answer["ways"]
+    assert first == [[0, "C"]]
+    assert second != first
+
+
 def test_a_melody_is_a_sound(client: TestClient) -> None:
     response = client.post("/api/wav", json={**MELODY, "qpm": 240})
     with wave.open(io.BytesIO(_described(response))) as sound:
@@ -370,6 +397,8 @@ MAKE = st.fixed_dictionaries(
         "key": st.sampled_from(["C", "A minor", "F# major", "b dorian"]) | st.text(max_size=5),
         "min_note": st.integers(0, 70),
         "max_note": st.integers(50, 127),
+        "chords": st.sampled_from(["C | Am", "F G7/B | %"]) | st.text(max_size=5),
+        "chord_strength": st.floats(0, 1),
         "seed": st.integers(0, 2**53 - 1),
         "explain": st.booleans(),
     },
@@ -397,11 +426,21 @@ WRITE_SCORE = st.fixed_dictionaries(
         "title": st.text(min_size=1, max_size=5),
     },
 )
+HARMONIZE = st.fixed_dictionaries(
+    {"events": EVENTS},
+    optional={
+        "meter": METERS_SENT,
+        "key": st.sampled_from(["C", "A minor"]) | st.text(max_size=5),
+        "chords_per_bar": st.integers(1, 2),
+        "alternatives": st.integers(1, 3),
+    },
+)
 ASKED = st.one_of(
     st.tuples(st.just("/api/generate"), MAKE),
     st.tuples(st.just("/api/midi"), WRITE_MIDI),
     st.tuples(st.just("/api/wav"), WRITE_WAV),
     st.tuples(st.just("/api/score"), WRITE_SCORE),
+    st.tuples(st.just("/api/harmonize"), HARMONIZE),
 )
 
 
@@ -814,7 +853,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 8
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 9
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 

@@ -193,12 +193,13 @@ def _split(change: str) -> tuple[str, str]:
     return (change[0], change[1:]) if change[0] in "b#" else ("", change.removeprefix("add"))
 
 
-@functools.lru_cache(4096)
 def read_symbol(text: str) -> Symbol | None:
     """Read a chord symbol; None if it is none."""
-    if len(text) > MAX_LETTERS:
-        return None
-    text = text.strip()
+    return _read(text.strip()) if len(text) <= MAX_LETTERS else None
+
+
+@functools.lru_cache(4096)  # a piece has few of them, again and again
+def _read(text: str) -> Symbol | None:
     if text in _NO_CHORDS:
         return Symbol("")
     text = text.translate(_SIGNS_ALIKE)

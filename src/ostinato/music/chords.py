@@ -60,7 +60,6 @@ class Chord:
         return self.name
 
 
-@functools.lru_cache(4096)
 def parse_chord(text: str) -> Chord:
     """Read a chord name as people write it: "C", "F#m7b5", "Bbmaj7", "Am/G", "N.C.", or the German "H7".
 
@@ -76,6 +75,7 @@ def parse_chord(text: str) -> Chord:
     return _chord(symbol)
 
 
+@functools.lru_cache(4096)
 def _chord(symbol: Symbol) -> Chord:
     if not symbol.root:
         return Chord(symbol.text, None, None, ())

@@ -11,6 +11,7 @@ The rules of engravers, as far as one voice on a grid of 16ths needs them:
   and G#, but Bb and Eb.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, chain, groupby, pairwise
@@ -80,9 +81,10 @@ def notate(melody: Melody, *, key: Key | None = None, qpm: float = 120.0, title:
     grid = _Grid(melody.meter)
     bars: list[list[Sign]] = [[] for _ in range(0, end, steps_per_bar)]
     chords = {max(step, begin): name for step, name in melody.chords}  # what sounds before the upbeat begins with it
+    changes = sorted(chords)
     for pitch, start, stop in _with_rests(spans, begin, end):
         named = None if pitch is None else spelled(pitch, sharps)
-        cuts = [start, *sorted(step for step in chords if start < step < stop), stop]
+        cuts = [start, *changes[bisect_right(changes, start) : bisect_left(changes, stop)], stop]
         for step, length in chain.from_iterable(
             grid.pieces(first, last, is_rest=pitch is None) for first, last in pairwise(cuts)
         ):

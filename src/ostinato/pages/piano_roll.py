@@ -19,6 +19,7 @@ from ostinato.pages.layout import page, resource
 _PAPER, _KEYS, _BEATS, _BARS, _NOTES, _TEXT = "#fbfaf7", "#f1eee7", "#eae6dc", "#c9c3b6", "#2a6f97", "#7a746a"
 _STEP_WIDTH = 6  # pixels of a 16th note in a picture of no given width
 _LABELS_LEFT, _LABELS_TOP = 28, 14  # pixels that the labels of one roll take
+_CHORDS_TOP = 14  # pixels that the names of chords take above the numbers of the bars
 _IN_NOTEBOOK = 20  # melodies: each takes some ten kilobytes of the notebook's file
 _GUTTER, _GAP = 36, 10  # pixels beside and between several rolls
 
@@ -33,7 +34,8 @@ def piano_roll_svg(
         width: of the picture, in pixels; by default wide enough to see a quarter note easily, 240 to 1,200.
         row_height: of a semitone, in pixels.
         title: what a screen reader says; by default the notes themselves.
-        labels: number the bars and name the Cs. Without labels, whatever shows the picture can stretch it.
+        labels: number the bars and name the Cs, and the chords if the melody has some. Without labels, whatever shows
+            the picture can stretch it.
 
     Returns:
         A whole <svg> element that needs nothing from outside. Its parts have classes (`keys`, `beats`, `bars`,
@@ -43,7 +45,7 @@ def piano_roll_svg(
     width = min(max(len(melody) * _STEP_WIDTH, 240), 1200) if width is None else width
     rows = _rows(spans)
     height = len(rows) * row_height
-    left, top = (_LABELS_LEFT, _LABELS_TOP) if labels else (0, 0)
+    left, top = (_LABELS_LEFT, _LABELS_TOP + _CHORDS_TOP * bool(melody.chords)) if labels else (0, 0)
     roll = _roll(melody, spans, rows, width - left, row_height)
     return "".join(
         [
@@ -143,11 +145,16 @@ def _rows(spans: Sequence[tuple[int, int, int]]) -> range:
 
 
 def _labels(melody: Melody, rows: range, width: float, row_height: int) -> str:
-    """The numbers of the bars above a piano roll, and the names of the Cs beside it."""
+    """The chords and the numbers of the bars above a piano roll, and the names of the Cs beside it."""
     step_width = width / max(len(melody), 1)
     texts = [
         f'<text x="{_short(step * step_width + 2)}" y="-4">{bar}</text>'
         for bar, step in enumerate(range(0, len(melody), melody.steps_per_bar), start=1)
+    ]
+    texts += [
+        f'<text class="chord" x="{_short(step * step_width + 2)}" y="{-4 - _CHORDS_TOP}" font-weight="bold">'
+        f"{escape(name)}</text>"
+        for step, name in melody.chords
     ]
     texts += [
         f'<text x="-4" y="{(row + 0.5) * row_height:g}" text-anchor="end" dominant-baseline="central">'

@@ -29,6 +29,7 @@ from ostinato.formats.scores.abc_writer import sheets_to_abc
 from ostinato.formats.scores.musicxml_writer import sheet_to_musicxml
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
+from ostinato.music.harmony import harmonize
 from ostinato.music.keys import MODES, parse_key
 from ostinato.music.melody import Melody
 from ostinato.music.meter import STEPS_PER_QUARTER
@@ -47,7 +48,10 @@ from ostinato.studio.schema import (
     Error,
     Generated,
     GenerateRequest,
+    Harmonized,
+    HarmonizeRequest,
     Limits,
+    MelodyJson,
     MidiRequest,
     ModelList,
     Queue,
@@ -215,6 +219,11 @@ def _paths() -> Json:
                 too_large="UploadTooLarge",
             ),
         },
+        "/api/harmonize": {
+            "post": _operation(
+                "harmonize", "Chords for a melody.", _json("Harmonized"), body=_json("HarmonizeRequest")
+            ),
+        },
         "/api/midi": {
             "post": _operation(
                 "writeMidi",
@@ -339,6 +348,7 @@ class Api:
             Route("/api/generate", self.generate, methods=["POST"]),
             Route("/api/queue", self.queue, methods=["GET"]),
             Route("/api/primer", self.primer, methods=["POST"]),
+            Route("/api/harmonize", self.harmonize, methods=["POST"]),
             Route("/api/midi", self.midi, methods=["POST"]),
             Route("/api/wav", self.wav, methods=["POST"]),
             Route("/api/score", self.score, methods=["POST"]),
@@ -378,6 +388,11 @@ class Api:
         data = await read_midi(request)
         found = await self._do(lambda: candidates(data, name), request)
         return json_response(Tracks([_track(candidate) for candidate in found]))
+
+    async def harmonize(self, request: Request) -> Response:
+        """Chords for a melody."""
+        asked = read_request(await read_json(request), HarmonizeRequest)
+        return json_response(await self._do(lambda: harmonized(asked), request))
 
     async def midi(self, request: Request) -> Response:
         """A MIDI file, or several in an archive."""
@@ -461,10 +476,18 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     )
 
 
+def harmonized(request: HarmonizeRequest) -> Harmonized:
+    """Chords for the melody of a request."""
+    ways = harmonize(
+        request.melody(), request.key, chords_per_bar=request.chords_per_bar, alternatives=request.alternatives
+    )
+    return Harmonized([way.chords for way in ways])
+
+
 def midi_file(request: MidiRequest) -> bytes:
     """The one melody of a request as a MIDI file."""
     (asked,) = request.melodies
-    return note_sequence_to_midi(asked.melody().to_note_sequence(request.qpm))
+    return _midi(asked, request)
 
 
 def midi_archive(request: MidiRequest) -> bytes:
@@ -472,8 +495,13 @@ def midi_archive(request: MidiRequest) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, asked in zip(file_names(request), request.melodies, strict=True):
-            archive.writestr(name, note_sequence_to_midi(asked.melody().to_note_sequence(request.qpm)))
+            archive.writestr(name, _midi(asked, request))
     return buffer.getvalue()
+
+
+def _midi(asked: MelodyJson, request: MidiRequest) -> bytes:
+    sequence = asked.melody().to_note_sequence(request.qpm, accompaniment=request.accompaniment)
+    return note_sequence_to_midi(sequence)
 
 
 def file_names(request: MidiRequest) -> list[str]:
@@ -502,7 +530,7 @@ def wav_file(request: WavRequest) -> bytes:
     from ostinato.sound.wav import wav_bytes
 
     melody = request.melody()
-    sequence = melody.to_note_sequence(request.qpm, program=request.program)
+    sequence = melody.to_note_sequence(request.qpm, program=request.program, accompaniment=request.accompaniment)
     if request.clicks:
         step_seconds = 60 / request.qpm / STEPS_PER_QUARTER
         for step in range(0, len(melody), melody.meter.steps_per_beat):

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from ostinato.errors import SettingsError
 from ostinato.generation.model import Model
 from ostinato.generation.trace import Traced
+from ostinato.music.chords import chords_between
 from ostinato.studio.schema import GenerateRequest, MelodyJson
 
 
@@ -22,7 +23,8 @@ def fill(model: Model, request: GenerateRequest, seed: int) -> list[Traced]:
     made = model.make_traced(_of_gap(request, first, request.primer).options(seed))
     for gap in others:
         for place, whole in enumerate(made):
-            primer = MelodyJson(whole.melody.events, meter=str(whole.melody.meter), ends=whole.melody.ends)
+            melody = whole.melody
+            primer = MelodyJson(melody.events, meter=str(melody.meter), ends=melody.ends, chords=melody.chords)
             asked = replace(_of_gap(request, gap, primer), variations=1, draw=0)
             # Random numbers of its own for each gap of each of the seed's melodies, however many are asked for.
             its_seed = np.random.SeedSequence([seed, request.draw + place, gap[0]]).generate_state(1)
@@ -62,7 +64,7 @@ def _of_gap(request: GenerateRequest, gap: tuple[int, int], primer: MelodyJson |
     kept = primer.events[: (first - 1) * bar]
     if not any(event >= 0 for event in kept):
         raise SettingsError(f"no note comes before bar {first}, and all after it would be new; lock a bar that has one")
-    before = replace(primer, events=kept, ends=False)
+    before = replace(primer, events=kept, ends=False, chords=chords_between(primer.chords, 0, len(kept)))
     return replace(request, primer=before, fill=None, locked=(), num_bars=last)
 
 

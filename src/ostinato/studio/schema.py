@@ -18,6 +18,8 @@ from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
 from ostinato.generation.options import DEFAULT_CHORD_STRENGTH, DEFAULT_STEPS, GenerationOptions
+from ostinato.music.chords import Accompaniment
+from ostinato.music.harmony import MOST_ALTERNATIVES
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import STEPS_PER_QUARTER, Meter, parse_meter, plainest_meter
 
@@ -92,6 +94,11 @@ Probability = Annotated[float, Meta(ge=0, le=1)]
 Chords = Annotated[
     tuple[tuple[Count, Text], ...],
     Meta(max_length=MAX_STEPS, description="Chords beside it: from which step on, and the name, such as Am7."),
+]
+
+Playing = Annotated[
+    Accompaniment | None,
+    Meta(description="Play the chords too: held, note after note, or bass and chord in turn; null does not."),
 ]
 
 
@@ -256,6 +263,7 @@ class MidiRequest(_Message, frozen=True):
 
     melodies: Annotated[tuple[MelodyJson, ...], Meta(min_length=1, max_length=MAX_MELODIES)]
     qpm: Qpm = DEFAULT_QPM
+    accompaniment: Playing = None
     names: Annotated[
         tuple[Text, ...],
         Meta(max_length=MAX_MELODIES, description="Of the files in the archive, as many as melodies, or none."),
@@ -279,6 +287,7 @@ class WavRequest(MelodyJson, frozen=True):
         Literal["piano", "guitar", "violin", "flute", "clarinet"] | None,
         Meta(description="A recorded instrument, in place of the program."),
     ] = None
+    accompaniment: Playing = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -303,6 +312,24 @@ class ScoreRequest(MelodyJson, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         _require_printable(key=self.key, title=self.title)
+
+
+class HarmonizeRequest(MelodyJson, frozen=True, kw_only=True):
+    """A melody to find chords for; those that it has are passed over."""
+
+    key: Annotated[Text | None, Meta(description="That it is in; null is the one that most of its notes fit.")] = None
+    chords_per_bar: Annotated[int, Meta(ge=1, le=2, description="2 where a bar has two halves.")] = 1
+    alternatives: Annotated[int, Meta(ge=1, le=MOST_ALTERNATIVES, description="How many ways to find.")] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_printable(key=self.key)
+
+
+class Harmonized(_Message, frozen=True):
+    """Chords for a melody."""
+
+    ways: Annotated[list[Chords], Meta(min_length=1, description="Each with all its chords, the likeliest first.")]
 
 
 class Error(_Message, frozen=True):
@@ -444,7 +471,19 @@ class Tracks(_Message, frozen=True):
 @functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
-    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, ScoreRequest, Tracks, WavRequest)
+    types = (
+        Error,
+        GenerateRequest,
+        Generated,
+        HarmonizeRequest,
+        Harmonized,
+        MidiRequest,
+        ModelList,
+        Queue,
+        ScoreRequest,
+        Tracks,
+        WavRequest,
+    )
     return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
 
 
