@@ -76,12 +76,17 @@ def _change_encoding(octets: bytearray, rng: random.Random) -> None:
 MUTATIONS = (_change_bytes, _cut_out, _repeat, _move, _put_pieces, _put_pieces, _change_encoding)
 
 
-def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[list[str], float, float]:
-    """Damage one file and read it: the outcome, the processor seconds, and the MiB this process ever took."""
+def damaged(paths: Sequence[Path], seed: int, number: int) -> bytes:
+    """A part of one of these files, damaged."""
     rng = random.Random(f"{seed}-{number}")
     data = rng.choice(paths).read_bytes()
     start = rng.randrange(max(len(data) - MAX_BYTES, 0) + 1)
-    data = mutate(data[start : start + MAX_BYTES], rng)
+    return mutate(data[start : start + MAX_BYTES], rng)
+
+
+def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[list[str], float, float]:
+    """Damage one file and read it: the outcome, the processor seconds, and the MiB this process ever took."""
+    data = damaged(paths, seed, number)
     looks_like_abc(data)
     records, seconds, mebibytes = timed(lambda: abc_records([data], [Identity()])[0])
     outcomes = []

@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -39,6 +39,7 @@ from ostinato.formats.tensorflow import tensorflow_pb2 as pb  # noqa: E402
 from ostinato.formats.tensorflow.checkpoint import read_table  # noqa: E402
 from tensorflow_files import block, table, varint, with_index, with_trailer  # noqa: E402
 
+INDEX = "index of version 2"
 MAX_SECONDS = 2.0
 MAX_BYTES = 1 << 30
 HOSTILE_NUMBERS = [-1, 0, 1, 2, 3, 39, 40, 63, 127, 128, 255, 1 << 16, (1 << 31) - 1, 1 << 31, 1 << 40, (1 << 63) - 1]
@@ -222,6 +223,18 @@ def sources(folder: Path) -> list[Path]:
     return [*found, converted]
 
 
+def damaged_bundle(rng: random.Random, bundles: Sequence[tuple[str, bytes]], index: bytes) -> tuple[str, bytes]:
+    """One of these bundles, or the index of a checkpoint of version 2: its name, and its bytes, damaged."""
+    kind, data = rng.choice([*bundles, (INDEX, index)])
+    if kind == INDEX:
+        return kind, rng.choice([index_entries, index_entries, any_bytes])(rng, data)
+    damaged = rng.choice([any_bytes, inside])(rng, data)
+    if rng.random() < 0.02:  # the end of one on the beginning of another
+        other = rng.choice(bundles)[1]
+        damaged = damaged[: rng.randrange(len(damaged) + 1)] + other[rng.randrange(len(other)) :]
+    return kind, damaged
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--mutations", type=int, default=10_000)
@@ -244,16 +257,8 @@ def main() -> int:
         start = time.perf_counter()
         for number in range(args.mutations):
             rng = random.Random(f"{args.seed}/{number}")
-            kind, data = rng.choice([*bundles, ("index of version 2", index)])
-            if kind == "index of version 2":
-                damaged = rng.choice([index_entries, index_entries, any_bytes])(rng, data)
-                path = folder / "model.ckpt-30.index"
-            else:
-                damaged = rng.choice([any_bytes, inside])(rng, data)
-                if rng.random() < 0.02:  # the end of one on the beginning of another
-                    other = rng.choice(bundles)[1]
-                    damaged = damaged[: rng.randrange(len(damaged) + 1)] + other[rng.randrange(len(other)) :]
-                path = folder / "mutation.mag"
+            kind, damaged = damaged_bundle(rng, bundles, index)
+            path = folder / ("model.ckpt-30.index" if kind == INDEX else "mutation.mag")
             path.write_bytes(damaged)
             began = time.perf_counter()
             try:

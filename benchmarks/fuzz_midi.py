@@ -97,10 +97,15 @@ def _put_event(octets: bytearray, rng: random.Random) -> None:
 MUTATIONS = (_flip_bits, _cut_end, _cut_out, _repeat, _change_length, _change_header, _huge_delta, _put_event)
 
 
+def damaged(paths: Sequence[Path], seed: int, number: int) -> bytes:
+    """One of these files, damaged."""
+    rng = random.Random(f"{seed}-{number}")
+    return mutate(rng.choice(paths).read_bytes(), rng)
+
+
 def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[list[str], float, float]:
     """Damage one file and read it: the outcome, the processor seconds, and the MiB this process ever took."""
-    rng = random.Random(f"{seed}-{number}")
-    data = mutate(rng.choice(paths).read_bytes(), rng)
+    data = damaged(paths, seed, number)
     pieces, seconds, mebibytes = timed(lambda: note_sequence_records([data])[0])
     if isinstance(pieces, FormatError):
         outcome = str(pieces).split(", at byte ")[0]

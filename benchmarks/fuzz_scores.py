@@ -110,10 +110,15 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return bytes(octets)
 
 
+def damaged(paths: Sequence[Path], seed: int, number: int) -> bytes:
+    """One of these files, damaged."""
+    rng = random.Random(f"{seed}-{number}")
+    return mutate(rng.choice(paths).read_bytes(), rng)
+
+
 def read_mutated(paths: Sequence[Path], seed: int, number: int) -> tuple[list[str], float, float]:
     """Damage one file and read it: the outcome, the processor seconds, and the MiB this process ever took."""
-    rng = random.Random(f"{seed}-{number}")
-    data = mutate(rng.choice(paths).read_bytes(), rng)
+    data = damaged(paths, seed, number)
     records, seconds, mebibytes = timed(lambda: musicxml_records([data], [Identity()])[0])
     if isinstance(records, FormatError):
         outcome = re.sub(r"\d+", "N", re.sub(r"^.* in the archive: ", "", str(records)))[:60]

@@ -17,7 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 from unittest import mock
 
@@ -32,7 +32,7 @@ from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.training import step as training
 from ostinato.training.data import Batch, Examples, Prefetched, load_examples
 from ostinato.training.evaluation import Summary
-from ostinato.training.hardware import Processes, pick_device
+from ostinato.training.hardware import Processes, fastest_products, pick_device
 from ostinato.training.job import TrainSettings, train
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Learner, on_device
@@ -141,7 +141,7 @@ def time_loop(
             watch.part(loss, training, "batch_totals"),
             watch.part(backward, torch.Tensor, "backward"),
             watch.part(optimizer, training, "clip_grad_norm_"),
-            watch.part(optimizer, torch.optim.AdamW, "step"),
+            watch.part(optimizer, training, "adamw"),
         ):
             block.enter_context(context)
         settings = TrainSettings(WARM_UP_STEPS + args.steps, device=device.type, seed=args.seed)
@@ -161,29 +161,45 @@ def time_paths(config: Config, batches: Sequence[Batch], device: torch.device) -
     """Learn the same batches by each path in turn, and print what they take."""
     pairs = [on_device(batch, device)[:2] for batch in batches]
     steps: dict[str, Step] = {}
-    for name, network in (("plain", plain_network(config)), ("fast", MelodyNetwork(config))):
-        steps[name] = training_step(network.to(device), config, iter([pairs[0], *pairs]))
+    seconds: dict[str, list[float]] = {"floor": []}
+    # "MKL" is the fast path with the products that PyTorch chooses; the others have those that training chooses.
+    for name, network in (("plain", plain_network(config)), ("fast", MelodyNetwork(config)), *ours_by_mkl(config)):
+        steps[name], seconds[name] = training_step(network.to(device), config, iter([pairs[0], *pairs])), []
         steps[name]()
-    seconds: dict[str, list[float]] = {"plain": [], "fast": [], "floor": []}
     gigaflops = []
     for number, batch in enumerate(batches):
         # In turn, so that a busy moment, or what the other left in the cache, hits both alike.
         for name in list(steps) if number % 2 else reversed(steps):
-            seconds[name].append(synchronized(steps[name], device))
+            with nullcontext() if name == "MKL" else fastest_products(device):
+                seconds[name].append(synchronized(steps[name], device))
         if device.type == "cpu":
             floor, operations = products(config, *batch.labels.shape)
-            seconds["floor"].append(seconds_of(floor))
+            with fastest_products(device):
+                seconds["floor"].append(seconds_of(floor))
             gigaflops.append(operations / 1e9)
-    ratio = statistics.median(plain / fast for plain, fast in zip(seconds["plain"], seconds["fast"], strict=True))
+
+    def ratio(name: str, other: str) -> float:
+        return statistics.median(one / two for one, two in zip(seconds[name], seconds[other], strict=True))
+
     print(f"plain:    {spread(seconds['plain'])} a step")
-    print(f"fast:     {spread(seconds['fast'])} a step, {ratio:.2f} times as fast (median of pairs)")
+    print(f"fast:     {spread(seconds['fast'])} a step, {ratio('plain', 'fast'):.2f} times as fast (median of pairs)")
+    if "MKL" in seconds:
+        by_mkl = ratio("MKL", "fast")
+        print(f"by MKL:   {spread(seconds['MKL'])} a step; with the chosen products it is {by_mkl:.2f} times as fast")
     if gigaflops:
-        floors = statistics.median(fast / floor for fast, floor in zip(seconds["fast"], seconds["floor"], strict=True))
+        floors = ratio("fast", "floor")
         print(
             f"floor:    {spread(seconds['floor'])} for the matrix products of a step, "
             f"{statistics.median(gigaflops):.0f} GFLOP at {sum(gigaflops) / sum(seconds['floor']):.0f} GFLOP/s; "
             f"the fast step takes {floors:.2f} times as long"
         )
+
+
+def ours_by_mkl(config: Config) -> list[tuple[str, MelodyNetwork]]:
+    """The network once more, if training chooses other products than PyTorch does by itself."""
+    with fastest_products(torch.device("cpu")):
+        chosen = torch.get_float32_matmul_precision()
+    return [] if chosen == torch.get_float32_matmul_precision() else [("MKL", MelodyNetwork(config))]
 
 
 def synchronized(step: Step, device: torch.device) -> float:

@@ -96,6 +96,7 @@ def test_unreadable_hparams_say_how_to_write_them(text: str, message: str) -> No
         ({"rnn_layer_sizes": [64, 0.5]}, "rnn_layer_sizes must be a list of integers"),
         ({"dropout_keep_prob": 0}, "dropout_keep_prob must be above 0 and at most 1"),
         ({"dropout_keep_prob": float("nan")}, "dropout_keep_prob must be a finite number"),
+        ({"clip_norm": 10**400}, "clip_norm must be a finite number"),
         ({"attn_scope": "all"}, "attn_scope must be one of stack, first_layer"),
         ({"clip_norm": -1}, "clip_norm must be above 0"),
         ({"warmup_steps": -1}, "warmup_steps must be at least 0, not -1"),

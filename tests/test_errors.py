@@ -9,7 +9,7 @@ import pytest
 from ostinato.errors import MissingExtraError, did_you_mean, nearest_file, printable
 
 PROJECT = Path(__file__).parent.parent
-EXTRAS = {"train", "studio", "live", "sound", "beam", "onnx"}
+EXTRAS = {"train", "studio", "live", "sound", "dask", "onnx"}
 
 
 def test_the_command_names_this_python(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is no
 
 def test_nothing_is_left_out_for_want_of_an_install() -> None:
     extras = [
-        "apache_beam",
         "axe_playwright_python",
+        "distributed",
         "hatchling",
         "httpx2",
         "jsonschema",

@@ -17,7 +17,7 @@ _PACKAGES = {
     "studio": "msgspec starlette uvicorn",
     "live": "mido python-rtmidi",
     "sound": "--no-deps tinysoundfont",
-    "beam": "apache-beam",
+    "dask": "distributed",
     "onnx": "onnx",
 }
 

@@ -4,6 +4,8 @@ Results come in the order of the jobs, while only a few batches of jobs are unde
 way at a time, so neither side of the map has to fit in memory. A worker that
 crashes or hangs is replaced, and the batch it held is done again job by job: the
 failure lands on the one job that caused it, and the rest goes on.
+
+The processes are this machine's, or those of a cluster (`ostinato.cluster`).
 """
 
 import contextlib
@@ -25,7 +27,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -52,11 +54,24 @@ class Failure:
     reason: str
 
 
+class Cluster(Protocol):
+    """Processes of other machines."""
+
+    def map_batches(
+        self, function: Callable[[Sequence[T]], Sequence[R]], jobs: Iterator[T], *, timeout_seconds: float | None
+    ) -> Generator[R | Failure, None, None]:
+        """As the function `map_batches` does."""
+
+
+Processes = int | Cluster | None
+"""Which processes do the work: this many of this machine, None for one on each core, or those of a cluster."""
+
+
 def map_jobs(
     function: Callable[[T], R],
     jobs: Iterable[T],
     *,
-    processes: int | None = None,
+    processes: Processes = None,
     timeout_seconds: float | None = None,
 ) -> Generator[R | Failure, None, None]:
     """`map_batches` for a function of one job."""
@@ -71,7 +86,7 @@ def map_batches(
     function: Callable[[Sequence[T]], Sequence[R]],
     jobs: Iterable[T],
     *,
-    processes: int | None = None,
+    processes: Processes = None,
     timeout_seconds: float | None = None,
 ) -> Generator[R | Failure, None, None]:
     """Do jobs on several processes at once, and give the results in the order of the jobs.
@@ -83,13 +98,16 @@ def map_batches(
         function: takes some jobs, and gives one result for each. It goes to the workers by pickle where processes
             are not forked, and so do jobs and results everywhere: make it a module's function, or a partial of one.
         jobs: taken as they are needed, a few batches ahead.
-        processes: how many workers; None is one for each core this process may use.
+        processes: the workers.
         timeout_seconds: how long a batch, or one job done again, may take before its worker is stopped. None is for
             ever, and lets a single process or a single job be done right here, where a crash would take us with it.
 
     Yields:
         The result of each job, or a `Failure`. Closing the generator stops the workers.
     """
+    if not isinstance(processes, int | None):
+        yield from processes.map_batches(function, iter(jobs), timeout_seconds=timeout_seconds)
+        return
     if processes is None:
         processes = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     stream = iter(jobs)

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ from ostinato.cli import main as front_door
 
 PROJECT = Path(__file__).parent.parent.parent
 GOLD = PROJECT / "tests" / "golden" / "gold_attention.mag"
+AIRD = PROJECT / "data" / "aird" / "midi"
 
 
 def ostinato(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -257,3 +259,18 @@ def test_every_magenta_name_is_installed_and_leads_to_its_command() -> None:
         done = subprocess.run([sys.executable, "-c", program, "--help"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert done.stdout.startswith(f"usage: {name}")
+
+
+def test_a_full_disk_is_told_with_the_file_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("ostinato.formats.tensorflow.tfrecord.RecordWriter.write", full)
+    output = tmp_path / "notes.tfrecord"
+    assert front_door.main(["convert", f"--input_dir={AIRD}", f"--output_file={output}", "--num_processes=1"]) == 1
+    assert capsys.readouterr().err == (
+        f"ostinato convert: {output}: No space left on device; make room there, or choose another disk\n"
+    )
+    assert list(tmp_path.iterdir()) == []

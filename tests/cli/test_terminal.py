@@ -93,7 +93,8 @@ def test_bars_count_files_and_notesequences_to_the_last(tmp_path: Path) -> None:
 
 def test_the_line_of_a_melody_fits_the_terminal(tmp_path: Path) -> None:
     made = [sys.executable, "-m", "ostinato", "generate", "--num_outputs=2", "--seed=1"]
-    first, second, summary, *_ = screen(made, tmp_path)
+    # On a slow machine there may be a bar before them.
+    first, second, summary, *_ = (line for line in screen(made, tmp_path) if "%|" not in line)
     assert [len(line) for line in (first, second)] == [70, 70]
     assert first.endswith("…")
     assert summary.startswith("2 melodies of the built-in model ostinato in generated; ")

@@ -170,11 +170,9 @@ def test_missing_and_empty_folders(tunes: Path, tmp_path: Path) -> None:
 
 
 def test_output_that_cannot_be_written(tunes: Path) -> None:
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(NotADirectoryError) as refused:
         convert_folder(tunes, tunes / "b.mid" / "out")
-    if Path("/dev/full").exists():
-        with pytest.raises(DataError, match="cannot be written"):
-            convert_folder(tunes, "/proc/none/out")
+    assert str(refused.value.filename).startswith(str(tunes / "b.mid"))
 
 
 def test_progress_is_told(tunes: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ostinato.cli.flags import USUAL, add_boolean, add_report, add_runner, runner_of, write_report
+from ostinato.cli.flags import USUAL, add_boolean, add_report, add_runner, processes_of, write_report
 from ostinato.cli.terminal import progress_of_files, say
 from ostinato.dataset.report import counted, endings
 
@@ -32,23 +32,15 @@ def run(args: argparse.Namespace) -> int:
     from ostinato.dataset.convert import NothingConvertedError, convert_folder
     from ostinato.formats.tensorflow.tfrecord import shards_name
 
-    runner = runner_of(args)
     try:
-        if runner is None:
-            with progress_of_files() as show:
-                report = convert_folder(
-                    args.input_dir,
-                    args.output_file,
-                    recursive=args.recursive,
-                    num_shards=args.num_shards,
-                    processes=args.num_processes,
-                    progress=show,
-                )
-        else:
-            from ostinato.dataset.beam import convert_folder as convert_with_beam
-
-            report = convert_with_beam(
-                args.input_dir, args.output_file, *runner, recursive=args.recursive, num_shards=args.num_shards
+        with processes_of(args) as processes, progress_of_files() as show:
+            report = convert_folder(
+                args.input_dir,
+                args.output_file,
+                recursive=args.recursive,
+                num_shards=args.num_shards,
+                processes=processes,
+                progress=show,
             )
     except NothingConvertedError as error:
         _tell(error.report)

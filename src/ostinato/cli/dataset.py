@@ -16,7 +16,7 @@ from ostinato.cli.flags import (
     add_report,
     add_runner,
     extraction_of,
-    runner_of,
+    processes_of,
     settle_config,
     write_report,
 )
@@ -26,6 +26,7 @@ from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_d
 from ostinato.dataset.report import counted, off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.formats.tensorflow.tfrecord import count_records, expand_paths, read_records, shard_paths, shards_name
+from ostinato.parallel import Processes
 
 _TRAINING_FILE = "training_melodies.tfrecord"
 _EVAL_FILE = "eval_melodies.tfrecord"
@@ -79,6 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ostinato train the same",
     )
     add_boolean(
+        what,
+        "--wide",
+        default=False,
+        help="write the inputs and labels of each step, as Magenta does, not melodies that training encodes itself: "
+        "hundreds of times as large; on by default under Magenta's command names",
+    )
+    add_boolean(
         what, "--skip_corrupt", default=False, help="use a damaged file up to the damage instead of stopping there"
     )
     add_report(what)
@@ -92,7 +100,6 @@ def run(args: argparse.Namespace) -> int:
     settle_config(args)
     if args.config is None:
         raise SettingsError(f"--config is missing; known are {', '.join(PRESETS)}")
-    runner = runner_of(args)
     extraction = extraction_of(args)
     config = preset(args.config)
     if args.lookback_distances is not None:
@@ -104,23 +111,12 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         transpositions=transpositions_of(args.transpose),
         dedupe=args.dedupe,
+        wide=args.wide,
     )
     training_file, eval_file = _outputs(args)
     began = time.monotonic()
-    if runner is None:
-        statistics = _build(args, settings, training_file, eval_file)
-    else:
-        from ostinato.dataset.beam import build_dataset as build_with_beam
-
-        statistics = build_with_beam(
-            args.input,
-            training_file,
-            eval_file,
-            settings,
-            *runner,
-            num_shards=args.num_shards,
-            skip_corrupt=args.skip_corrupt,
-        )
+    with processes_of(args) as processes:
+        statistics = _build(args, settings, training_file, eval_file, processes)
     training_name = shards_name(training_file, args.num_shards)
     eval_name = None if eval_file is None else shards_name(eval_file, args.num_shards)
     _report(statistics, settings, training_name, eval_name, time.monotonic() - began)
@@ -129,7 +125,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(
-    args: argparse.Namespace, settings: DatasetSettings, training_file: str, eval_file: str | None
+    args: argparse.Namespace,
+    settings: DatasetSettings,
+    training_file: str,
+    eval_file: str | None,
+    processes: Processes,
 ) -> DatasetStatistics:
     inputs = expand_paths(args.input)
     resolved = {path.resolve() for path in inputs}
@@ -147,7 +147,7 @@ def _build(
             None if eval_file is None else Path(eval_file),
             settings,
             num_shards=args.num_shards,
-            processes=args.num_processes,
+            processes=processes,
         )
 
 

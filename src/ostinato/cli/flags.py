@@ -5,12 +5,13 @@ loaded when they ask for it.
 """
 
 import argparse
+import contextlib
 import glob
 import logging
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.dataset.melodies import Melodies
     from ostinato.music.extract import ExtractionSettings
+    from ostinato.parallel import Processes
 
 
 Flags = argparse.ArgumentParser | argparse._ArgumentGroup
@@ -30,6 +32,8 @@ USUAL = "usual flags"
 """The group that stands first: the five flags that most users want."""
 MAGENTAS = "flags of Magenta's scripts"
 """The group that stands last: what nobody needs who does not come from Magenta."""
+
+_BYTES_A_PROCESS = 40_000_000
 
 _WORDS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
@@ -78,10 +82,7 @@ def add_boolean(parser: Flags, name: str, *, default: bool | None, help: str) ->
 
 
 def add_runner(parser: argparse.ArgumentParser) -> None:
-    """Add the group of --num_processes, --num_shards and --runner.
-
-    With --runner, the front door leaves Beam's own flags in `args.runner_flags`.
-    """
+    """Add the group of --num_processes, --num_shards, --runner and --address."""
     group = parser.add_argument_group("large collections")
     group.add_argument(
         "--num_processes", type=int, metavar="N", help="processes that share the work; one for each core if not given"
@@ -92,32 +93,46 @@ def add_runner(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="write this many shards, NAME-00000-of-0000N.tfrecord and so on, which are read as NAME@N.tfrecord",
     )
+    group.add_argument("--runner", metavar="NAME", help="dask shares the work among the machines of a Dask cluster")
     group.add_argument(
-        "--runner",
-        metavar="NAME",
-        help="run as an Apache Beam pipeline on DirectRunner, PrismRunner, FlinkRunner, SparkRunner or "
-        "DataflowRunner. Beam's own flags are accepted too, such as --direct_num_workers=2; those that only the "
-        "runner knows go after --",
+        "--address",
+        metavar="ADDRESS",
+        help="the Dask scheduler, such as tcp://10.0.0.1:8786; if not given, one is started here for the time of the "
+        "work",
     )
 
 
-def runner_of(args: argparse.Namespace) -> tuple[str, list[str]] | None:
-    """The runner and Beam's flags, or None for this machine's own processes.
+@contextlib.contextmanager
+def processes_of(args: argparse.Namespace) -> Iterator["Processes"]:
+    """The processes that the flags of `add_runner` name, for the time of a block.
 
     Raises:
-        SettingsError: if --num_processes is given too.
+        SettingsError: if two flags contradict each other, or there is no such runner.
+        DataError: if there is no such cluster.
     """
     if args.num_processes is not None and args.num_processes < 1:
         raise SettingsError(f"--num_processes must be at least 1, not {args.num_processes}")
-    if args.runner is None:
-        return None
+    if args.runner is None and args.address is not None:
+        raise SettingsError("--address names a Dask scheduler; add --runner=dask")
     if args.num_processes is not None:
-        raise SettingsError(
-            "--num_processes cannot be combined with --runner; the DirectRunner has --direct_num_workers"
-        )
-    if args.runner.lower().startswith("direct") and args.log != "DEBUG":
-        logging.getLogger("apache_beam").setLevel(logging.WARNING)  # it tells of every channel it opens
-    return args.runner, args.runner_flags
+        from ostinato.memory import require_memory
+
+        needed = args.num_processes * _BYTES_A_PROCESS
+        require_memory(needed, f"{args.num_processes:,} processes", "--num_processes", args.num_processes)
+    if args.runner is None:
+        yield args.num_processes
+        return
+    if args.runner != "dask":
+        raise SettingsError(f"--runner={args.runner} is unknown; the only runner is dask, and Beam's are not supported")
+    if args.address is not None and args.num_processes is not None:
+        raise SettingsError("--num_processes starts workers here, but --address names some; leave one out")
+    from ostinato.cluster import dask_cluster
+
+    if args.log != "DEBUG":
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of every connection, by tracebacks
+    with dask_cluster(args.address, args.num_processes) as cluster:
+        say(f"Dask shows how the work goes on {cluster.dashboard}")
+        yield cluster
 
 
 def add_report(parser: Flags) -> None:

@@ -1,6 +1,7 @@
 """The front door: `ostinato COMMAND`, and the commands by Magenta's names."""
 
 import argparse
+import errno
 import importlib
 import logging
 import os
@@ -39,7 +40,7 @@ EXIT_CODES = {
     2: "bad usage: a flag, a value or a setting that cannot be",
     130: "ended by Ctrl-C; 143: by SIGTERM",
 }
-# How Magenta's users name our commands: NAME_create_dataset is `ostinato dataset --config=NAME`.
+# How Magenta's users name our commands: NAME_create_dataset is `ostinato dataset --config=NAME --wide`.
 _MAGENTA_VERBS = {"create_dataset": "dataset", "train": "train", "generate": "generate"}
 _MAGENTA_CONVERTERS = ("convert_midi_dir_to_note_sequences", "convert_dir_to_note_sequences")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "FATAL")
@@ -117,11 +118,9 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and name what was likely meant.
 
     Attributes:
-        takes_unknown: let flags pass that are not its own; they are for a runner.
         example: a command to end the help with.
     """
 
-    takes_unknown = False
     example = ""
 
     def __init__(self, **options: Any) -> None:
@@ -148,7 +147,7 @@ class Parser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """As the original does, but an unknown flag comes before whatever else is wrong."""
         given = sys.argv[1:] if args is None else list(args)
-        if self._subparsers is None and not self.takes_unknown:
+        if self._subparsers is None:
             for argument in given[: given.index("--")] if "--" in given else given:
                 if re.match(r"--?[A-Za-z]", argument):
                     self._check_flag(argument)
@@ -197,17 +196,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         near = did_you_mean(command, ("--help", "--version") if what == "flag" else COMMANDS)
         print(f"ostinato: no {what} is called {command}{near or '; ostinato --help lists all'}", file=sys.stderr)
         return 2
-    return _run(command, rest, prog=f"ostinato {command}", config=None)
+    return _run(command, rest, prog=f"ostinato {command}")
 
 
 def main_by_magenta_name() -> int:
     """Run the command that Magenta has under the name this program was started by."""
     name = Path(sys.argv[0]).stem
     if name in _MAGENTA_CONVERTERS:
-        return _run("convert", sys.argv[1:], prog=name, config=None)
+        return _run("convert", sys.argv[1:], prog=name)
     model, _, verb = name.partition("_rnn_")
-    config = None if model == "melody" else f"{model}_rnn"
-    return _run(_MAGENTA_VERBS[verb], sys.argv[1:], prog=name, config=config)
+    command = _MAGENTA_VERBS[verb]
+    defaults: dict[str, Any] = {} if model == "melody" else {"config": f"{model}_rnn"}
+    if command == "dataset":
+        defaults["wide"] = True
+    return _run(command, sys.argv[1:], prog=name, **defaults)
 
 
 def _overview(width: int) -> str:
@@ -333,10 +335,9 @@ def _spellings(parser: argparse.ArgumentParser) -> str:
     return f"{other}Flags may be written with dashes, as --num-steps.{off}"
 
 
-def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | None) -> int:
+def _run(command: str, arguments: Sequence[str], *, prog: str, **defaults: Any) -> int:
     parser = parser_of(command, prog=prog)
-    if config is not None:
-        parser.set_defaults(config=config)
+    parser.set_defaults(**defaults)
     args = _parse(parser, arguments)
     with told_at(args.log):
         try:
@@ -350,26 +351,18 @@ def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | Non
         except OstinatoError as error:
             return _fail(prog, str(error), error.exit_code)
         except OSError as error:
-            return _fail(
-                prog,
-                f"{error.filename}: {error.strerror}{nearest_file(error.filename)}"
-                if isinstance(error.filename, str)
-                else str(error),
-                1,
-            )
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            hint = "; make room there, or choose another disk" if full else ""
+            if isinstance(error.filename, str):
+                return _fail(prog, f"{error.filename}: {error.strerror}{hint or nearest_file(error.filename)}", 1)
+            return _fail(prog, f"{error}{hint}", 1)
         except Exception as error:
             return _fail(prog, f"{type(error).__name__}: {error}; this is a bug, --log=DEBUG shows where", 1)
 
 
 def _parse(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
-    """The command's own flags, and in `runner_flags`, where there is a --runner, those that are none."""
-    asks_runner = any(argument.partition("=")[0] == "--runner" for argument in arguments)
-    parser.takes_unknown = asks_runner and "--runner" in parser._option_string_actions
-    split = arguments.index("--") if parser.takes_unknown and "--" in arguments else len(arguments)
-    args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments[:split]])
-    if parser.takes_unknown:
-        args.runner_flags = [*unknown, *arguments[split:]]
-    elif unknown := [each for each in unknown if each != "--"]:
+    args, unknown = parser.parse_known_args([_with_underscores(argument) for argument in arguments])
+    if unknown := [each for each in unknown if each != "--"]:
         near = did_you_mean("--" + unknown[0].partition("=")[0].replace("-", "_"), parser._option_string_actions)
         parser.error(f"it takes no {unknown[0]!r}{near}")
     return args

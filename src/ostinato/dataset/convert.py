@@ -22,7 +22,7 @@ from ostinato.formats import Converted, Identity, Remark
 from ostinato.formats.midi.events import MAX_FILE_BYTES
 from ostinato.formats.midi.reader import note_sequence_records
 from ostinato.formats.tensorflow.tfrecord import record_writer
-from ostinato.parallel import Failure, map_batches
+from ostinato.parallel import Failure, Processes, map_batches
 
 if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
@@ -133,7 +133,7 @@ def convert_folder(
     *,
     recursive: bool = False,
     num_shards: int | None = None,
-    processes: int | None = None,
+    processes: Processes = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ConvertReport:
     """Convert the music files of a folder to NoteSequences.
@@ -143,43 +143,41 @@ def convert_folder(
         output_file: the TFRecord file to write, whole or not at all. The records are in the order of the paths.
         recursive: whether to look into its subfolders too.
         num_shards: write this many shards instead of one file.
-        processes: how many to use; None is one per core.
+        processes: which do the work; those of a cluster must find the folder under the same path.
         progress: called as the work goes on, with the number of files done and the number in all.
 
     Returns:
         What became of the files.
 
     Raises:
-        DataError: if the folder is missing or has no music files, or the output cannot be written.
+        DataError: if the folder is missing or has no music files, or another process is writing the output.
         NothingConvertedError: if it has some, but none could be converted.
+        OSError: if the output cannot be written; it names the file.
     """
     folder = Path(input_dir)
     report = ConvertReport()
     names = find_files(folder, recursive=recursive, others=report.not_read)
     report.files = len(names)
-    collection = Path(os.path.abspath(folder)).name  # noqa: PTH100 (a link's own name counts, not its target's)
+    absolute = os.path.abspath(folder)  # noqa: PTH100 (a link's own name counts, not its target's)
     results = map_batches(
-        functools.partial(convert_files, os.fspath(folder), collection),
+        functools.partial(convert_files, absolute, os.path.basename(absolute)),  # noqa: PTH119
         names,
         processes=processes,
         timeout_seconds=TIMEOUT_SECONDS,
     )
-    try:
-        with contextlib.closing(results), record_writer(output_file, num_shards) as writer:
-            for number, (name, result) in enumerate(zip(names, results, strict=True), 1):
-                for record in tally(name, result, report):
-                    writer.write(record)
-                if progress is not None:
-                    progress(number, len(names))
-            report.records = writer.count
-            if not report.converted:
-                raise NothingConvertedError(folder, report)
-    except OSError as error:
-        raise DataError(f"{os.fspath(output_file)}: cannot be written: {error.strerror}") from error
+    with contextlib.closing(results), record_writer(output_file, num_shards) as writer:
+        for number, (name, result) in enumerate(zip(names, results, strict=True), 1):
+            for record in _tally(name, result, report):
+                writer.write(record)
+            if progress is not None:
+                progress(number, len(names))
+        report.records = writer.count
+        if not report.converted:
+            raise NothingConvertedError(folder, report)
     return report
 
 
-def tally(name: str, result: Converted | Failure, report: ConvertReport) -> list[bytes]:
+def _tally(name: str, result: Converted | Failure, report: ConvertReport) -> list[bytes]:
     """Count in the report what became of a file, and return its records."""
     if isinstance(result, Failure):
         report.skipped.append(Skipped(_text(name), result.reason))
@@ -217,15 +215,10 @@ def find_files(folder: Path, *, recursive: bool, others: Counter[str] | None = N
     except OSError as error:
         raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from None
     if not names:
-        raise no_files(folder, recursive=recursive, others=others)
+        there = f"; there are {endings(others)}" if others else ""
+        hint = "" if recursive else "; --recursive looks into its subfolders too"
+        raise DataError(f"{folder}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
     return names
-
-
-def no_files(folder: str | os.PathLike[str], *, recursive: bool, others: Mapping[str, int] | None = None) -> DataError:
-    """The error for a folder without music files, but perhaps with others."""
-    there = f"; there are {endings(others)}" if others else ""
-    hint = "" if recursive else "; --recursive looks into its subfolders too"
-    return DataError(f"{os.fspath(folder)}: no file in it ends in {' or '.join(SOURCE_FORMATS)}{there}{hint}")
 
 
 def read_music(source: "Source") -> "list[NoteSequence]":
@@ -301,7 +294,7 @@ def convert_any(data: bytes, name: str) -> Converted:
     except FormatError as error:
         return error
     if len(data) > source.max_bytes:
-        return too_large(source, len(data))
+        return _too_large(source, len(data))
     (converted,) = source.read([data], [identity(source.name, _text(name), "")])
     return converted
 
@@ -323,7 +316,7 @@ def format_of(data: bytes, name: str) -> SourceFormat:
         return _ABC
     if not is_source(name):
         raise FormatError("this is not a MIDI, MusicXML or ABC file")
-    return source_format(name)
+    return _source_format(name)
 
 
 def is_source(name: str) -> bool:
@@ -331,12 +324,12 @@ def is_source(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SOURCE_FORMATS  # noqa: PTH122
 
 
-def source_format(name: str) -> SourceFormat:
+def _source_format(name: str) -> SourceFormat:
     """What kind of file this is, by its name; it must be one of `SOURCE_FORMATS`."""
     return SOURCE_FORMATS[os.path.splitext(name)[1].lower()]  # noqa: PTH122
 
 
-def ending_of(name: str) -> str:
+def _ending_of(name: str) -> str:
     """What a file that is not music is counted under: its extension, in lower case."""
     name = _text(os.path.basename(name)).lower()  # noqa: PTH119
     return name if name.startswith(".") else os.path.splitext(name)[1]  # noqa: PTH122
@@ -356,7 +349,7 @@ def _walk(
             elif recursive and entry.is_dir():
                 yield from _walk(entry.path, f"{prefix}{entry.name}/", recursive, visited, others)
             elif entry.is_file():
-                others[ending_of(entry.name)] += 1
+                others[_ending_of(entry.name)] += 1
 
 
 def _is_broken(entry: os.DirEntry[str]) -> bool:
@@ -364,7 +357,7 @@ def _is_broken(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() and not os.path.exists(entry.path)  # noqa: PTH110
 
 
-def read_file(path: str) -> bytes:
+def _read_file(path: str) -> bytes:
     """The contents of a file.
 
     Raises:
@@ -373,26 +366,23 @@ def read_file(path: str) -> bytes:
     """
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
-        if size > source_format(path).max_bytes:
-            raise too_large(source_format(path), size)
+        if size > _source_format(path).max_bytes:
+            raise _too_large(_source_format(path), size)
         return file.readall()
 
 
-def too_large(source: SourceFormat, size: int) -> FormatError:
+def _too_large(source: SourceFormat, size: int) -> FormatError:
     """The error for a file of this kind that has too many bytes."""
     return FormatError(f"{size} bytes is too large for a {source.name} file; the limit is {source.max_bytes}")
 
 
-def convert_files(
-    folder: str, collection: str, names: Sequence[str], read: Callable[[str], bytes] = read_file
-) -> list[Converted]:
+def convert_files(folder: str, collection: str, names: Sequence[str]) -> list[Converted]:
     """Read some files of a folder, and convert them.
 
     Args:
         folder: the folder.
         collection: what the collection is called.
         names: paths relative to the folder.
-        read: returns the contents of the file at a path, as `read_file` does.
 
     Returns:
         What each converts to.
@@ -402,7 +392,7 @@ def convert_files(
     size = 0
     for name in names:
         try:
-            data = read(os.path.join(folder, name))  # noqa: PTH118
+            data = _read_file(os.path.join(folder, name))  # noqa: PTH118
         except (FormatError, OSError) as error:
             reason = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
             converted += [*convert_contents(collection, contents), FormatError(reason)]
@@ -427,7 +417,7 @@ def convert_contents(collection: str, contents: Sequence[tuple[str, bytes]]) -> 
         What each converts to.
     """
     converted: list[Converted] = [[] for _ in contents]
-    formats = [source_format(name) for name, _ in contents]
+    formats = [_source_format(name) for name, _ in contents]
     for source in dict.fromkeys(formats):
         places = [place for place, its in enumerate(formats) if its is source]
         results = source.read(

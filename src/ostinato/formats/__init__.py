@@ -89,7 +89,10 @@ def atomic_writer(path: str | os.PathLike[str], *, sync: bool = True, overwrite:
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # it is a file; that the target is there would be another error
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(target.parent)) from None
         with temporary.open("xb") as file:
             lock(file)
             yield file

@@ -46,6 +46,10 @@ ExactLogits = Callable[[Melody], NDArray[np.float64]]
 """From a melody of n events as the model hears it to the logits [n, C] after each, in double precision."""
 
 
+Watch = Callable[[int], bool]
+"""Called as melodies grow, with how many steps were made since, of all of them together; says whether to go on."""
+
+
 class Replay:
     """What came before in B melodies, to be gone through again in double precision.
 
@@ -364,7 +368,7 @@ M = TypeVar("M", bound=Melodies)
 
 
 def beam_search(
-    melodies: M, num_steps: int, options: GenerationOptions
+    melodies: M, num_steps: int, options: GenerationOptions, watch: Watch | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp], M]:
     """Continue melodies by the likeliest of many drawn continuations.
 
@@ -380,9 +384,10 @@ def beam_search(
         melodies: a batch of one for each beam.
         num_steps: events to append to each.
         options: beam_size, branch_factor and steps_per_iteration, and how many beams to search side by side.
+        watch: asked after each step whether to go on.
 
     Returns:
-        Of the N beams the events of the likeliest melody, [N, num_steps], its
+        Of the N beams the events of the likeliest melody, [N, num_steps] or, if it was stopped, fewer, its
         summed log-likelihood [N], in which row of the last batch it stood [N], and that batch.
     """
     num_beams, beam_size, branch_factor = options.num_made, options.beam_size, options.branch_factor
@@ -393,8 +398,8 @@ def beam_search(
     kept = np.zeros((num_beams, beam_size), np.intp)  # places within each output's rows
     scores = np.zeros((num_beams, beam_size))
     rows_per_output = 1
-    done = 0
-    while done < num_steps:
+    done, goes_on = 0, True
+    while done < num_steps and goes_on:
         # The branches of a beam stand round by round, as Magenta has them.
         kept, scores = np.tile(kept, branch_factor), np.tile(scores, branch_factor)
         rows = (outputs * rows_per_output + kept).ravel()
@@ -404,11 +409,14 @@ def beam_search(
             events[:, done], log_likelihoods = melodies.extend()
             scores += log_likelihoods.reshape(scores.shape)
             done += 1
+            if watch is not None and not watch(num_beams):
+                goes_on = False
+                break
         # Stable, and blind to what rounding does, so that the earlier of two equally likely ones is kept.
         kept = np.argsort(-scores.round(DECIMALS), axis=1, kind="stable")[:, :beam_size]
         scores = np.take_along_axis(scores, kept, axis=1)
     rows = outputs[:, 0] * rows_per_output + kept[:, 0]
-    return events[rows], scores[:, 0], rows, melodies
+    return events[rows, :done], scores[:, 0], rows, melodies
 
 
 def most_likely(mean_log_likelihoods: Sequence[float], count: int) -> list[int]:

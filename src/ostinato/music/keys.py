@@ -30,8 +30,8 @@ _MODES: dict[str, tuple[tuple[int, ...], int]] = {
     "blues": ((0, 3, 5, 6, 7, 10), 3),
     "major blues": ((0, 2, 3, 4, 7, 9), 0),
 }
-MODES = tuple(_MODES)
-"""The names of the modes, as `Key.name` spells them."""
+MODES = {name: scale for name, (scale, _) in _MODES.items()}
+"""The modes by their names, as `Key.name` spells them: the scale in semitones above the tonic. Not to be changed."""
 _ALIASES = {
     "": "major",
     "maj": "major",

@@ -10,7 +10,7 @@ import functools
 import json
 import re
 from collections import Counter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -149,13 +149,23 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     until_end: Annotated[
         bool, Meta(description="Let each melody end where the model ends it; num_bars are the most it may have.")
     ] = False
+    upbeat: Annotated[
+        bool | None,
+        Meta(
+            description="Whether melodies without a primer begin with an upbeat, in a bar before those of num_bars "
+            "whose first half is silent; null begins as many with one as tunes that the model has learned from."
+        ),
+    ] = None
     fill: Annotated[
         Annotated[tuple[Bar, ...], Meta(min_length=2, max_length=2)] | None,
         Meta(
             description="Make these bars of the primer anew, the first and the last, counted from 1, so that what "
-            f"follows fits: {MAX_FILL_BARS} at most. The length is the primer's."
+            f"follows fits: {MAX_FILL_BARS} at most. The length is the primer's, in bars."
         ),
     ] = None
+    locked: Annotated[
+        tuple[Bar, ...], Meta(max_length=MAX_STEPS, description="Bars of these that stay as they are.")
+    ] = ()
     model: Annotated[Text | None, Meta(description="A name of /api/models; null is the default.")] = None
     primer: Annotated[
         MelodyJson | None, Meta(description="What each melody begins with; null begins with a random note.")
@@ -204,6 +214,8 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         _require_printable(model=self.model, key=self.key, chords=self.chords)
         if self.fill is None:
+            if self.locked:
+                raise SettingsError("locked bars stay where others are made anew; give fill, or leave locked out")
             _require_length(self)
         else:
             _require_few_bars(self, self.fill)
@@ -234,7 +246,7 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
             num_bars=self.num_bars,
             ending=self.ending,
             until_end=self.until_end,
-            upbeat=False,  # the page counts bars from the first one
+            upbeat=self.upbeat,
             fill=(self.fill[0], self.fill[1]) if self.fill else None,
             top_k=self.top_k,
             top_p=self.top_p,
@@ -272,6 +284,10 @@ class WavRequest(MelodyJson, frozen=True):
     clicks: Annotated[bool, Meta(description="Click on every beat of the meter, louder where a bar begins.")] = False
     program: Annotated[int, Meta(ge=0, le=127, description="The instrument, as General MIDI counts them from 0.")] = 0
     accompaniment: Playing = None
+    instrument: Annotated[
+        Literal["piano", "guitar", "violin", "flute", "clarinet"] | None,
+        Meta(description="A recorded instrument, in place of the program."),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -299,6 +315,21 @@ class Harmonized(_Message, frozen=True):
     """Chords for a melody."""
 
     ways: Annotated[list[Chords], Meta(min_length=1, description="Each with all its chords, the likeliest first.")]
+
+
+class ScoreRequest(MelodyJson, frozen=True, kw_only=True):
+    """A melody to write down as a score."""
+
+    format: Annotated[Literal["abc", "musicxml"], Meta(description="Of the file.")]
+    qpm: Qpm = DEFAULT_QPM
+    key: Annotated[
+        Text | None, Meta(description='Of its signature, such as "G" or "A minor"; null finds the one that fits.')
+    ] = None
+    title: Annotated[Text | None, Meta(description="Above the music.")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_printable(key=self.key, title=self.title)
 
 
 class Error(_Message, frozen=True):
@@ -337,6 +368,10 @@ class ModelList(_Message, frozen=True, kw_only=True):
     """The models, and how much may be asked for."""
 
     models: Annotated[list[ModelCard], Meta(min_length=1)]
+    modes: Annotated[
+        dict[str, tuple[Annotated[int, Meta(ge=0, le=11)], ...]],
+        Meta(description="The scale of each mode that a key may have, in semitones above its tonic."),
+    ]
     limits: Limits
     version: Annotated[str, Meta(description="Of Ostinato.")]
 
@@ -445,6 +480,7 @@ def schemas() -> dict[str, Any]:
         MidiRequest,
         ModelList,
         Queue,
+        ScoreRequest,
         Tracks,
         WavRequest,
     )
@@ -545,8 +581,10 @@ def _require_length(request: GenerateRequest) -> None:
     if request.until_end and bars is None:
         raise SettingsError("until_end takes num_bars, the most that a melody may have, instead of num_steps")
     length = steps or (bars or 0) * bar
-    if length > MAX_STEPS:
-        raise SettingsError(f"num_bars={bars} are {length} steps, and at most {MAX_STEPS} are made; take fewer")
+    may_have_upbeat = steps is None and request.primer is None and request.upbeat is not False
+    if (most := length + may_have_upbeat * bar) > MAX_STEPS:
+        told = f"num_bars={bars} and an upbeat" if may_have_upbeat else f"num_bars={bars}"
+        raise SettingsError(f"{told} are {most} steps, and at most {MAX_STEPS} are made; take fewer")
     new = length - (len(request.primer.events) if request.primer else 0)
     if new > MAX_BARS * bar:
         raise SettingsError(f"{new} new steps are more than {MAX_BARS} bars of {bar}; take fewer")
@@ -557,6 +595,8 @@ def _require_few_bars(request: GenerateRequest, fill: tuple[int, ...]) -> None:
     first, last = fill
     if request.num_steps is not None:
         raise SettingsError(f"fill keeps the primer's length; leave out num_steps={request.num_steps}")
+    if request.num_bars is not None or request.until_end:
+        raise SettingsError("fill keeps the primer's length; leave out num_bars and until_end")
     if last - first >= MAX_FILL_BARS:
         raise SettingsError(
             f"fill=[{first}, {last}] is {last - first + 1} bars, and at most {MAX_FILL_BARS} are filled at once"
@@ -584,7 +624,7 @@ def _in_words(error: str, value: Any, kind: type) -> str:
     for member, index in re.findall(r"(\w+)|\[(\d+)\]", path):
         value = value[member or int(index)]
         schema = _plain(schema["properties"][member] if member else schema["items"])
-    is_array = isinstance(value, list) and schema["type"] == "array"
+    is_array = isinstance(value, list) and schema.get("type") == "array"
     told = f"{len(value)} of them" if is_array else shown(value)
     return f"{path or 'the body'} must be {_allowed(schema)}, not {told}"
 
@@ -597,6 +637,9 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _allowed(schema: dict[str, Any]) -> str:
     """What a schema allows, in words."""
+    if "enum" in schema:
+        *others, last = map(shown, schema["enum"])
+        return f"{', '.join(others)} or {last}"
     match schema["type"]:
         case "integer":
             return f"an integer of {schema['minimum']} to {schema['maximum']}"

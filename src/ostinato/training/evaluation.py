@@ -24,7 +24,7 @@ from ostinato.music.melody import Melody
 from ostinato.music.notes import note_spans, text_roll
 from ostinato.training.checkpoints import Checkpoint, latest_checkpoint, read_checkpoint, require_same, train_folder
 from ostinato.training.data import Examples, evaluation_batches
-from ostinato.training.hardware import half_precision, out_of_memory_explained
+from ostinato.training.hardware import fastest_products, half_precision, out_of_memory_explained
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Metrics, batch_loss, batch_totals, metrics_of, no_event_class, on_device
 
@@ -248,7 +248,7 @@ def evaluate_run(
                     continue
                 require_same(config, checkpoint.config, run_dir)
                 network.load_arrays(checkpoint.arrays)
-                with out_of_memory_explained(config.hparams, device):
+                with out_of_memory_explained(config.hparams, device), fastest_products(device):
                     metrics = evaluate(network, examples)
                 evaluated += 1
                 write_scalars(writer, metrics.tags(), step)

@@ -21,7 +21,7 @@ import os
 import re
 import struct
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,6 +29,7 @@ import google_crc32c
 
 from ostinato.errors import DataError, FormatError, SettingsError, nearest_file
 from ostinato.formats import atomic_writer, half_written, lock
+from ostinato.memory import require_open_files
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")  # length, checksum of the length
@@ -66,7 +67,7 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
     """
     try:
         with Path(path).open("rb") as file:
-            yield from records_in(file, os.fstat(file.fileno()).st_size, os.fspath(path))
+            yield from _records_in(file, os.fspath(path))
     except FormatError as error:
         if not skip_corrupt:
             raise
@@ -79,34 +80,8 @@ def read_records(path: str | os.PathLike[str], *, skip_corrupt: bool = False) ->
         raise DataError(f"{os.fspath(path)}: cannot be read: {error.strerror}") from None
 
 
-def count_records(path: str | os.PathLike[str]) -> int:
-    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
-    count = 0
-    with Path(path).open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
-            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
-            if file.tell() + rest > size:
-                break
-            file.seek(rest, os.SEEK_CUR)
-            count += 1
-    return count
-
-
-def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
-    """Yield the records of an open file, wherever it is stored.
-
-    Args:
-        file: at its beginning.
-        size: of the whole file, in bytes.
-        name: what errors call it.
-
-    Yields:
-        The data of each record.
-
-    Raises:
-        FormatError: at a record that is cut off or has a wrong checksum; the message names the file and the byte.
-    """
+def _records_in(file: BinaryIO, name: str) -> Iterator[bytes]:
+    size = os.fstat(file.fileno()).st_size
     offset = 0
     count = 0
 
@@ -134,6 +109,20 @@ def records_in(file: BinaryIO, size: int, name: str) -> Iterator[bytes]:
         yield data
         offset += length + _FRAME_BYTES
         count += 1
+
+
+def count_records(path: str | os.PathLike[str]) -> int:
+    """How many records a file holds, by their lengths alone; of a damaged one, those up to the damage."""
+    count = 0
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        while len(head := file.read(_LENGTH.size)) == _LENGTH.size:
+            rest = _LENGTH.unpack(head)[0] + 2 * _CHECKSUM.size
+            if file.tell() + rest > size:
+                break
+            file.seek(rest, os.SEEK_CUR)
+            count += 1
+    return count
 
 
 class RecordWriter:
@@ -170,25 +159,28 @@ def record_writer(path: str | os.PathLike[str], num_shards: int | None = None) -
         What to `write` the records to.
 
     Raises:
-        SettingsError: if num_shards is below 1 or above 99,999.
+        SettingsError: if num_shards is below 1 or above 99,999, or the system allows fewer open files.
         DataError: if another process is writing one of these files.
     """
     paths = shard_paths(path, num_shards)
-    _clear_abandoned(paths)
-    with contextlib.ExitStack() as files:
+    require_open_files(len(paths), f"{len(paths):,} shards", "num_shards", len(paths))
+    with contextlib.ExitStack() as stack:
         # Gigabytes take long to sync, and can be made again; after a power cut, checksums show the damage.
-        yield RecordWriter(*[files.enter_context(atomic_writer(each, sync=False)) for each in paths])
+        files = [stack.enter_context(atomic_writer(each, sync=False)) for each in paths]
+        # Only now: of two that begin at once, one at least finds the other.
+        _clear_abandoned(paths, {os.path.basename(file.name) for file in files})  # noqa: PTH119
+        yield RecordWriter(*files)
 
 
-def _clear_abandoned(paths: Sequence[str]) -> None:
-    """Remove what killed writers of these files have left.
+def _clear_abandoned(paths: Sequence[str], ours: Set[str]) -> None:
+    """Remove what killed writers of these files have left, but not the temporary files that are `ours`.
 
     Raises:
         DataError: if another writer of one of them is at work.
     """
     folder, wanted = os.path.dirname(paths[0]) or ".", {os.path.basename(path) for path in paths}  # noqa: PTH119, PTH120
     for name, temporary in half_written(folder):
-        if name not in wanted:
+        if name not in wanted or temporary.name in ours:
             continue
         with contextlib.suppress(FileNotFoundError):
             with temporary.open("r+b") as file:
@@ -202,11 +194,6 @@ def _clear_abandoned(paths: Sequence[str]) -> None:
                 temporary.unlink()
 
 
-def shard_of(record: bytes, num_shards: int) -> int:
-    """The shard that a record goes to, counted from 0."""
-    return masked_crc32c(record) % num_shards
-
-
 def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[str]:
     """The files of a collection: the path itself, or this many shards.
 
@@ -217,7 +204,7 @@ def shard_paths(path: str | os.PathLike[str], num_shards: int | None) -> list[st
         return [os.fspath(path)]
     if not 1 <= num_shards <= _MOST_SHARDS:
         raise SettingsError(f"num_shards must be 1 to {_MOST_SHARDS}, not {num_shards}")
-    stem, ending = os.path.splitext(path)  # noqa: PTH122 (gs://bucket/notes.tfrecord stays as it is)
+    stem, ending = os.path.splitext(path)  # noqa: PTH122
     return [f"{stem}-{shard:05d}-of-{num_shards:05d}{ending}" for shard in range(num_shards)]
 
 
