@@ -197,6 +197,7 @@ def test_a_primer_of_each_track(client: TestClient) -> None:
         "steps_per_bar": 16,
         "meter": "4/4",
         "ends": True,
+        "chords": [],
         "qpm": 120.0,
         "num_notes": 1,
         "length": 4,
@@ -269,6 +270,12 @@ def test_chords_are_written_and_played(client: TestClient) -> None:
     assert client.post("/api/wav", json=melody | {"accompaniment": "bass"}).status_code == 200
     refused = client.post("/api/midi", json={"melodies": [MELODY], "accompaniment": "block"})
     assert "the melody has none" in _described(refused)["error"]
+
+
+def test_a_files_chords_come_with_its_melody(client: TestClient) -> None:
+    tune = b'X:1\nM:4/4\nL:1/4\nK:C\n"C"CEGE | "G7/B"FDGF | "C"E4 |]\n'
+    (track,) = _described(client.post("/api/primer", content=tune, headers={"Content-Type": "audio/midi"}))["tracks"]
+    assert track["chords"] == [[0, "C"], [16, "G7/B"], [32, "C"]]
 
 
 def test_chords_for_a_melody(client: TestClient) -> None:

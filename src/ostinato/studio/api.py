@@ -8,7 +8,7 @@ import secrets
 import time
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -29,6 +29,7 @@ from ostinato.formats.scores.abc_writer import sheets_to_abc
 from ostinato.formats.scores.musicxml_writer import sheet_to_musicxml
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
+from ostinato.music.chords import chords_between
 from ostinato.music.harmony import harmonize
 from ostinato.music.keys import MODES, parse_key
 from ostinato.music.melody import Melody
@@ -145,9 +146,10 @@ def candidates(data: bytes, name: str) -> list[Candidate]:
 def _cut(melody: Melody) -> Melody:
     """Its first bars, as long as a primer may be."""
     if len(melody) <= MAX_PRIMER_STEPS:
-        return Melody(melody.events, meter=melody.meter, ends=melody.ends)
+        return replace(melody, start_step=0)
     whole_bars = MAX_PRIMER_STEPS - MAX_PRIMER_STEPS % melody.steps_per_bar
-    return Melody(melody.events[:whole_bars], meter=melody.meter)
+    chords = chords_between(melody.chords, 0, whole_bars)
+    return Melody(melody.events[:whole_bars], meter=melody.meter, chords=chords)
 
 
 Json = dict[str, Any]
@@ -581,6 +583,7 @@ def _track(candidate: Candidate) -> Track:
         steps_per_bar=candidate.melody.steps_per_bar,
         meter=str(candidate.melody.meter),
         ends=candidate.melody.ends,
+        chords=candidate.melody.chords,
         # MIDI counts a quarter in whole microseconds: of 90 quarters a minute it makes 89.99996.
         qpm=round(candidate.qpm, 3),
         num_notes=len(candidate.melody.pitches),

@@ -457,6 +457,7 @@ class Track(_Message, frozen=True, kw_only=True):
     steps_per_bar: StepsPerBar
     meter: MeterName
     ends: Annotated[bool, Meta(description="Whether the tune ends with the events.")]
+    chords: Chords
     qpm: Annotated[float, Meta(gt=0, description="Its tempo, quarter notes a minute.")]
     num_notes: Annotated[int, Meta(ge=1, description="Notes in the events.")]
     length: Annotated[int, Meta(ge=1, description="Steps before it was cut.")]
