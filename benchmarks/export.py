@@ -14,8 +14,9 @@ from pathlib import Path
 from machine import machine
 from playwright.sync_api import sync_playwright
 
-from ostinato.export import suits_magenta_js
+from ostinato.export import suits_magenta, suits_magenta_js
 from ostinato.export.javascript import javascript_files, weights
+from ostinato.export.magenta import magenta_bundle
 from ostinato.export.magentajs import magentajs_files
 from ostinato.export.onnx import onnx_files
 from ostinato.export.page import page_html
@@ -63,7 +64,8 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=5, help="how many of each kind")
     args = parser.parse_args()
     print(machine("numpy", "onnx", "playwright"))
-    print("| model | page | weights, 8 bits | 16 bits | ONNX, step | Magenta.js |\n|---|---|---|---|---|---|")
+    print("| model | page | weights, 8 bits | 16 bits | ONNX, step | Magenta.js | Magenta |")
+    print("|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         for name in SHIPPED_MODELS:
             bundle = load_shipped(name)
@@ -77,7 +79,8 @@ def main() -> None:
             ]
             magentajs = magentajs_files(bundle) if suits_magenta_js(bundle.config) else {}
             shards = sum(len(data) for file, data in magentajs.items() if file.startswith("group1"))
-            told = [*(f"{size:,}" for size in sizes), f"{shards:,}" if shards else ""]
+            magenta = len(magenta_bundle(bundle)) if suits_magenta(bundle.config) else 0
+            told = [f"{size:,}" if size else "" for size in (*sizes, shards, magenta)]
             print(f"| `{name}` | {' | '.join(told)} |")
         print("\n| model | reading | 128 steps | four melodies of them | four of 8 bars with an end | longest wait |")
         print("|---|---|---|---|---|---|")

@@ -141,7 +141,7 @@ def time_loop(
             watch.part(loss, training, "batch_totals"),
             watch.part(backward, torch.Tensor, "backward"),
             watch.part(optimizer, training, "clip_grad_norm_"),
-            watch.part(optimizer, torch.optim.AdamW, "step"),
+            watch.part(optimizer, training, "adamw"),
         ):
             block.enter_context(context)
         settings = TrainSettings(WARM_UP_STEPS + args.steps, device=device.type, seed=args.seed)

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import http.server
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import golden_files
 from ostinato.bundle import Bundle, array_shapes
@@ -133,3 +135,34 @@ def npm_packages(name: str, folder: Path) -> None:
         assert not os.environ.get("OSTINATO_WHOLE_INSTALL"), f"fetch {name}: scripts/fetch_npm"
         pytest.skip(f"{name} is not here; scripts/fetch_npm fetches it")
     (folder / "npm").symlink_to(packages)
+
+
+def magenta_models() -> dict[str, Bundle]:
+    """Small models of Magenta's four kinds, the same on every machine: what TensorFlow made of them is recorded."""
+    changes: dict[str, dict[str, Any]] = {
+        "basic_rnn": {"rnn_layer_sizes": (5, 4)},
+        "mono_rnn": {"rnn_layer_sizes": (4,)},
+        "lookback_rnn": {"rnn_layer_sizes": (4, 4, 3), "residual_connections": True},
+        "attention_rnn": {"rnn_layer_sizes": (5, 4), "attn_length": 3},
+        "attention_rnn, first layer": {
+            "rnn_layer_sizes": (4, 3),
+            "attn_length": 3,
+            "attn_scope": "first_layer",
+            "residual_connections": True,
+        },
+    }
+    made = {}
+    for name, hparams in changes.items():
+        config = preset(name.partition(",")[0]).with_hparams(hparams)
+        arrays = {}
+        for number, (part, shape) in enumerate(array_shapes(config).items()):
+            # Numbers from -1 to 1 in no order, exact in single precision.
+            numbers = (np.arange(math.prod(shape)) * 389 + number * 57) % 1021 % 257
+            arrays[part] = ((numbers - 128) / 128).astype(np.float32).reshape(shape)
+        made[name] = Bundle(config, arrays)
+    return made
+
+
+def magenta_inputs(bundle: Bundle) -> NDArray[np.float32]:
+    """[9, D]: what such a model hears of a tune that repeats itself."""
+    return bundle.config.encoding.inputs(Melody([60, -2, 64, -1, 60, -2, 64, -1, 72]))

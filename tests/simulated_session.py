@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, repeat
 
-from ostinato.live.session import Session, SessionSettings, play
+from ostinato.live.session import Lead, Session, SessionSettings, play
 from ostinato.live.voices import Kind, Voice, Voices, channel_of, control_change, kind, note_off, note_on
 from ostinato.music.melody import Melody
 
@@ -49,6 +49,8 @@ class Stage:
         response: the events the model comes up with, then rests for ever.
         compute_seconds: how long it takes to hear a call.
         settings: of the session.
+        lead: whose time the session follows, if not its own.
+        lead_script: what that hears, and when.
     """
 
     def __init__(
@@ -57,6 +59,8 @@ class Stage:
         response: Iterable[int] = (),
         settings: SessionSettings | None = None,
         compute_seconds: float = 0.0,
+        lead: Lead | None = None,
+        lead_script: Script = (),
     ) -> None:
         self.clock = SimulatedClock()
         self.sent: list[tuple[float, bytes]] = []
@@ -65,6 +69,8 @@ class Stage:
         self._response = list(response)
         self._compute_seconds = compute_seconds
         self.input = ScriptedInput(self.clock, script)
+        self.lead = lead
+        self.lead_port = ScriptedInput(self.clock, lead_script)
         self.voices = Voices(self.send)
         self.session = Session(
             settings or SessionSettings(metronome=False),
@@ -90,6 +96,8 @@ class Stage:
             self.input,
             self.clock,
             lambda: is_stopped() or self.clock.now() - START >= seconds,
+            lead=self.lead,
+            lead_port=self.lead_port,
         )
         return self
 

@@ -48,6 +48,16 @@ def test_the_bundle_example_writes_a_midi_file(tmp_path: Path) -> None:
     assert target.read_bytes().startswith(b"MThd")
 
 
+def test_the_example_over_chords_writes_lead_sheets(tmp_path: Path) -> None:
+    output = run("7_over_chords.py", str(tmp_path))
+    assert output.startswith("blues: | ")
+    assert output.count("harmonized: ") == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{name}.{ending}" for name in ("blues", "four-chords") for ending in ("abc", "mid", "musicxml", "svg")
+    ]
+    assert (tmp_path / "blues.abc").read_text().count('"') >= 2 * 9  # a name for each change
+
+
 NOTEBOOK = PROJECT / "examples" / "6_from_a_folder_to_melodies.ipynb"
 
 

@@ -188,3 +188,24 @@ def test_a_users_program_is_checked_strictly(tmp_path: Path) -> None:
     errors = re.findall(r"^program\.py:(\d+): error: (.*)$", done.stdout, flags=re.MULTILINE)
     assert {int(line) for line, _ in errors} == expected.keys(), done.stdout + done.stderr
     assert all(expected[int(line)] in text for line, text in errors)
+
+
+@pytest.mark.parametrize("ending", ["mid", "abc", "musicxml"])
+def test_chords_are_written_and_read(ending: str, tmp_path: Path) -> None:
+    melody = ostinato.Melody.from_notes("C4 D4 E4 F4 G4:8 E4:8", "4/4")
+    chords = ((0, "C"), (8, "Dm7/G"), (16, "C"), (24, "A7"))
+    melody = ostinato.Melody(melody.events, chords=chords)
+    melody.write(tmp_path / f"new.{ending}", accompaniment="bass" if ending == "mid" else None)
+    notes = ostinato.read(tmp_path / f"new.{ending}")
+    first, *others = ostinato.extract_melodies(notes)
+    assert (first.events, first.chords) == (melody.events, chords)
+    assert len(others) == (1 if ending == "mid" else 0)
+
+
+def test_an_accompaniment_needs_chords() -> None:
+    with pytest.raises(SettingsError, match="the melody has none"):
+        ostinato.Melody([60]).to_note_sequence(accompaniment="block")
+    sequence = ostinato.Melody([60] * 4, chords=[(0, "C")]).to_note_sequence(velocity=100, accompaniment="block")
+    assert [(note.instrument, note.pitch, note.velocity) for note in sequence.notes if note.instrument] == [
+        (1, pitch, 60) for pitch in (48, 52, 55, 60)
+    ]

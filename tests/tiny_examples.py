@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ostinato.config import Config
+from ostinato.dataset.records import compact_of
+from ostinato.formats.tensorflow.compact import serialize_compact
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
@@ -30,11 +32,17 @@ def melodies(count: int, *, longest: int = 40, seed: int = 0) -> list[Melody]:
 
 
 def write(path: Path, config: Config, tunes: Sequence[Melody]) -> Path:
-    """Write melodies as the records of a config; returns the path."""
+    """Write melodies as the wide records of a config; returns the path."""
     records = [
         Example(*config.encoding.encode(melody), np.array(melody.events), melody.steps_per_bar) for melody in tunes
     ]
     write_records(path, [serialize_sequence_example(record) for record in records])
+    return path
+
+
+def write_compact(path: Path, config: Config, tunes: Sequence[Melody]) -> Path:
+    """Write melodies as the compact records of a config; returns the path."""
+    write_records(path, [serialize_compact(compact_of(melody, config.encoding)) for melody in tunes])
     return path
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ostinato.formats.midi.reader import read_midi
     from ostinato.formats.midi.writer import write_midi
     from ostinato.formats.note_sequence_pb2 import NoteSequence
-    from ostinato.front import encode, extract_melodies, generate, list_models, load, read, write
+    from ostinato.front import encode, extract_melodies, generate, harmonize, list_models, load, read, write
     from ostinato.generation.model import Model
     from ostinato.music.extract import ExtractionSettings
     from ostinato.music.melody import Melody, MelodyList
@@ -38,6 +38,7 @@ __all__ = [
     "encode",
     "extract_melodies",
     "generate",
+    "harmonize",
     "list_models",
     "load",
     "read",
@@ -56,6 +57,7 @@ _HOMES = {
     "encode": "ostinato.front",
     "extract_melodies": "ostinato.front",
     "generate": "ostinato.front",
+    "harmonize": "ostinato.front",
     "list_models": "ostinato.front",
     "load": "ostinato.front",
     "read": "ostinato.front",

@@ -215,11 +215,9 @@ class Config:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON values; `from_json` reads them back equal."""
-        encoding: Any = self.encoding  # a dataclass, which a protocol cannot ask for
-        kind = next(name for name, kind in _ENCODINGS.items() if type(encoding) is kind)
         return {
             "name": self.name,
-            "encoding": {"kind": kind, **_plain(dataclasses.asdict(encoding))},
+            "encoding": encoding_to_json(self.encoding),
             "hparams": _plain(dataclasses.asdict(self.hparams)),
         }
 
@@ -231,13 +229,37 @@ class Config:
             FormatError: if a part is missing, unknown or of the wrong kind.
         """
         try:
-            encoding = dict(settings["encoding"])
-            kind = _ENCODINGS[encoding.pop("kind")]
+            encoding = _encoding_from(settings["encoding"])
             if not isinstance(settings["name"], str):
                 raise TypeError("the name is no string")
-            return Config(settings["name"], kind(**_tuples(encoding)), Hparams(**_tuples(settings["hparams"])))
+            return Config(settings["name"], encoding, Hparams(**_tuples(settings["hparams"])))
         except (KeyError, TypeError, ValueError, SettingsError) as error:
             raise FormatError(f"these are no settings of a model: {error}") from None
+
+
+def encoding_to_json(encoding: Encoding) -> dict[str, Any]:
+    """The settings of an encoding as JSON values; `encoding_from_json` reads them back equal."""
+    settings: Any = encoding  # a dataclass, which a protocol cannot ask for
+    kind = next(name for name, kind in _ENCODINGS.items() if type(encoding) is kind)
+    return {"kind": kind, **_plain(dataclasses.asdict(settings))}
+
+
+def encoding_from_json(settings: Any) -> Encoding:
+    """Read what `encoding_to_json` wrote.
+
+    Raises:
+        FormatError: if a part is unknown or of the wrong kind.
+    """
+    try:
+        return _encoding_from(settings)
+    except (KeyError, TypeError, ValueError, SettingsError) as error:
+        raise FormatError(f"these are no settings of an encoding: {error}") from None
+
+
+def _encoding_from(settings: Any) -> Encoding:
+    values = dict(settings)
+    encoding: Encoding = _ENCODINGS[values.pop("kind")](**_tuples(values))
+    return encoding
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ostinato.formats.note_sequence_pb2 import NoteSequence
     from ostinato.formats.sources import Source
     from ostinato.generation.model import Model
+    from ostinato.music.chords import Accompaniment
     from ostinato.music.extract import ExtractionSettings
     from ostinato.music.keys import Key
 
@@ -150,6 +151,15 @@ def _played(options: Callable[P, GenerationOptions]) -> Callable[P, MelodyList]:
 generate = _played(GenerationOptions)
 
 
+def harmonize(
+    melody: Melody, key: "str | Key | None" = None, *, chords_per_bar: int = 1, alternatives: int = 1
+) -> MelodyList:
+    """The melody with chords, in several ways if you ask for them; see `ostinato.music.harmony.harmonize`."""
+    from ostinato.music.harmony import harmonize
+
+    return harmonize(melody, key, chords_per_bar=chords_per_bar, alternatives=alternatives)
+
+
 def write(
     melody: Melody,
     path: str | os.PathLike[str],
@@ -157,8 +167,9 @@ def write(
     qpm: float = 120.0,
     key: "str | Key | None" = None,
     title: str = "",
+    accompaniment: "Accompaniment | None" = None,
 ) -> None:
-    """Write a melody as the file that the ending of its name says, whole or not at all.
+    """Write a melody, and the names of its chords, as the file that the ending of its name says, whole or not at all.
 
     Args:
         melody: what to write.
@@ -166,12 +177,16 @@ def write(
         qpm: quarter notes a minute, above 0.
         key: what a score is written in, such as "D dorian"; estimated if absent.
         title: above a score.
+        accompaniment: how the chords are played in a MIDI file or as sound: "block", "arpeggio" or "bass"; see
+            `ostinato.music.chords.accompany`. If absent, they are not.
 
     Raises:
-        SettingsError: if the name ends otherwise, there is no such key, or the tempo cannot be.
+        SettingsError: if the name ends otherwise, there is no such key or accompaniment, the melody has no chords to
+            play, or the tempo cannot be.
     """
     ending = Path(path).suffix.lower()
-    sequence = melody.to_note_sequence(qpm)  # which refuses tempos that cannot be
+    # Which refuses tempos that cannot be.
+    sequence = melody.to_note_sequence(qpm, accompaniment=accompaniment)
     if ending in (".mid", ".midi"):
         from ostinato.formats.midi.writer import write_midi
 

@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 
 import golden_files
 from ostinato.bundle import Bundle, array_shapes, load_bundle
-from ostinato.bundle.magenta import attention_length, is_model_variable, read_magenta_bundle, read_network
+from ostinato.bundle.magenta import (
+    attention_length,
+    is_model_variable,
+    read_magenta_bundle,
+    read_network,
+    tensorflow_variables,
+)
 from ostinato.config import Config, preset
 from ostinato.errors import FormatError
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
@@ -408,3 +414,46 @@ def test_a_graph_whose_shapes_are_without_end_is_read_at_once() -> None:
     node.attr["_output_shapes"].list.shape[0].CopyFrom(shape_of([2**62] * 100_000))
     network = read_network(stored_variables(GOLDEN / "vars_gold_attention.npz"), "x")
     assert attention_length(metagraph, network, "x") is None
+
+
+# --- our arrays under Magenta's names ---
+
+
+@pytest.mark.parametrize("name", ["gold_lookback", "gold_attention"])
+def test_golden_variables_go_back_under_their_names(name: str) -> None:
+    found = tensorflow_variables(load_bundle(GOLDEN / f"{name}.mag"))
+    stored = stored_variables(GOLDEN / f"vars_{name}.npz")
+    assert found.keys() == stored.keys()
+    for variable, array in stored.items():
+        np.testing.assert_array_equal(found[variable], array)
+
+
+def test_the_names_of_residual_layers() -> None:
+    # As Magenta 2.1.4 names the variables of make_rnn_cell([6, 6, 5], attn_length=4, residual_connections=True).
+    hparams = {
+        "rnn_layer_sizes": (6, 6, 5),
+        "attn_length": 4,
+        "attn_scope": "first_layer",
+        "residual_connections": True,
+    }
+    bundle = random_bundle(preset("attention_rnn").with_hparams(hparams))
+    cells = "rnn/multi_rnn_cell/cell_"
+    around = f"{cells}0/input_projection_wrapper/attention_cell_wrapper/"
+    scopes = {f"{cells}0/input_projection_wrapper/", around, f"{around}basic_lstm_cell/", f"{around}attention/"}
+    scopes |= {f"{around}attn_output_projection/", f"{cells}1/basic_lstm_cell/"}
+    scopes |= {f"{cells}2/input_projection_wrapper/", f"{cells}2/input_projection_wrapper/basic_lstm_cell/"}
+    others = {f"{around}attention/attn_w", f"{around}attention/attn_v", "fully_connected/weights"}
+    assert set(tensorflow_variables(bundle)) == {
+        *(scope + part for scope in scopes for part in ("kernel", "bias")),
+        *others,
+        "fully_connected/biases",
+    }
+
+
+@pytest.mark.parametrize("scope", ["stack", "first_layer"])
+@pytest.mark.parametrize("residual", [False, True])
+def test_what_is_named_is_read_back(scope: str, residual: bool) -> None:
+    hparams = {"rnn_layer_sizes": (6, 5), "attn_length": 4, "attn_scope": scope, "residual_connections": residual}
+    bundle = random_bundle(preset("attention_rnn").with_hparams(hparams))
+    found = read_network(tensorflow_variables(bundle), "x")
+    assert_same(found.bundle(bundle.config, 4, {}, "x"), bundle)

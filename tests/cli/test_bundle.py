@@ -29,7 +29,7 @@ def test_show_tells_what_a_bundle_of_magentas_holds() -> None:
         # 65 * 32 of what comes out, 33 * 40 of the classes
         "parameters:             36,470\n"
         "size:                   274,843 bytes\n"
-        "exports to:             page, js, onnx\n"
+        "exports to:             page, js, onnx, magenta\n"
         "description:            golden attention_rnn 30 steps\n"
         "generator description:  Melody RNN with lookback encoding and attention.\n"
         "made by:                Magenta\n"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import golden_files
+from ostinato.formats.tensorflow.compact import parse_compact
 from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
 from ostinato.formats.tensorflow.tfrecord import read_records
 
@@ -50,6 +51,28 @@ def test_magentas_flags_and_more_input_files(tmp_path: Path) -> None:
     assert made.stdout.startswith("27 melodies")  # each file once
 
 
+def test_records_are_compact_but_under_magentas_names(tmp_path: Path) -> None:
+    flags = (f"--input={NOTES}", "--eval_ratio=0")
+    assert dataset(*flags, "--config=lookback_rnn", f"--train_output={tmp_path / 'compact'}").returncode == 0
+    assert dataset(*flags, "--config=lookback_rnn", f"--train_output={tmp_path / 'wide'}", "--wide").returncode == 0
+    program = (
+        "import sys; sys.argv[0] = 'lookback_rnn_create_dataset'; "
+        "from ostinato.cli.main import main_by_magenta_name; sys.exit(main_by_magenta_name())"
+    )
+    made = subprocess.run(
+        [sys.executable, "-c", program, *flags, f"--train_output={tmp_path / 'magentas'}"], check=False
+    )
+    assert made.returncode == 0
+    assert (tmp_path / "magentas").read_bytes() == (tmp_path / "wide").read_bytes()
+    assert (tmp_path / "compact").stat().st_size < (tmp_path / "wide").stat().st_size / 200
+    compact, wide = (list(read_records(tmp_path / name)) for name in ("compact", "wide"))
+    for one, other in zip(compact, wide, strict=True):
+        melody, example = parse_compact(one), parse_sequence_example(other)
+        assert melody is not None
+        assert example.events is not None
+        assert [event - 2 for event in melody.events] == example.events.tolist()
+
+
 def test_dedupe_and_transpose_are_counted(tmp_path: Path) -> None:
     twice = tmp_path / "twice.tfrecord"
     twice.write_bytes(NOTES.read_bytes() * 2)
@@ -70,7 +93,7 @@ def test_dedupe_and_transpose_are_counted(tmp_path: Path) -> None:
 
 def test_lookback_distances_in_bars(tmp_path: Path) -> None:
     classic, in_bars = tmp_path / "classic.tfrecord", tmp_path / "bars.tfrecord"
-    flags = (f"--input={NOTES}", "--config=lookback_rnn", "--eval_ratio=0")
+    flags = (f"--input={NOTES}", "--config=lookback_rnn", "--eval_ratio=0", "--wide")
     assert dataset(*flags, f"--train_output={classic}").returncode == 0
     assert dataset(*flags, f"--train_output={in_bars}", "--lookback_distances=bars").returncode == 0
     pairs = [

@@ -179,7 +179,7 @@ def test_what_cannot_be_read_is_named_and_counted(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--num_resamples=0"], "--num_resamples must be at least 1, not 0"),
+        (["--num_resamples=0"], "--num_resamples must be 1 to 1,000,000, not 0"),
         (["--seed=-1"], "--seed must be at least 0, not -1"),
         (["--json=same", "--html=same"], "--json and --html are both same; give two files"),
         (["--bundle_file={bundle}", "--json={bundle}"], "is read, and would be overwritten; choose another file"),

@@ -38,7 +38,14 @@ def test_a_folder_for_javascript(tmp_path: Path) -> None:
 def test_all_at_once(tmp_path: Path) -> None:
     pytest.importorskip("onnx", reason="make test installs it")
     done = export(
-        "basic_rnn", "--page=a.html", "--onnx=b.onnx", "--magentajs=c", "--js=d", "--bits=16", folder=tmp_path
+        "basic_rnn",
+        "--page=a.html",
+        "--onnx=b.onnx",
+        "--magentajs=c",
+        "--js=d",
+        "--magenta=e.mag",
+        "--bits=16",
+        folder=tmp_path,
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [
@@ -47,9 +54,10 @@ def test_all_at_once(tmp_path: Path) -> None:
         "b.onnx",
         "b-sequence.onnx",
         "c",
+        "e.mag",
     ]
     assert (tmp_path / "a.html").read_bytes().startswith(b"<!DOCTYPE html>")
-    assert {path.name for path in tmp_path.iterdir()} == {"a.html", "b.onnx", "b-sequence.onnx", "c", "d"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a.html", "b.onnx", "b-sequence.onnx", "c", "d", "e.mag"}
 
 
 def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
@@ -62,13 +70,24 @@ def test_what_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_model_that_magenta_does_not_know(tmp_path: Path) -> None:
+    done = export("ostinato", "--js=a", "--magenta=b.mag", folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "ostinato export: --magenta: Magenta has no ostinato, only basic_rnn, mono_rnn, lookback_rnn, attention_rnn; "
+        "write this model with --page, --js or --onnx\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ostinato"], "nothing to write; give one of --page, --js, --onnx, --magentajs"),
+        (["ostinato"], "nothing to write; give one of --page, --js, --onnx, --magentajs, --magenta"),
         (["ostinato", "--page=model"], "--page=model: the name must end in .html"),
         (["ostinato", "--page=.html"], "--page=.html: the name must end in .html"),
         (["ostinato", "--js=there"], "--js=there: there is such a file or folder already; choose another name"),
+        (["basic_rnn", "--magenta=model"], "--magenta=model: the name must end in .mag"),
         (["ostinato", "--onnx=model.pb"], "--onnx=model.pb: the name must end in .onnx"),
         (["none", "--js=new"], "none: there is no such bundle, checkpoint or run_dir"),
     ],

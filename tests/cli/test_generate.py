@@ -4,6 +4,8 @@ import errno
 import html
 import re
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import wave
@@ -17,7 +19,7 @@ import pytest
 
 import golden_files
 from ostinato.bundle import Bundle, array_shapes, checkpoint_path, encode_bundle, load_bundle
-from ostinato.cli import generate
+from ostinato.cli import generate, terminal
 from ostinato.cli.main import main, main_by_magenta_name
 from ostinato.config import preset
 from ostinato.dataset.convert import read_music
@@ -25,8 +27,9 @@ from ostinato.formats.midi.reader import read_midi
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.front import extract_melodies
+from ostinato.generation import model as model_module
 from ostinato.generation.model import Model
-from ostinato.generation.search import most_varied
+from ostinato.generation.search import Growing, most_varied
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
 
@@ -634,3 +637,128 @@ def test_the_commands_of_the_documentation_run(tmp_path: Path, monkeypatch: pyte
     assert (tmp_path / "melodies.html").is_file()
     for program in re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL):
         exec(compile(program, "generate.md", "exec"), {})
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--num_outputs=100000000"], "100,000,000 melodies of 128 steps would take about"),
+        (["--num_steps=1000000000"], "a melody of 1,000,000,000 steps would take about"),
+        (["--num_bars=1", "--beam_size=100000000"], "a beam of 100,000,000 melodies would take about"),
+        (
+            ["--num_steps=100000", "--wav"],
+            "--wav: melodies of 100,000 steps at 120 quarters a minute last 12,500 seconds, but at most 1,800 can be",
+        ),
+    ],
+)
+def test_a_number_too_large_is_refused(
+    make: Generate, tmp_path: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make(*flags) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_keeps_what_is_made_so_far(
+    make: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make("--num_steps=64", "--num_outputs=2", "--seed=1") == 0
+    whole = [read_midi(path) for path in sorted((tmp_path / "out").iterdir())]
+    capsys.readouterr()
+    shutil.rmtree(tmp_path / "out")
+    _interrupt_at(40, monkeypatch)
+    assert make("--num_steps=64", "--num_outputs=2", "--seed=1", "--abc") == 130
+    out, told = capsys.readouterr()
+    assert told == (
+        "stopping after this step\n"
+        "stopped: none of 2 melodies is finished; 2 are kept as far as they go, 41 of 64 steps\n"
+    )
+    assert "2 melodies of attention_rnn in" in out
+    made = sorted((tmp_path / "out").glob("*.mid"))
+    for path, longer in zip(made, whole, strict=True):
+        notes = read_midi(path).notes
+        assert notes
+        # A step is an eighth of a second, and the last note may have been cut.
+        assert [note.pitch for note in notes] == [note.pitch for note in longer.notes[: len(notes)]]
+        assert notes[-1].end_time <= 41 / 8
+    assert len(list((tmp_path / "out").glob("*.abc"))) == 1
+
+
+def test_ctrl_c_leaves_out_melodies_that_are_not_finished_if_others_are(
+    make: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(model_module, "_MELODIES_AT_ONCE", 2)
+    _interrupt_at(15 + 15 + 3, monkeypatch)
+    assert make("--num_steps=16", "--num_outputs=7") == 130
+    assert "stopped: 4 of 7 melodies are finished and kept\n" in capsys.readouterr().err
+    assert len(list((tmp_path / "out").iterdir())) == 4
+
+
+def _interrupt_at(step: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C in this step of all that are drawn."""
+    steps = iter(range(1, 10**6))
+    extend = Growing.extend
+
+    def interrupted(melodies: Growing) -> Any:
+        if next(steps) == step:
+            signal.raise_signal(signal.SIGINT)
+        return extend(melodies)
+
+    monkeypatch.setattr(Growing, "extend", interrupted)
+
+
+def test_long_work_shows_how_far_it_is_and_only_where_somebody_sees_it(
+    make: Generate, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert make("--num_steps=64", "--num_outputs=2") == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(terminal, "shows_bars", lambda: True)
+    monkeypatch.setattr(generate, "SHORT", 0)
+    assert make("--num_steps=64", "--num_outputs=2") == 0
+    shown = capsys.readouterr().err
+    assert "100%|" in shown
+    assert "126/126 [" in shown  # the first note of each is given
+    assert "steps/s" in shown
+
+
+def test_melodies_over_chords(make: Generate, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--chords=C | Am | F G | C", "--chord_strength=1", "--accompaniment=bass", "--num_outputs=1")
+    assert make(*flags, "--num_steps=64", "--seed=2", "--abc", "--musicxml", "--wav") == 0
+    (path,) = (tmp_path / "out").glob("*.mid")
+    chords = ((0, "C"), (16, "Am"), (32, "F"), (40, "G"), (48, "C"))
+    for written in (path, path.with_suffix(".musicxml"), *path.parent.glob("*.abc")):
+        notes = read_music(written)[0]
+        # The melody may begin with silence, and scores do not say how it ends.
+        assert tuple((round(8 * text.time), text.text) for text in notes.text_annotations) == chords
+    assert {note.instrument for note in read_midi(path).notes} == {0, 1}
+    assert path.with_suffix(".wav").exists()
+    assert "the same again with --seed=2" in capsys.readouterr().out
+
+
+def test_the_primer_is_left_out_of_the_chords_too(make: Generate, tmp_path: Path) -> None:
+    flags = ("--primer_melody=[60, -2, 62, -2, 64, -2, 65, -2]", "--no_primer_in_output", "--chords=C F | G")
+    assert make(*flags, "--num_steps=32", "--num_outputs=1") == 0
+    (path,) = (tmp_path / "out").glob("*.mid")
+    assert [(8 * text.time, text.text) for text in read_midi(path).text_annotations] == [(0, "F"), (8, "G")]
+
+
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--chords=C | Xx"], "bar 2: there is no chord 'Xx'"),
+        (["--chords=C", "--chord_strength=2"], "chord_strength must be from 0 (not heard) to 1 (strict), not 2.0"),
+        (["--chord_strength=0.5"], "--chord_strength is that of --chords, which are missing"),
+        (["--accompaniment=block"], "--accompaniment=block plays chords, which are missing; see --chords"),
+        (["--primer=data/aird/midi/book5_0900.mid", "--accompaniment=block"], "plays chords, but the melody has none"),
+    ],
+)
+def test_chords_that_cannot_be(
+    make: Generate, flags: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    assert make(*flags, "--num_outputs=1", "--num_steps=400") == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1

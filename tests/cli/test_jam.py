@@ -81,6 +81,28 @@ def test_a_seed_plays_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     assert responses[0] == responses[1] != responses[2]
 
 
+@pytest.mark.parametrize("port", ["keystation", "through"])
+def test_it_follows_a_clock(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One of the input port itself, and one of another."""
+    # 400 quarters a minute again; both ports bring all of this.
+    clock = [(0.0, b"\xfa"), *((number / 160, b"\xf8") for number in range(1, 800))]
+    for _ in range(10):
+        memory_ports.script[:] = sorted([*clock, *((seconds + 0.01, message) for seconds, message in CALL)])
+        memory_ports.sent[:] = []
+        assert main([*PLAY, "--call_bars=1", "--num_rounds=1", f"--clock={port}", "--input_port=keystation"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        if lines[1] == "call     | C4:4 r:4 E4:4 r:4 |":
+            break
+    name = {"keystation": "Keystation 49", "through": "Midi Through Port-0"}[port]
+    assert lines[0] == (
+        f"attention_rnn hears Keystation 49 and plays on Synth A, 4/4 by the clock of {name}; start that, and play! "
+        "Ctrl-C ends"
+    )
+    assert lines[1] == "call     | C4:4 r:4 E4:4 r:4 |"
+    assert lines[2].startswith("response | ")
+    assert sounding(memory_ports.sent) == set()
+
+
 def test_without_a_model_the_best_one_plays(capsys: pytest.CaptureFixture[str]) -> None:
     memory_ports.script[:] = CALL
     assert main(["jam", "--output_port=synth a", *QUICK]) == 0
@@ -104,6 +126,10 @@ def test_a_port_that_goes_away_ends_the_session_in_silence(capsys: pytest.Captur
         (["--meter=33/1"], "the meter 33/1 has bars of 528 16ths; choose one with at most 512"),
         (["--meter=4/5"], "there is no meter 4/5"),
         (["--seed=-1"], "--seed must be 0 or more, not -1"),
+        (
+            ["--clock=roland"],
+            "--clock=roland: no input ports have that in their names; choose one of Midi Through Port-0, Keystation 49",
+        ),
         (["--run_dir=x"], "give one of --bundle_file, --checkpoint_file and --run_dir; there are 2"),
         (
             ["--output_port=moog"],

@@ -213,3 +213,14 @@ def test_a_primer_without_a_melody_is_an_error() -> None:
         primer_of(odd)
     with pytest.raises(DataError, match="longer than 65536 steps"):
         primer_of(sequence((60, 0, 10**9)))
+
+
+def test_bars_of_a_primer_keep_their_chords() -> None:
+    tune = NoteSequence()
+    tune.tempos.add(qpm=120)
+    for bar, pitch in enumerate((60, 62, 64, 65)):
+        tune.notes.add(pitch=pitch, velocity=80, start_time=2 * bar, end_time=2 * bar + 2)
+    for time, text in ((0, "C"), (3, "Dm"), (4, "G7"), (6, "C")):
+        tune.text_annotations.add(time=time, text=text, annotation_type=tune.TextAnnotation.CHORD_SYMBOL)
+    assert primer_of(tune).melody.chords == ((0, "C"), (24, "Dm"), (32, "G7"), (48, "C"))
+    assert primer_of(tune, bars=(2, 3)).melody.chords == ((0, "C"), (8, "Dm"), (16, "G7"))

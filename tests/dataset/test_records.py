@@ -1,4 +1,5 @@
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,21 +19,26 @@ from ostinato.dataset.records import (
     DatasetStatistics,
     SeenMelodies,
     build_dataset,
+    compact_of,
     distinct,
     eval_ratio_for,
     examples_of,
     fingerprint,
     is_for_eval,
+    melody_of,
     split_melodies,
 )
+from ostinato.encodings import BarEncoding
 from ostinato.errors import DataError, FormatError, SettingsError
 from ostinato.formats.midi.writer import write_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
+from ostinato.formats.tensorflow.compact import CompactRecord, parse_compact
 from ostinato.formats.tensorflow.sequence_example import parse_sequence_example
 from ostinato.formats.tensorflow.tfrecord import read_records
 from ostinato.music.extract import ExtractionSettings
 from ostinato.music.keys import transpose
 from ostinato.music.melody import Melody
+from ostinato.music.meter import Meter
 
 MONO = DatasetSettings(preset("mono_rnn").encoding, eval_ratio=0.0)
 TUNE = (60, 62, 64, 65, 67, 65, 64, 62)  # a bar each
@@ -50,9 +56,9 @@ def tune(name: str, pitches: Iterable[int] = TUNE) -> bytes:
 def events_of(path: Path) -> list[list[int]]:
     events = []
     for record in read_records(path):
-        example = parse_sequence_example(record)
-        assert example.events is not None
-        events.append(example.events.tolist())
+        compact = parse_compact(record)
+        assert compact is not None
+        events.append(list(melody_of(compact)))
     return events
 
 
@@ -75,7 +81,7 @@ def _build(tmp_path: Path) -> Any:
 def test_the_records_are_magentas(golden: Path, tmp_path: Path, build: Any, config: str, processes: int) -> None:
     encoding = preset(config).encoding
     records = read_records(golden / "notesequences.tfrecord")
-    statistics = build(records, DatasetSettings(encoding, eval_ratio=0.0), processes=processes)
+    statistics = build(records, DatasetSettings(encoding, eval_ratio=0.0, wide=True), processes=processes)
     lines = golden_files.json_lines(golden / f"melodies_{config}.jsonl.gz")
     assert statistics.training_records == len(lines)
     assert not (tmp_path / "eval").exists()
@@ -87,6 +93,41 @@ def test_the_records_are_magentas(golden: Path, tmp_path: Path, build: Any, conf
         assert example.steps_per_bar == line["steps_per_bar"]
         inputs, _ = encoding.encode(Melody(line["squashed_events"]))
         np.testing.assert_array_equal(example.inputs, inputs, strict=True)
+
+
+def test_a_compact_record_holds_the_melody_that_a_wide_one_was_made_of(tmp_path: Path, build: Any) -> None:
+    settings = DatasetSettings(preset("ostinato").encoding, eval_ratio=0.0, transpositions=(0, 1))
+    tunes = [tune("a"), tune("b", TUNE[::-1])]
+    build(tunes, settings)
+    melodies = events_of(tmp_path / "train")
+    build(tunes, dataclasses.replace(settings, wide=True))
+    examples = [parse_sequence_example(record) for record in read_records(tmp_path / "train")]
+    assert len(examples) == len(melodies) == 4
+    for example, melody in zip(examples, melodies, strict=True):
+        assert example.events is not None
+        assert example.events.tolist() == melody
+
+
+def test_a_melody_as_a_compact_record() -> None:
+    encoding = BarEncoding(foretells_end=True)
+    melody = Melody([-2, 60, -2, -1, 127], meter=Meter(6, 8), ends=True)
+    record = compact_of(melody, encoding)
+    assert record == CompactRecord(bytes([0, 62, 0, 1, 129]), (6, 8), True, record.encoding)
+    assert json.loads(record.encoding) == {
+        "kind": "bar",
+        "min_pitch": 48,
+        "max_pitch": 84,
+        "transpose_to_key": 0,
+        "lookback_distances": "1,2,3,4,6,8,12,16 bars",
+        "counter_bits": 9,
+        "tells_beat": False,
+        "tells_matches": False,
+        "foretells_end": True,
+    }
+    read = melody_of(record)
+    assert (read, read.ends) == (melody, True)
+    # An encoding that does not predict the end learns nothing from it.
+    assert not compact_of(melody, preset("lookback_rnn").encoding).ends
 
 
 def test_a_note_sequence_goes_its_way_whatever_comes_with_it(tmp_path: Path, build: Any) -> None:
@@ -271,10 +312,7 @@ def test_the_melodies_of_a_split_are_those_of_its_records(tmp_path: Path) -> Non
     found = read_melodies(folder, extraction, processes=1)
     assert len(distinct(found.melodies)) == 12
     for name, melodies in zip(("training", "eval"), split_melodies(found.melodies, settings), strict=True):
-        examples = map(parse_sequence_example, read_records(tmp_path / name))
-        assert [list(melody) for melody in melodies] == [
-            example.events.tolist() for example in examples if example.events is not None
-        ]
+        assert [list(melody) for melody in melodies] == events_of(tmp_path / name)
         assert melodies
 
 

@@ -201,7 +201,7 @@ def test_percentiles_leave_out_resamples_of_nothing() -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(SettingsError, match="num_resamples must be at least 1, not 0"):
+    with pytest.raises(SettingsError, match="num_resamples must be 1 to 1,000,000, not 0"):
         resampled_ratios([[1]], [1], 0, seed=0)
     with pytest.raises(SettingsError, match="seed must be at least 0, not -1"):
         resampled_ratios([[1]], [1], 1, seed=-1)

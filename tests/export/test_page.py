@@ -34,7 +34,7 @@ def small_bundle() -> Bundle:
     random = np.random.default_rng(0)
     shapes = array_shapes(config)
     arrays = {part: random.normal(0, 0.5, shape).astype(np.float32) for part, shape in shapes.items()}
-    return Bundle(config, arrays, {"description": 'A <b>small</b> one & "$x"'})
+    return Bundle(config, arrays, {"description": 'A <b>small</b> one & "$x"', "data": {"upbeats": 0.5}})
 
 
 @dataclass
@@ -153,7 +153,11 @@ def test_four_variations_are_made_seen_heard_and_saved(either: Visit, tmp_path: 
 
 def test_without_a_beginning_it_invents(wide: Visit) -> None:
     wide.generate(seed=1)
-    assert all(96 < len(melody) <= 128 for melody in wide.melodies())  # eight bars, the end in the last
+    firsts = [next(step for step, event in enumerate(melody) if event >= 0) for melody in wide.melodies()]
+    assert {first >= 8 for first in firsts} == {True, False}  # some begin with an upbeat, in a bar of its own
+    for melody, first in zip(wide.melodies(), firsts, strict=True):
+        before = 16 if first else 0
+        assert before + 7 * 16 < len(melody) <= before + 8 * 16  # eight bars, the end in the last
 
 
 def test_a_mouse_draws(wide: Visit) -> None:

@@ -11,9 +11,11 @@ from ostinato.bundle import Bundle
 from ostinato.config import Config, Hparams
 from ostinato.encodings import BarEncoding
 from ostinato.errors import SettingsError
-from ostinato.generation import continuations, search
+from ostinato.generation import model as model_module
+from ostinato.generation import search
 from ostinato.generation.continuations import NUM_CONTINUATIONS, draw_ending, draw_fill, draw_until_end
 from ostinato.generation.model import Model
+from ostinato.generation.options import GenerationOptions
 from ostinato.generation.search import Growing
 from ostinato.music.melody import Melody
 from ostinato.music.meter import Meter
@@ -57,6 +59,9 @@ class Told:
 
     def append(self, _: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         return self.likelihoods(self.rows), np.ones((len(self.rows), 2), np.bool_)
+
+    def lean_of_end(self) -> float:
+        return 0.0
 
 
 def growing(told: Told) -> Growing:
@@ -176,10 +181,22 @@ def test_many_melodies_are_continued_some_at_a_time(
     model: Model, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = model.generate(num_outputs=7, seed=4, **asked)
-    monkeypatch.setattr(continuations, "_OUTPUTS_AT_ONCE", 3)
+    monkeypatch.setattr(model_module, "_CONTINUED_AT_ONCE", 3)
     some = model.generate(num_outputs=7, seed=4, **asked)
     assert some == whole
     assert [melody.ends for melody in some] == [melody.ends for melody in whole]
+
+
+def test_a_stop_while_the_model_may_end_keeps_what_there_is(model: Model, caplog: pytest.LogCaptureFixture) -> None:
+    options = GenerationOptions(num_bars=20, until_end=True, num_outputs=2, seed=1)
+    whole = model.make(options)
+    calls = iter(range(10))
+    with caplog.at_level("INFO"):
+        made = model.make(options, lambda _: next(calls) < 9)
+    # A note, and the ten steps after which it was asked: no tune ends before its fifth bar.
+    assert [melody.events for melody in made] == [melody.events[:11] for melody in whole]
+    assert not any(melody.ends for melody in made)
+    assert caplog.messages == ["stopped: none of 2 melodies is finished; 2 are kept as far as they go, 11 of 320 steps"]
 
 
 def test_what_rounding_could_decide_is_decided_in_double_precision(

@@ -3,7 +3,9 @@
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ostinato import memory
 from ostinato.bundle import Bundle, load_bundle
 from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import LookbackEncoding, OneHotEncoding
 from ostinato.errors import SettingsError
+from ostinato.generation import model as model_module
 from ostinato.generation.model import Model
+from ostinato.generation.options import GenerationOptions
 from ostinato.generation.transposition import opening_notes
 from ostinato.music.keys import parse_key
 from ostinato.music.melody import Melody
@@ -440,16 +445,80 @@ def test_a_stream_is_refused_before_it_begins(attention_model: Model, arguments:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    ("asked", "message"),
     [
-        {"num_outputs": 100_000_000},
-        {"num_steps": 1_000_000_000},
-        {"num_bars": 1_000_000_000, "meter": "6/8"},
-        {"num_steps": 16, "beam_size": 100_000_000},
-        {"num_steps": 16, "beam_size": 10_000, "branch_factor": 10_000},
-        {"num_steps": 16, "rank": 100_000_000},
+        ({"num_outputs": 100_000_000}, "100,000,000 melodies of 128 steps .*; num_outputs"),
+        ({"num_steps": 1_000_000_000}, "a melody of 1,000,000,000 steps .*; num_steps"),
+        ({"num_bars": 1_000_000_000, "meter": "6/8"}, "a melody of 12,000,000,000 steps .*; num_bars"),
+        ({"num_steps": 16, "beam_size": 100_000_000}, "a beam of 100,000,000 melodies .*; beam_size"),
+        (
+            {"num_steps": 16, "beam_size": 9_999, "branch_factor": 10_000},
+            "a beam of 9,999 melodies and 10,000 continuations of each .*; branch_factor",
+        ),
+        ({"num_steps": 16, "rank": 100_000_000}, "100,000,000 melodies of 16 steps .*; rank"),
     ],
 )
-def test_more_than_memory_holds_is_refused_at_once(attention_model: Model, asked: dict[str, Any]) -> None:
-    with pytest.raises(SettingsError, match=r"of memory, but only .* GB is free; ask for"):
+def test_more_than_memory_holds_is_refused_at_once(attention_model: Model, asked: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=rf"{message} can be at most \d[\d,]*$") as refused:
         attention_model.generate(**asked)
+    assert re.search(r"would take about [\d,.]+ GB of memory, but only [\d,.]+ GB is free", str(refused.value))
+
+
+def test_a_beam_of_100_000_is_refused_where_24_gb_are_free(
+    attention_model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: 4_000_000_000)
+    with pytest.raises(SettingsError, match=r"a beam of 1,000,000 melodies would take about .* beam_size can be"):
+        attention_model.generate(16, beam_size=1_000_000)
+
+
+class Patience:
+    """Asks for a stop after so many calls, and adds up the steps that it was told of."""
+
+    def __init__(self, calls: int = 10**9) -> None:
+        self.calls, self.steps = calls, 0
+
+    def __call__(self, steps: int) -> bool:
+        self.calls -= 1
+        self.steps += steps
+        return self.calls > 0
+
+
+@pytest.mark.parametrize("asked", [{}, {"beam_size": 2, "branch_factor": 2}, {"rank": 11}])
+def test_melodies_made_in_parts_are_those_made_at_once(
+    attention_model: Model, asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = GenerationOptions(24, num_outputs=7, seed=3, **asked)
+    at_once = attention_model.make(options)
+    monkeypatch.setattr(model_module, "_MELODIES_AT_ONCE", 3)
+    watch = Patience()
+    assert attention_model.make(options, watch) == at_once
+    assert watch.steps == options.num_made * 23
+
+
+def test_a_stop_keeps_the_melodies_that_are_finished(
+    attention_model: Model, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(model_module, "_MELODIES_AT_ONCE", 3)
+    options = GenerationOptions(24, num_outputs=8, seed=3)
+    whole = attention_model.make(options)
+    with caplog.at_level("INFO"):
+        # 23 steps after the first note, for three melodies and for three more; the last two are under way.
+        assert attention_model.make(options, Patience(23 + 23 + 5)) == whole[:6]
+        assert caplog.messages == ["stopped: 6 of 8 melodies are finished and kept"]
+        ranked = attention_model.make(replace(options, num_outputs=2, rank=8), Patience(23 + 5))
+        assert len(ranked) == 2
+        assert set(ranked) <= set(whole[:3])
+
+
+def test_a_stop_before_a_melody_is_finished_keeps_what_there_is_of_it(
+    attention_model: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = GenerationOptions(24, num_outputs=2, seed=3)
+    whole = attention_model.make(options)
+    with caplog.at_level("INFO"):
+        made = attention_model.make(options, Patience(5))
+    assert [melody.events for melody in made] == [melody.events[:6] for melody in whole]
+    assert caplog.messages == ["stopped: none of 2 melodies is finished; 2 are kept as far as they go, 6 of 24 steps"]
+    (traced,) = attention_model.make_traced(GenerationOptions(24, seed=3), Patience(5))
+    assert traced.melody.events == whole[0].events[:6]

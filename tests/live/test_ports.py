@@ -5,7 +5,16 @@ import pytest
 
 import memory_ports
 from ostinato.errors import SettingsError
-from ostinato.live.ports import MidoInput, MidoOutput, PortError, chosen_port, open_input, open_output, port_names
+from ostinato.live.ports import (
+    MidoInput,
+    MidoOutput,
+    PortError,
+    chosen_port,
+    open_clock,
+    open_input,
+    open_output,
+    port_names,
+)
 from ostinato.live.voices import note_on
 
 KEYS = ["Midi Through:Midi Through Port-0 14:0", "Keystation 49:Keystation 49 MIDI 1 24:0", "Launchkey:Launchkey 28:0"]
@@ -90,6 +99,13 @@ def test_virtual_ports() -> None:
     assert open_output("virtual:My band").name == "My band"
     with pytest.raises(PortError, match=r"'unsupported' cannot be opened: no virtual ports here; on Windows, programs"):
         open_output("virtual:unsupported")
+
+
+def test_the_port_of_a_clock() -> None:
+    keys = open_input(None)
+    assert open_clock("keystation", keys) is keys
+    assert open_clock("through", keys).name == "Midi Through Port-0"
+    assert open_clock("virtual", keys).name == "Ostinato clock"
 
 
 def test_a_port_that_cannot_be_opened() -> None:

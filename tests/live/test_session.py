@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ostinato.errors import SettingsError
+from ostinato.live.midi_clock import CLOCK, CONTINUE, STOP, MidiClock
+from ostinato.live.midi_clock import START as CLOCK_STARTS
 from ostinato.live.session import POLL_SECONDS, Grid, Metronome, MonotonicClock, Session, SessionSettings, State, play
 from ostinato.live.voices import Voice, Voices, control_change, note_off, note_on, program_change
 from ostinato.music.melody import Melody
@@ -17,6 +19,7 @@ from simulated_session import (
     BAR,
     START,
     STEP,
+    Script,
     ScriptedInput,
     SimulatedClock,
     Stage,
@@ -461,3 +464,76 @@ def test_a_finished_session_ends_the_loop() -> None:
     stage = Stage(CALL, [72], SessionSettings(num_rounds=1)).play(100)
     assert stage.session.state is State.FINISHED
     assert stage.clock.now() - START == pytest.approx(6.0, abs=0.002)
+
+
+# ---- by another's clock
+
+
+def clocks(start: float, end: float, qpm: float = 120.0) -> list[tuple[float, bytes]]:
+    """MIDI clocks from one moment to before another."""
+    period = 60 / qpm / 24
+    return [(start + number * period, bytes((CLOCK,))) for number in range(round((end - start) / period))]
+
+
+def led(script: Script = (), settings: SessionSettings = ONE_BAR, *, lead_script: Script) -> Stage:
+    """A stage whose own tempo, of 100, never counts; it is in the time of a clock that starts after a second."""
+    settings = dataclasses.replace(settings, qpm=100.0)
+    started = [*clocks(0.0, 1.0), (0.99, bytes((CLOCK_STARTS,))), *lead_script]
+    return Stage(script, [72, 74], settings, lead=MidiClock(settings.meter, 100.0), lead_script=started)
+
+
+def test_nothing_happens_before_the_clock_starts() -> None:
+    stage = led(quarters([60, 62]), lead_script=[]).play(5)
+    assert stage.sent == panic_sent(stage)
+    assert stage.calls == []
+
+
+def panic_sent(stage: Stage) -> list[tuple[float, bytes]]:
+    """The last messages, which leave silence."""
+    return [(seconds, message) for seconds, message in stage.sent if message in [*panic_of(0), *panic_of(9)]]
+
+
+@pytest.mark.parametrize("settings", [ONE_BAR, dataclasses.replace(ONE_BAR, metronome=False)])
+def test_bars_and_tempo_are_those_of_the_clock(settings: SessionSettings) -> None:
+    # The first bar is from 1 s to 3 s; the call begins in it, on its second beat.
+    stage = led(quarters([60, 62, 64], start=1.5), settings, lead_script=clocks(1.0, 5.0)).play(5)
+    assert [call.events for call, _ in stage.calls] == [(*[-2] * 4, *TWO_BARS_MELODY[:12])]
+    assert [pitch for _, pitch in stage.started()] == [72, 74]
+    assert [seconds for seconds, _ in stage.started()] == pytest.approx([3.0, 3.125], abs=0.003)
+    if settings.metronome:
+        assert [pitch for _, pitch in stage.started(9)] == [76, 77, 77, 77, 76, 77, 77, 77]
+        found = [seconds for seconds, _ in stage.started(9)]
+        assert found == pytest.approx([1 + beat / 2 for beat in range(8)], abs=0.003)
+
+
+def test_another_tempo_of_the_clock_is_followed() -> None:
+    # A bar of 2 s, then quarters of 2/3 s: the tempo is told by the quarter before.
+    stage = led(settings=CLICKING, lead_script=[*clocks(1.0, 3.0), *clocks(3.0, 7.0, 90.0)]).play(6.5)
+    found = [seconds for seconds, _ in stage.started(9)]
+    assert found == pytest.approx([1, 1.5, 2, 2.5, *(3 + beat * 2 / 3 for beat in range(6))], abs=0.005)
+
+
+def test_a_clock_that_stops_ends_the_response_and_goes_on_in_its_bar() -> None:
+    stopped = [
+        *clocks(1.0, 3.5),
+        (3.5, bytes((STOP,))),
+        *clocks(3.5, 6.0),
+        (5.99, bytes((CONTINUE,))),
+        *clocks(6.0, 9.0),
+    ]
+    keys = [*quarters([60], start=1.0), *quarters([50], start=4.0)]
+    stage = led(keys, dataclasses.replace(ONE_BAR, response_bars=4), lead_script=stopped).play(8.6)
+    assert [seconds for seconds, _ in stage.ended()] == pytest.approx([3.125, 3.5], abs=0.003)
+    # What is played while it stands is no call.
+    assert len(stage.calls) == 1
+    assert stage.session.state is State.LISTENING
+    # It stopped after a beat of the second bar.
+    clicks = [(round(seconds, 1), pitch) for seconds, pitch in stage.started(9) if seconds > 3.2]
+    assert clicks == [(6.0, 77), (6.5, 77), (7.0, 77), (7.5, 76), (8.0, 77), (8.5, 77)]
+
+
+def test_a_call_is_dropped_when_the_clock_stops() -> None:
+    stopped = [*clocks(1.0, 2.0), (2.0, bytes((STOP,))), *clocks(2.0, 9.0)]
+    stage = led(quarters([60], start=1.0), lead_script=stopped).play(9)
+    assert stage.calls == []
+    assert stage.session.state is State.LISTENING

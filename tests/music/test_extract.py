@@ -331,3 +331,17 @@ def test_the_meter_that_is_asked_for_makes_the_bars() -> None:
     assert (found.melody.steps_per_bar, statistics.mended_meters) == (12, 1)
     with pytest.raises(SettingsError, match="'four' is not a meter"):
         ExtractionSettings(meter="four")
+
+
+def test_chords_come_beside_the_melody_on_its_grid() -> None:
+    sequence = NoteSequence()
+    sequence.tempos.add(qpm=120)  # a step is 1/8 of a second
+    for pitch, start in ((60, 2.0), (64, 3.0), (67, 3.5)):
+        sequence.notes.add(pitch=pitch, velocity=80, start_time=start, end_time=start + 0.5)
+    chord = sequence.TextAnnotation.CHORD_SYMBOL
+    for time, text in ((0.0, "C"), (0.5, "F"), (3.01, "Am"), (3.02, "Am7"), (9.0, "G")):
+        sequence.text_annotations.add(time=time, text=text, annotation_type=chord)
+    settings = ExtractionSettings(min_bars=0, min_unique_pitches=0)
+    (found,) = find_melodies(sequence, settings, ExtractionStatistics())
+    # The melody begins in bar 2, at step 16, where F still sounds.
+    assert (found.melody.start_step, found.melody.chords) == (16, ((0, "F"), (8, "Am7")))

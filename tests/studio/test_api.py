@@ -7,6 +7,7 @@ import json
 import math
 import threading
 import wave
+import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,7 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import Melody
+from ostinato.sound.recorded import FOLDER, instrument_names
 from ostinato.studio import api
 from ostinato.studio.api import (
     Api,
@@ -40,7 +42,7 @@ from ostinato.studio.api import (
     wav_file,
 )
 from ostinato.studio.models import Models
-from ostinato.studio.schema import GenerateRequest, MelodyJson, MidiRequest, WavRequest, read_request
+from ostinato.studio.schema import GenerateRequest, MelodyJson, MidiRequest, ScoreRequest, WavRequest, read_request
 from ostinato.studio.security import MAX_UPLOAD_BYTES
 from ostinato.studio.workers import Workers
 from studio_parts import ATTENTION_LENGTH, small_models, studio_client
@@ -150,12 +152,28 @@ def test_melodies(client: TestClient, model: str | None, primer: Any, explain: b
             "fill=(2, 1) must be the first and the last bar, counted from 1, such as (5, 8)",
         ),
         (
-            {"fill": [2, 3], "primer": {"events": [60] * 40}},
-            "fill=2-3 leaves nothing to follow it: the primer has 2.5 bars; go on from its beginning instead",
+            {"fill": [2, 4], "primer": {"events": [60] * 40}},
+            "fill=2-4 leaves nothing to follow it: the primer has 2.5 bars; go on from its beginning instead",
         ),
         (
             {"fill": [1, 1], "num_bars": 2, "primer": {"events": [60] * 40}},
+            "fill keeps the primer's length; leave out num_bars and until_end",
+        ),
+        (
+            {"fill": [1, 1], "ending": True, "primer": {"events": [60] * 40}},
             "fill keeps the primer's length and end; leave out num_bars, ending and until_end",
+        ),
+        (
+            {"fill": [1, 3], "primer": {"events": [60] * 40}},
+            "no note comes before bar 1, and all after it would be new; lock a bar that has one",
+        ),
+        (
+            {"fill": [1, 2], "locked": [2, 1], "primer": {"events": [60] * 40}},
+            "all bars of fill=[1, 2] are locked; take one of them out of locked",
+        ),
+        (
+            {"num_bars": 4, "locked": [1], "primer": {"events": [60] * 40}},
+            "locked bars stay where others are made anew; give fill, or leave locked out",
         ),
         (
             {"num_steps": 2, "primer": {"events": [60, -2]}},
@@ -240,6 +258,38 @@ def test_a_melody_is_a_sound(client: TestClient) -> None:
         assert sound.getnframes() / sound.getframerate() > 6 / 16
 
 
+UPBEAT_SENT = {
+    # Two eighths before the bar line, then three quarters and a half note tied over the next one.
+    "events": [-2, -2, -2, -2, -2, -2, -2, -2, 62, -2, 64, -2, 66, -2, -2, -2, -2, -2, 69, -2, -2, -2, -2, -2],
+    "meter": "3/4",
+    "qpm": 97.5,
+    "title": "A tune",
+}
+
+
+def test_a_melody_is_a_score(client: TestClient) -> None:
+    response = client.post("/api/score", json={**UPBEAT_SENT, "format": "abc", "key": "D"})
+    written = _described(response).decode()
+    head = ["X:1", "T:A tune", "M:3/4", "L:1/8", "Q:1/4=97.5", "K:D"]
+    assert written.splitlines() == ["%abc-2.1", "", *head, "DE | F3 A- A2 |]"]
+    assert response.headers["content-disposition"] == "attachment; filename*=UTF-8''melody.abc"
+
+    response = client.post("/api/score", json={**UPBEAT_SENT, "format": "musicxml", "key": "D"})
+    score = ET.fromstring(_described(response))
+    assert [measure.get("number") for measure in score.iter("measure")] == ["0", "1"]
+    assert [step.text for step in score.iter("step")] == ["D", "E", "F", "A", "A"]
+    assert [time.text for time in next(score.iter("time"))] == ["3", "4"]
+
+
+def test_a_score_has_the_key_that_fits_or_the_one_that_is_named(client: TestClient) -> None:
+    scale = {"events": [62, -2, 64, -2, 66, -2, 67, -2, 69, -2, 71, -2, 73, -2, 74, -2], "format": "abc"}
+    for key, line in ((None, "K:D"), ("A minor", "K:Am"), ("F# dorian", "K:F#dor")):
+        assert line in _described(client.post("/api/score", json={**scale, "key": key})).decode().splitlines()
+    refused = client.post("/api/score", json={**scale, "key": "H"})
+    assert refused.status_code == 400
+    assert _described(refused)["error"].startswith("there is no key 'H'; write a tonic and a mode")
+
+
 def test_more_than_can_be_done_is_refused_and_the_rest_goes_on(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -305,8 +355,10 @@ MAKE = st.fixed_dictionaries(
     optional={
         "num_bars": st.integers(1, 2),
         "ending": st.booleans(),
+        "upbeat": st.booleans(),
         "until_end": st.booleans(),
         "fill": st.tuples(st.integers(1, 2), st.integers(1, 2)),
+        "locked": st.lists(st.integers(1, 2), max_size=2),
         "meter": METERS_SENT,
         "model": st.sampled_from(["plain", "watchful", "finite", None]),
         "primer": MELODY_SENT | st.none(),
@@ -326,11 +378,30 @@ WRITE_MIDI = st.fixed_dictionaries(
     {"melodies": st.lists(MELODY_SENT, max_size=3)},
     optional={"qpm": st.floats(20, 400), "names": st.lists(st.text(min_size=1, max_size=5), max_size=3)},
 )
-WRITE_WAV = st.fixed_dictionaries({"events": EVENTS, "qpm": st.floats(300, 400)})
+WRITE_WAV = st.fixed_dictionaries(
+    {"events": EVENTS, "qpm": st.floats(300, 400)},
+    optional={
+        "program": st.integers(0, 127),
+        "instrument": st.sampled_from([*instrument_names(), None, "tuba"]),
+        "clicks": st.booleans(),
+    },
+)
+WRITE_SCORE = st.fixed_dictionaries(
+    {"events": EVENTS | st.lists(st.integers(-2, 127), min_size=60, max_size=70)},
+    optional={
+        "format": st.sampled_from(["abc", "musicxml"]),
+        "steps_per_bar": st.integers(1, 64),
+        "meter": METERS_SENT | st.sampled_from(["5/8", "3/32", "4/1", "9/16", "23/8"]),
+        "qpm": st.floats(20, 400),
+        "key": st.sampled_from(["C", "A minor", "Cb locrian", "b blues", None]) | st.text(min_size=1, max_size=5),
+        "title": st.text(min_size=1, max_size=5),
+    },
+)
 ASKED = st.one_of(
     st.tuples(st.just("/api/generate"), MAKE),
     st.tuples(st.just("/api/midi"), WRITE_MIDI),
     st.tuples(st.just("/api/wav"), WRITE_WAV),
+    st.tuples(st.just("/api/score"), WRITE_SCORE),
 )
 
 
@@ -441,6 +512,16 @@ def test_the_attention_is_told_of_each_step(models: Models) -> None:
         assert np.allclose(weights.sum(axis=1), 1, atol=1e-3)
 
 
+def test_an_upbeat_has_a_bar_of_its_own(models: Models) -> None:
+    request = read_request(b'{"num_bars": 2, "upbeat": true, "variations": 3, "seed": 5}', GenerateRequest)
+    made = json.loads(msgspec.json.encode(generated(models.model("plain"), "plain", request)))["variations"]
+    for each in made:
+        assert len(each["events"]) == (1 + 2) * 16
+        assert each["events"][:8] == [-2] * 8
+        assert each["primer_steps"] == 0
+        assert [step["step"] for step in each["steps"]] == list(range(8, 48))
+
+
 def test_without_explaining_the_same_melodies_come(models: Models) -> None:
     explained = _generate(models, "watchful", seed=4)["variations"]
     plain = _generate(models, "watchful", seed=4, explain=False)["variations"]
@@ -504,6 +585,27 @@ def test_bars_are_filled_between_what_stays(
         assert [step["event"] for step in made["steps"]] == made["events"][first_drawn:36]
         assert made["attention"] is None or len(made["attention"]) == len(made["steps"])
     assert len({tuple(made["events"]) for made in answer["variations"]}) > 1
+
+
+@pytest.mark.parametrize("model", ["plain", "watchful", "finite"])
+def test_locked_bars_stay_and_the_melody_still_ends(client: TestClient, model: str) -> None:
+    events = (
+        [60, -2, 62, -2, 64, -2] * 2 + [67, -2, -2, -1, -2, -2] * 4 + [65, -2, 64, -2, 60, -2, -2]
+    )  # 43 of 48 steps
+    primer = {"events": events, "meter": "6/8", "ends": True}
+    asked = {"fill": [2, 4], "locked": [3, 7], "primer": primer, "model": model, "variations": 3, "seed": 1}
+    made = _described(client.post("/api/generate", json=asked))["variations"]
+    for each in made:
+        assert each["events"][:12] + each["events"][24:36] == events[:12] + events[24:36]
+        assert (each["primer_steps"], each["kept_steps"], each["ends"]) == (12, 0, model == "finite")
+        assert 36 < len(each["events"]) <= 48
+        drawn = [*range(12, 24), *range(36, len(each["events"]))]
+        assert [step["step"] for step in each["steps"]] == drawn
+        assert [step["event"] for step in each["steps"]] == [each["events"][step] for step in drawn]
+        assert each["attention"] is None or len(each["attention"]) == len(drawn)
+    assert len({tuple(each["events"]) for each in made}) > 1
+    again = _described(client.post("/api/generate", json={**asked, "variations": 2, "draw": 1}))["variations"]
+    assert [each["events"] for each in again] == [each["events"] for each in made[1:]]
 
 
 def test_key_and_range_hold(models: Models) -> None:
@@ -578,6 +680,22 @@ def test_sound_stays_in_the_middle_and_has_its_instrument() -> None:
     # A piano's note dies away, a flute's does not.
     shares = [np.abs(samples[17_000:20_000]).max() / np.abs(samples[2_000:5_000]).max() for samples in (piano, flute)]
     assert shares[0] < 0.8 < shares[1]
+
+
+def test_sound_has_a_recorded_instrument_in_place_of_the_program() -> None:
+    scale = tuple(event for pitch in range(60, 73) for event in (pitch, -2, -2, -2))
+    made = [_samples(WavRequest(scale, program=73, instrument=name)) for name in (None, "violin", "flute")]
+    assert len({samples.tobytes() for samples in made}) == 3
+    assert {samples.shape for samples in made} == {made[0].shape}
+
+
+def test_the_recorded_instruments_are_served(client: TestClient) -> None:
+    for name in instrument_names():
+        answer = client.get(f"/static/instruments/{name}.bin")
+        assert answer.status_code == 200
+        assert answer.content == (FOLDER / f"{name}.bin").read_bytes()
+    assert client.get("/static/instruments/instruments.json").json().keys() == set(instrument_names())
+    assert "Frank Wen" in client.get("/static/instruments/LICENSE").text
 
 
 def _notes(data: bytes) -> list[tuple[int, float, float]]:
@@ -696,7 +814,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 7
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 8
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 
@@ -706,6 +824,7 @@ def test_it_names_every_member_of_a_request_and_its_default() -> None:
         ("GenerateRequest", GenerateRequest, {"num_steps": 8}, []),  # or num_bars, or fill
         ("MidiRequest", MidiRequest, {"melodies": [melody]}, ["melodies"]),
         ("WavRequest", WavRequest, melody, ["events"]),
+        ("ScoreRequest", ScoreRequest, {**melody, "format": "abc"}, ["events", "format"]),
     ]
     for name, kind, members, required in smallest:
         schema = document()["components"]["schemas"][name]

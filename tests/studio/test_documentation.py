@@ -71,7 +71,16 @@ def test_the_python_program_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_it_names_every_path_and_every_member() -> None:
     for path in document()["paths"]:
         assert f" {path}`" in PAGE
-    for schema in ("GenerateRequest", "Variation", "Step", "Track", "Generated", "MidiRequest", "WavRequest"):
+    for schema in (
+        "GenerateRequest",
+        "Variation",
+        "Step",
+        "Track",
+        "Generated",
+        "MidiRequest",
+        "WavRequest",
+        "ScoreRequest",
+    ):
         for member in document()["components"]["schemas"][schema]["properties"]:
             assert f"`{member}`" in PAGE, member
 

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from ostinato.errors import FormatError, SettingsError
 from ostinato.music.melody import Melody
 from ostinato.music.meter import Meter
+from ostinato.sound.recorded import instrument_names
 from ostinato.studio.schema import (
     GenerateRequest,
     MidiRequest,
+    ScoreRequest,
     WavRequest,
     parse_json,
     read_request,
@@ -104,7 +106,10 @@ def test_everything_may_be_said() -> None:
         ({"num_steps": 8, "num_bars": 2}, "num_steps=8 and num_bars=2 are two lengths; give one"),
         ({"num_bars": 0}, "num_bars must be an integer of 1 to 1024, not 0"),
         ({"num_bars": 33}, "528 new steps are more than 32 bars of 16; take fewer"),
-        ({"num_bars": 65}, "num_bars=65 are 1040 steps, and at most 1024 are made"),
+        ({"num_bars": 65}, "num_bars=65 and an upbeat are 1056 steps, and at most 1024 are made; take fewer"),
+        ({"num_bars": 65, "upbeat": False}, "num_bars=65 are 1040 steps, and at most 1024 are made; take fewer"),
+        ({"num_bars": 16, "meter": "4/1"}, "num_bars=16 and an upbeat are 1088 steps, and at most 1024 are made"),
+        ({"upbeat": 1}, "upbeat must be true or false, not 1"),
         ({"num_steps": 8, "until_end": True}, "until_end takes num_bars, the most that a melody may have, instead of"),
         ({"num_bars": 2, "ending": "yes"}, 'ending must be true or false, not "yes"'),
         ({"num_steps": 8, "meter": "waltz"}, 'meter must be a meter such as "3/4" or "6/8", not "waltz"'),
@@ -193,6 +198,17 @@ def test_the_limits_themselves_are_taken() -> None:
     assert read(GenerateRequest, {"num_steps": 1024, "steps_per_bar": 32}).steps_per_bar == 32
 
 
+def test_an_upbeat_is_asked_for_as_the_library_has_it() -> None:
+    for upbeat in (None, True, False):
+        assert read(GenerateRequest, {"num_bars": 4, "upbeat": upbeat}).options(0).upbeat is upbeat
+    assert read(GenerateRequest, {"num_bars": 16, "meter": "4/1", "upbeat": False}).num_bars == 16
+    assert read(GenerateRequest, {"num_bars": 16, "meter": "4/1", "primer": {"events": [60]}}).num_bars == 16
+    with pytest.raises(SettingsError, match="upbeat comes before the bars that num_bars counts; give num_bars"):
+        read(GenerateRequest, {"num_steps": 8, "upbeat": True}).options(0)
+    with pytest.raises(SettingsError, match="upbeat begins a melody without a primer; leave one of them out"):
+        read(GenerateRequest, {"num_bars": 4, "upbeat": True, "primer": {"events": [60]}}).options(0)
+
+
 def test_melodies_to_write() -> None:
     request = read(MidiRequest, {"melodies": [{"events": [60]}, {"events": [62], "steps_per_bar": 12}], "qpm": 90})
     assert [each.melody() for each in request.melodies] == [Melody([60]), Melody([62], steps_per_bar=12)]
@@ -200,7 +216,17 @@ def test_melodies_to_write() -> None:
     request = read(MidiRequest, {"melodies": [{"events": [60]}], "names": ["a"]})
     assert ([each.melody() for each in request.melodies], request.qpm, request.names) == ([Melody([60])], 120.0, ("a",))
     sound = read(WavRequest, {"events": [60], "qpm": 60, "steps_per_bar": 8})
-    assert (sound.melody(), sound.qpm) == (Melody([60], steps_per_bar=8), 60.0)
+    assert (sound.melody(), sound.qpm, sound.instrument) == (Melody([60], steps_per_bar=8), 60.0, None)
+    for name in instrument_names():
+        assert read(WavRequest, {"events": [60], "instrument": name}).instrument == name
+
+
+@pytest.mark.parametrize("instrument", ["tuba", 3, ["piano"], {}])
+def test_an_instrument_that_is_not_recorded_is_refused(instrument: object) -> None:
+    with pytest.raises(SettingsError) as error:
+        read(WavRequest, {"events": [60], "instrument": instrument})
+    told = f'instrument must be "clarinet", "flute", "guitar", "piano" or "violin", not {shown(instrument)}'
+    assert str(error.value) == told
 
 
 @pytest.mark.parametrize(
@@ -237,6 +263,23 @@ def test_too_long_a_sound_is_refused() -> None:
     read(WavRequest, {"events": [60] * 1024, "qpm": 51.2})
     with pytest.raises(SettingsError, match="1024 steps at 20 quarters a minute last 768 seconds, and at most 300"):
         read(WavRequest, {"events": [60] * 1024, "qpm": 20})
+
+
+@pytest.mark.parametrize(
+    ("members", "error"),
+    [
+        ({}, "format is missing"),
+        ({"format": "pdf"}, 'format must be "abc" or "musicxml", not "pdf"'),
+        ({"format": ["abc"]}, 'format must be "abc" or "musicxml", not ["abc"]'),
+        ({"format": "abc", "title": ""}, 'title must be a text of 1 to 100 characters, not ""'),
+        ({"format": "abc", "title": "a\n"}, 'title must be a text of printable characters, not "a\\n"'),
+        ({"format": "abc", "key": "\ud800"}, 'key must be a text of printable characters, not "\\ud800"'),
+    ],
+)
+def test_what_is_no_score_is_refused(members: Any, error: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(ScoreRequest, {"events": [60], **members})
+    assert str(caught.value) == error
 
 
 @given(VALUES)

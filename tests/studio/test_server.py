@@ -40,6 +40,19 @@ def test_the_page_and_its_files_are_there(client: TestClient) -> None:
     assert client.head("/").status_code == 200
 
 
+def test_what_draws_notation_is_there_with_its_license(client: TestClient) -> None:
+    (script,) = (STATIC / "abcjs").glob("*.js")
+    version = script.stem.rpartition("-")[2]
+    response = client.get(f"/static/abcjs/{script.name}")
+    assert response.text.startswith(f"/*! abcjs_basic v{version} Copyright")
+    assert script.name in client.get("/static/engraving.js").text
+    assert f"version={version}\n" in (STATIC.parents[3] / "scripts" / "fetch_abcjs").read_text(encoding="utf-8")
+    assert "Permission is hereby granted, free of charge" in client.get("/static/abcjs/LICENSE").text
+    # What its policy would forbid the page, see scripts/fetch_abcjs.
+    assert ".insertStyles=function(e){}" in response.text
+    assert 'dummySvg.setAttribute("style"' not in response.text
+
+
 def test_the_page_is_sent_packed(client: TestClient) -> None:
     """A tablet over a school's network loads it, thirty of them at once."""
     for path in ("/", "/static/main.js", "/static/studio.css"):

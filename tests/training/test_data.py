@@ -1,19 +1,27 @@
 import itertools
+import json
+import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from torch import Tensor
 
 import golden_files
 import tiny_examples
 from ostinato.config import PRESETS, Config, Hparams, preset
-from ostinato.encodings import BarEncoding
+from ostinato.dataset.records import compact_of, example_of
+from ostinato.encodings import BarEncoding, OneHotEncoding
 from ostinato.errors import DataError, FormatError
+from ostinato.formats.tensorflow.compact import CompactRecord, serialize_compact
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import write_records
 from ostinato.music.melody import Melody
@@ -23,7 +31,7 @@ from ostinato.training.data import (
     Batch,
     Examples,
     PackedInputs,
-    PlainInputs,
+    Pairs,
     Position,
     Prefetched,
     epoch_order,
@@ -31,7 +39,6 @@ from ostinato.training.data import (
     examples_of_melodies,
     load_examples,
     pack,
-    pad,
     require_records,
 )
 from ostinato.training.data import training_batches as endless
@@ -47,26 +54,39 @@ def test_a_packed_step_is_two_bit_masks() -> None:
     packed = pack(np.array([[1, 0, -1, 0, 0, 0, 0, 1, -1]], np.float32))
     assert isinstance(packed, PackedInputs)
     ones, minus_ones = [0b10000001, 0b00000000], [0b00100000, 0b10000000]
-    assert packed.signs.tolist() == [[ones, minus_ones]]
+    assert (list(zlib.decompress(packed.signs)), packed.num_steps) == ([*ones, *minus_ones], 1)
 
 
 @given(hnp.arrays(np.float32, st.tuples(st.integers(0, 9), st.integers(1, 20)), elements=st.sampled_from([-1, 0, 1])))
 def test_packing_loses_nothing(inputs: NDArray[np.float32]) -> None:
-    padded = pad([pack(inputs)], inputs.shape[1])
-    assert padded.dtype == np.int8
-    np.testing.assert_array_equal(padded[: len(inputs), 0], inputs)
+    packed = pack(inputs)
+    assert isinstance(packed, PackedInputs)
+    values = packed.values(inputs.shape[1])
+    assert values.dtype == np.int8
+    np.testing.assert_array_equal(values, inputs)
+
+
+def inputs_of_the_only_batch(*melodies: list[list[float]]) -> Tensor:
+    """Of melodies of wide records for a tiny encoding, the longest last."""
+    kept = tuple(Pairs(pack(np.array(one, np.float32)), np.zeros(len(one), np.int64), None) for one in melodies)
+    lengths = np.array([len(one) for one in melodies])
+    config = Config("tiny", OneHotEncoding(60, 72, None))
+    (batch,) = evaluation_batches(Examples(("tiny",), config, kept, lengths), batch_size=9)
+    return batch.inputs
+
+
+def test_melodies_are_side_by_side_and_end_in_zeros() -> None:
+    rest = [0.0] * 12
+    batch = inputs_of_the_only_batch([[1, -1, *rest]], [[0, 1, *rest], [-1, 0, *rest]])
+    assert batch.dtype == torch.int8
+    assert batch[:, :, :2].tolist() == [[[1, -1], [0, 0]], [[0, 1], [-1, 0]]]
 
 
 def test_other_values_stay_floats() -> None:
-    plain = pack(np.array([[0.5, 1]], np.float32))
-    assert isinstance(plain, PlainInputs)
-    padded = pad([plain, pack(np.array([[-1, 0], [1, 1]], np.float32))], 2)
-    assert padded.tolist() == [[[0.5, 1], [-1, 0]], [[0, 0], [1, 1]]]
-
-
-def test_melodies_stand_side_by_side_and_end_in_zeros() -> None:
-    padded = pad([pack(np.array([[1, -1]], np.float32)), pack(np.array([[0, 1], [-1, 0]], np.float32))], 2)
-    assert padded.tolist() == [[[1, -1], [0, 1]], [[0, 0], [-1, 0]]]
+    rest = [0.0] * 12
+    batch = inputs_of_the_only_batch([[0.5, 1, *rest]], [[-1, 0, *rest], [1, 1, *rest]])
+    assert batch.dtype == torch.float32
+    assert batch[:, :, :2].tolist() == [[[0.5, 1], [0, 0]], [[-1, 0], [1, 1]]]
 
 
 @pytest.mark.parametrize("config", PRESETS.values(), ids=lambda config: config.name)
@@ -79,9 +99,11 @@ def test_what_is_loaded_is_what_the_encoding_gave(config: object, tmp_path: Path
     assert examples.lengths.tolist() == [len(melody) - 1 for melody in tunes]
     for number, melody in enumerate(tunes):
         inputs, labels = config.encoding.encode(melody)
-        assert isinstance(examples.inputs[number], PackedInputs)
-        np.testing.assert_array_equal(pad([examples.inputs[number]], config.encoding.input_size)[:, 0], inputs)
-        np.testing.assert_array_equal(examples.labels[number], labels)
+        kept = examples.melodies[number]
+        assert isinstance(kept, Pairs)
+        assert isinstance(kept.inputs, PackedInputs)
+        np.testing.assert_array_equal(kept.inputs.values(config.encoding.input_size), inputs)
+        np.testing.assert_array_equal(kept.labels, labels)
 
 
 def test_the_end_of_a_tune_is_the_last_of_its_labels_and_alone_right() -> None:
@@ -90,9 +112,11 @@ def test_the_end_of_a_tune_is_the_last_of_its_labels_and_alone_right() -> None:
     examples = examples_of_melodies([ending, cut], config, "two tunes")
     assert examples.lengths.tolist() == [3, 2]
     end = config.encoding.num_classes - 1
-    assert examples.labels[0][-1] == end
-    assert examples.right is not None
-    right = [np.unpackbits(mask, axis=1, count=end + 1) for mask in examples.right]
+    first, second = (examples.pairs(number) for number in range(2))
+    assert first.labels[-1] == end
+    assert first.right is not None
+    assert second.right is not None
+    right = [np.unpackbits(mask, axis=1, count=end + 1) for mask in (first.right, second.right)]
     assert right[0][-1].nonzero()[0].tolist() == [end]
     # As to the events, both are the same; the first row's pair has the no event and, before the tune's beginning, all
     # its repeats.
@@ -110,16 +134,107 @@ def test_how_many_begin_with_an_upbeat_is_told(tmp_path: Path) -> None:
     assert "upbeats" not in load_examples(str(tmp_path / "old"), config).told()
 
 
-def test_a_hundred_thousand_melodies_fit_in_two_gigabytes(tmp_path: Path) -> None:
-    # The widest inputs of all presets; 312 steps is the mean length of real melodies.
-    config = preset("mono_rnn")
-    examples = tiny_examples.examples(tmp_path, config)
-    stored = sum(
-        inputs.signs.nbytes + labels.nbytes
-        for inputs, labels in zip(examples.inputs, examples.labels, strict=True)
-        if isinstance(inputs, PackedInputs)
+@pytest.mark.parametrize("loss", ["classes", "events"])
+@pytest.mark.parametrize("name", PRESETS)
+def test_compact_and_wide_records_give_the_same_batches(name: str, loss: str, tmp_path: Path) -> None:
+    config = preset(name).with_hparams({"loss": loss})
+    tunes = tiny_examples.melodies(11)
+    tunes[3:5] = [Melody(tune.events, meter=Meter(6, 8), ends=True) for tune in tunes[3:5]]
+    wide = [serialize_sequence_example(example_of(melody, config.encoding)) for melody in tunes]
+    write_records(tmp_path / "wide", wide)
+    write_records(tmp_path / "half", wide[6:])
+    tiny_examples.write_compact(tmp_path / "compact", config, tunes)
+    tiny_examples.write_compact(tmp_path / "other half", config, tunes[:6])
+    from_wide = load_examples(str(tmp_path / "wide"), config)
+    for pattern in (f"{tmp_path}/compact", f"{tmp_path}/other half,{tmp_path}/half"):
+        examples = load_examples(pattern, config)
+        assert {**examples.told(), "files": []} == {**from_wide.told(), "files": []}
+        for made, expected in zip(_three_epochs(examples, rank=1), _three_epochs(from_wide, rank=1), strict=True):
+            assert (made.records, made.num_steps) == (expected.records, expected.num_steps)
+            assert made.inputs.dtype == expected.inputs.dtype == torch.int8
+            assert torch.equal(made.inputs, expected.inputs)
+            assert torch.equal(made.labels, expected.labels)
+            assert (made.right is None) is (expected.right is None) is (loss == "classes")
+            assert made.right is None or expected.right is None or torch.equal(made.right, expected.right)
+
+
+def _three_epochs(examples: Examples, rank: int) -> Iterator[Batch]:
+    batches = endless(
+        examples, batch_size=4, seed=5, start=Position(), skip_first_n_losses=2, rank=rank, num_processes=2
     )
-    assert 100_000 * 312 * stored / examples.lengths.sum() < 1.2e9
+    return itertools.islice(batches, 9)
+
+
+def test_a_compact_record_takes_a_byte_a_step(tmp_path: Path) -> None:
+    config = preset("ostinato")
+    (tune,) = tiny_examples.melodies(1, longest=300)
+    path = tiny_examples.write_compact(tmp_path / "compact", config, [tune])
+    # What is not events: 16 bytes of TFRecord, 272 of the encoding, and the names of the features.
+    assert path.stat().st_size < len(tune) + 400
+    (kept,) = load_examples(str(path), config).melodies
+    assert isinstance(kept, CompactRecord)
+    assert len(kept.events) == len(tune)
+
+
+@pytest.mark.parametrize(
+    ("made_for", "message"),
+    [
+        (preset("lookback_rnn"), "it was made for lookback_rnn, not for attention_rnn"),
+        (
+            preset("attention_rnn").with_lookback_distances("bars"),
+            r"it was made with lookback_distances 'bars', but attention_rnn has \(16, 32\)",
+        ),
+        (Config("odd", OneHotEncoding(0, 24)), "it was made for another encoding than attention_rnn's"),
+    ],
+)
+def test_compact_records_for_another_config_are_refused(made_for: Config, message: str, tmp_path: Path) -> None:
+    path = tiny_examples.write_compact(tmp_path / "made", made_for, tiny_examples.melodies(2))
+    with pytest.raises(FormatError, match=rf"made, record 1: {message}; give `ostinato dataset` and `ostinato train`"):
+        load_examples(str(path), preset("attention_rnn"))
+
+
+def test_compact_records_name_the_encoding_by_its_settings_not_by_their_order(tmp_path: Path) -> None:
+    record = compact_of(Melody([60, -2, 62]), BASIC.encoding)
+    settings = json.loads(record.encoding)
+    # As an earlier version would write it, before a setting was added: what is missing has its default.
+    text = json.dumps(dict(reversed([pair for pair in settings.items() if pair[0] != "max_pitch"])))
+    write_records(tmp_path / "made", [serialize_compact(replace(record, encoding=text))])
+    assert load_examples(str(tmp_path / "made"), BASIC).lengths.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"events": bytes([62, 0, 49])}, "pitch 47 is outside the encoding's 48..83"),
+        ({"meter": (0, 4)}, "there is no meter 0/4"),
+        ({"ends": True}, "it ends, which basic_rnn does not predict"),
+        ({"encoding": "[" * 100_000}, "build the data set again"),
+        ({"encoding": '{"kind": "drums"}'}, "these are no settings of an encoding: 'drums'"),
+    ],
+)
+def test_compact_records_that_cannot_be_are_refused(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    record = compact_of(Melody([60, -2, 62]), BASIC.encoding)
+    write_records(tmp_path / "bad", [serialize_compact(each) for each in (record, replace(record, **changes))])
+    with pytest.raises(FormatError, match=rf"bad, record 2: .*{message}"):
+        load_examples(str(tmp_path / "bad"), BASIC)
+
+
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_a_hundred_thousand_melodies_fit_in_two_gigabytes(is_wide: bool, tmp_path: Path) -> None:
+    # The widest inputs of all presets; real melodies are five times as long, and pack better for it.
+    config = preset("ostinato")
+    write = tiny_examples.write if is_wide else tiny_examples.write_compact
+    path = write(tmp_path / "tunes", config, tiny_examples.melodies(30, longest=120))
+    examples = load_examples(str(path), config)
+    kept = [examples.pairs(number) for number in range(len(examples))]
+    assert examples.pairs(7) is kept[7]
+    stored = 0
+    for pairs in kept:
+        assert isinstance(pairs.inputs, PackedInputs)
+        assert pairs.right is not None
+        stored += len(pairs.inputs.signs) + pairs.labels.nbytes + pairs.right.nbytes
+    # 312 steps is the mean length of real melodies.
+    assert 100_000 * 312 * stored / examples.lengths.sum() < 2e9
 
 
 def test_several_files_stand_one_after_the_other(tmp_path: Path) -> None:
@@ -160,7 +275,8 @@ def test_an_example_without_steps_keeps_its_number(tmp_path: Path) -> None:
     )
     examples = load_examples(str(tmp_path / "gap.tfrecord"), BASIC)
     assert examples.lengths.tolist() == [0, 2]
-    assert pad(examples.inputs, 38).shape == (2, 2, 38)
+    (batch,) = evaluation_batches(examples, batch_size=2)
+    assert batch.inputs.shape == (2, 2, 38)
 
 
 def test_a_damaged_file_is_used_up_to_the_damage_only_if_asked(tmp_path: Path) -> None:
@@ -240,7 +356,7 @@ def test_a_batch_holds_its_melodies_and_counts_only_their_steps(examples: Exampl
     assert batch.inputs.shape == (len(batch.records), longest, 121)
     for row, record in enumerate(batch.records):
         length = examples.lengths[record]
-        assert batch.labels[row, :length].tolist() == examples.labels[record].tolist()
+        assert batch.labels[row, :length].tolist() == examples.pairs(record).labels.tolist()
         assert (batch.labels[row, length:] == IGNORED).all()
         assert (batch.inputs[row, length:] == 0).all()
         assert (batch.inputs[row, :length] != 0).any(dim=1).all()

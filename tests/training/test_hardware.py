@@ -1,16 +1,21 @@
 import os
+import subprocess
+import sys
 
 import pytest
 import torch
 
-from ostinato.config import Hparams
+from ostinato import memory
+from ostinato.config import Hparams, preset
 from ostinato.errors import OstinatoError, SettingsError
 from ostinato.training.hardware import (
     MOST_THREADS,
     Processes,
     in_parts,
+    is_lost_connection,
     out_of_memory_explained,
     pick_device,
+    require_memory_to_train,
     threads_for,
 )
 
@@ -123,3 +128,57 @@ def test_small_batches_are_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [threads_for(batch) for batch in (1, 15, 16, 31, 32, 128)] == [1, 1, 2, 3, 4, 4]
     monkeypatch.setattr("torch.get_num_threads", lambda: 64)
     assert threads_for(128) == MOST_THREADS == 8
+
+
+def test_a_model_that_memory_does_not_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Kernels [121 + 2000, 8000] and [2000, 40] with their biases are 17,056,040 weights, of 40 bytes each in training.
+    config = preset("lookback_rnn").with_hparams({"rnn_layer_sizes": [2000]})
+    monkeypatch.setattr(memory, "free_bytes", lambda: 10 * 17_056_040)
+    with pytest.raises(SettingsError) as refused:
+        require_memory_to_train(config, 100, 200, Processes())
+    assert str(refused.value) == (
+        "a model of 17,056,040 weights would take about 0.7 GB of memory, but only 0.2 GB is free; "
+        "rnn_layer_sizes can be at most 1,000"
+    )
+    # Two processes of one machine hold it twice.
+    monkeypatch.setattr(memory, "free_bytes", lambda: 60 * 17_056_040)
+    require_memory_to_train(config, 1, 2, Processes())
+    with pytest.raises(SettingsError, match="rnn_layer_sizes can be at most"):
+        require_memory_to_train(config, 1, 2, Processes(0, 2, 0, 2))
+
+
+@pytest.mark.parametrize(
+    ("hparams", "message"),
+    [
+        ({"batch_size": 100_000}, r"a batch of 50,000 melodies of up to 500 steps would .*; batch_size can be at most"),
+        ({"attn_length": 10**9}, r"attention to 1,000,000,000 steps would .*; attn_length can be at most"),
+        ({"rnn_layer_sizes": [10**12]}, r"weights would take about .*; rnn_layer_sizes can be at most \d"),
+    ],
+)
+def test_what_is_too_large_for_a_step_is_named(
+    hparams: dict[str, object], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda: 8_000_000_000)
+    require_memory_to_train(preset("attention_rnn"), 50_000, 500, Processes())
+    with pytest.raises(SettingsError, match=message):
+        require_memory_to_train(preset("attention_rnn").with_hparams(hparams), 50_000, 500, Processes())
+
+
+def test_what_gloo_says_of_a_lost_process() -> None:
+    lost = RuntimeError("[/pytorch/third_party/gloo/gloo/transport/tcp/pair.cc:537] Connection closed by peer [::1]:46")
+    assert is_lost_connection(lost)
+    assert is_lost_connection(RuntimeError("Read error [127.0.0.1]:2: Connection reset by peer"))
+    assert not is_lost_connection(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+
+
+def test_one_of_several_processes_leaves_at_once() -> None:
+    program = (
+        "import atexit; from ostinato.training.hardware import Processes; atexit.register(print, 'at the usual end'); "
+        "print('all is written'); Processes(count={}).leave(7)"
+    )
+    alone, one_of_two = (
+        subprocess.run([sys.executable, "-c", program.format(count)], capture_output=True, text=True, check=False)
+        for count in (1, 2)
+    )
+    assert (alone.returncode, alone.stdout) == (0, "all is written\nat the usual end\n")
+    assert (one_of_two.returncode, one_of_two.stdout) == (7, "all is written\n")

@@ -1,6 +1,8 @@
 import json
 import logging
 import math
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -487,3 +489,41 @@ def test_two_processes_follow_one(tmp_path: Path) -> None:
     assert [output.count(f"step {step}: eval loss") for step in (0, 10, 20)] == [1, 1, 1]
     np.testing.assert_allclose(losses["two"], losses["one"], atol=1e-4)
     assert learn(tmp_path / "two", examples, 21, config).step == 21
+
+
+def test_a_killed_process_ends_the_job_with_a_line_and_it_goes_on(tmp_path: Path) -> None:
+    config = LOOKBACK.with_hparams({"batch_size": 3})
+    examples = tiny_examples.examples(tmp_path, config, 10)
+    run_dir = tmp_path / "run"
+    command = [
+        *(sys.executable, "-m", "ostinato", "train", "--config=lookback_rnn", f"--run_dir={run_dir}", "--device=cpu"),
+        *(f"--sequence_example_file={examples.files[0]}", "--quiet", "--seed=3", "--checkpoint_seconds=0"),
+        "--hparams=batch_size=3,rnn_layer_sizes=[8],initial_learning_rate=0.01",
+    ]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free.getsockname()[1])}
+    environment = os.environ | meeting | {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    first, second = (
+        subprocess.Popen(
+            command, env=environment | {"RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE, text=True
+        )
+        for rank in "01"
+    )
+    with first, second:
+        try:
+            while not any(step for step, _ in checkpoints(train_folder(run_dir))):
+                assert first.poll() is None is second.poll()
+                time.sleep(0.05)
+            second.kill()
+            _, told = first.communicate(timeout=60)
+        finally:
+            first.kill()
+            second.kill()
+    assert told == (
+        f"ostinato train: {run_dir}: process 0 stops, for another one of the job has ended; "
+        "start the job again to go on from the last checkpoint\n"
+    )
+    assert first.returncode == 1
+    (*_, (step, _)) = checkpoints(train_folder(run_dir))
+    assert learn(run_dir, examples, step + 1, config).step == step + 1

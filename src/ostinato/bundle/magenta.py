@@ -332,6 +332,40 @@ def _spelled(name: str) -> str:
     return re.sub(r"\bcell(\d+)\b", r"cell_\1", snake)
 
 
+def tensorflow_variables(bundle: Bundle) -> dict[str, NDArray[np.float32]]:
+    """A model's arrays as the variables of Magenta 2.1.4, which `read_network` reads back."""
+    return {
+        tensorflow_name(name, bundle): array[None, None] if name == "attention.memory.kernel" else array
+        for name, array in bundle.arrays.items()
+    }
+
+
+def tensorflow_name(array: str, bundle: Bundle) -> str:
+    """What Magenta 2.1.4 calls one of a model's arrays."""
+    hparams = bundle.config.hparams
+    *owners, part = array.split(".")
+    if owners == ["output"]:
+        return "fully_connected/" + {"kernel": "weights", "bias": "biases"}[part]
+    wrapper = "attention_cell_wrapper/" if hparams.attn_length else ""
+    around_stack = hparams.attn_scope == "stack"
+    stack = f"rnn/{wrapper if around_stack else ''}multi_rnn_cell/"
+
+    def cell(layer: str) -> str:
+        projected = f"lstm.{layer}.projection.kernel" in bundle.arrays
+        return f"{stack}cell_{layer}/" + ("input_projection_wrapper/" if projected else "")
+
+    if owners[0] == "lstm":
+        layer = owners[1]
+        if owners[2:] == ["projection"]:
+            return cell(layer) + part
+        inside = wrapper if layer == "0" and not around_stack else ""
+        return f"{cell(layer)}{inside}basic_lstm_cell/{part}"
+    attention = ("rnn/" if around_stack else cell("0")) + wrapper
+    if array in ("attention.score", "attention.memory.kernel"):
+        return f"{attention}attention/{'attn_v' if part == 'score' else 'attn_w'}"
+    return attention + {"input": "", "query": "attention/", "output": "attn_output_projection/"}[owners[1]] + part
+
+
 def _layer_sizes(arrays: Mapping[str, NDArray[np.float32]], source: str) -> tuple[int, ...]:
     sizes: list[int] = []
     while (kernel := arrays.get(f"lstm.{len(sizes)}.kernel")) is not None:

@@ -80,6 +80,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ostinato train the same",
     )
     add_boolean(
+        what,
+        "--wide",
+        default=False,
+        help="write the inputs and labels of each step, as Magenta does, not melodies that training encodes itself: "
+        "hundreds of times as large; on by default under Magenta's command names",
+    )
+    add_boolean(
         what, "--skip_corrupt", default=False, help="use a damaged file up to the damage instead of stopping there"
     )
     add_report(what)
@@ -104,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
         transpositions=transpositions_of(args.transpose),
         dedupe=args.dedupe,
+        wide=args.wide,
     )
     training_file, eval_file = _outputs(args)
     began = time.monotonic()

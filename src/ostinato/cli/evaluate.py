@@ -86,8 +86,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse flags that cannot be before any work is done."""
-    if args.num_resamples < 1:
-        raise SettingsError(f"--num_resamples must be at least 1, not {args.num_resamples}")
+    from ostinato.evaluation.report import MAX_RESAMPLES
+
+    if not 1 <= args.num_resamples <= MAX_RESAMPLES:
+        raise SettingsError(f"--num_resamples must be 1 to {MAX_RESAMPLES:,}, not {args.num_resamples:,}")
     if args.seed < 0:
         raise SettingsError(f"--seed must be at least 0, not {args.seed}")
     read = [args.input, args.ngram_training, *listed(args.bundle_file), *listed(args.checkpoint_file)]

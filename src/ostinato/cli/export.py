@@ -21,8 +21,9 @@ _FLAGS = {
     "js": ("FOLDER", "write a JavaScript module with the model's weights, for web pages and Node"),
     "onnx": ("FILE.onnx", "write the network as ONNX: one step, and in FILE-sequence.onnx a whole melody"),
     "magentajs": ("FOLDER", "write what Magenta.js's MusicRNN loads; basic_rnn and mono_rnn alone"),
+    "magenta": ("FILE.mag", "write a bundle that Magenta itself plays; its four kinds of model alone"),
 }
-_ENDINGS = {"page": ".html", "onnx": ".onnx"}
+_ENDINGS = {"page": ".html", "onnx": ".onnx", "magenta": ".mag"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -96,9 +97,13 @@ def _made(flag: str, path: str, bundle: "Bundle", bits: int) -> list[tuple[str, 
 
         files = onnx_files(bundle)
         return [(path, files["step"]), (_sequence_path(path), files["sequence"])]
-    from ostinato.export.magentajs import magentajs_files
+    if flag == "magentajs":
+        from ostinato.export.magentajs import magentajs_files
 
-    return [(path, magentajs_files(bundle))]
+        return [(path, magentajs_files(bundle))]
+    from ostinato.export.magenta import magenta_bundle
+
+    return [(path, magenta_bundle(bundle))]
 
 
 def _write(made: Made, path: str) -> None:

@@ -33,6 +33,8 @@ USUAL = "usual flags"
 MAGENTAS = "flags of Magenta's scripts"
 """The group that stands last: what nobody needs who does not come from Magenta."""
 
+_BYTES_A_PROCESS = 40_000_000
+
 _WORDS = {"true": True, "t": True, "yes": True, "1": True, "false": False, "f": False, "no": False, "0": False}
 
 
@@ -112,6 +114,11 @@ def processes_of(args: argparse.Namespace) -> Iterator["Processes"]:
         raise SettingsError(f"--num_processes must be at least 1, not {args.num_processes}")
     if args.runner is None and args.address is not None:
         raise SettingsError("--address names a Dask scheduler; add --runner=dask")
+    if args.num_processes is not None:
+        from ostinato.memory import require_memory
+
+        needed = args.num_processes * _BYTES_A_PROCESS
+        require_memory(needed, f"{args.num_processes:,} processes", "--num_processes", args.num_processes)
     if args.runner is None:
         yield args.num_processes
         return

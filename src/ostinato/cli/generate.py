@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ostinato.cli.flags import USUAL, add_boolean, add_magentas, add_model, chosen_model, settle_config
-from ostinato.cli.terminal import cut, progress, say
+from ostinato.cli.terminal import SHORT, Signals, cut, progress, say, stopped_by_signals
 from ostinato.errors import DataError, SettingsError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ostinato.cli.flags import Chosen
     from ostinato.formats.note_sequence_pb2 import NoteSequence
     from ostinato.generation.options import GenerationOptions
     from ostinato.music.melody import Melody
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
 _QPM = 120.0
 _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100
+_CHORD_STRENGTH = 0.9  # the default of the options, which help does without
+_ACCOMPANIMENTS = ("block", "arpeggio", "bass")
 # Flags that are fields of the options by the same name.
 _AS_THEY_ARE = (
     *("num_outputs", "temperature", "top_k", "top_p", "key", "beam_size", "branch_factor", "steps_per_iteration"),
-    "rank",
+    *("rank", "chords", "chord_strength"),
 )
 _logger = logging.getLogger(__name__)
 
@@ -121,6 +124,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     notes.add_argument("--min_note", metavar="NOTE", help="lowest note to use, such as C4 or 60")
     notes.add_argument("--max_note", metavar="NOTE", help="highest note to use")
 
+    chords = parser.add_argument_group("chords")
+    chords.add_argument(
+        "--chords",
+        metavar="CHORDS",
+        help='make melodies over these chords, bar by bar, such as "C | Am | F G | C"; they come again up to the end; '
+        "%% is the bar before once more",
+    )
+    chords.add_argument(
+        "--chord_strength",
+        type=float,
+        default=_CHORD_STRENGTH,
+        metavar="S",
+        help="how strictly the notes on the beats are those of the chord, from 0 (not at all) to 1 (always)",
+    )
+    chords.add_argument(
+        "--accompaniment",
+        choices=_ACCOMPANIMENTS,
+        help="play the chords too, in the MIDI and sound files: held, note after note, or bass and chord in turn",
+    )
+
     choice = parser.add_argument_group("how it chooses notes")
     choice.add_argument(
         "--temperature",
@@ -184,17 +207,48 @@ def run(args: argparse.Namespace) -> int:
     primer = _primer(args)
     options = _options(args, primer)
     model = chosen_model(args)
+    with stopped_by_signals(patient=False) as signals:
+        _generate(args, primer, options, model, signals)
+    return signals.exit_code
 
+
+def _require_length_of_sound(args: argparse.Namespace, options: "GenerationOptions", qpm: float) -> None:
+    """Refuse melodies that are longer than the sound that can be made of them, before they are made."""
+    if not args.wav or qpm <= 0:
+        return
+    from ostinato.music.meter import STEPS_PER_QUARTER
+    from ostinato.sound.wav import MAX_FRAMES
+
+    seconds = (options.num_steps or 0) / STEPS_PER_QUARTER * 60 / qpm
+    if seconds > MAX_FRAMES / _SAMPLE_RATE:
+        raise SettingsError(
+            f"--wav: melodies of {options.num_steps:,} steps at {qpm:g} quarters a minute last {seconds:,.0f} seconds, "
+            f"but at most {MAX_FRAMES / _SAMPLE_RATE:,.0f} can be rendered; ask for fewer, or leave --wav out"
+        )
+
+
+def _generate(
+    args: argparse.Namespace, primer: "_Primer", options: "GenerationOptions", model: "Chosen", signals: Signals
+) -> None:
+    """Make the melodies and write them; a stop leaves what is made so far."""
     from ostinato.formats.midi.writer import note_sequence_to_midi
     from ostinato.generation.model import Model
     from ostinato.music.melody import Melody
     from ostinato.music.notes import text_roll
 
-    melodies: Sequence[Melody] = Model(model.bundle).make(options)
-    if args.no_primer_in_output:
-        melodies = [Melody(melody[len(options.opening) :], meter=melody.meter, ends=melody.ends) for melody in melodies]
     qpm = primer.qpm if args.qpm is None else args.qpm
-    sequences = [melody.to_note_sequence(qpm) for melody in melodies]
+    _require_length_of_sound(args, options, qpm)
+    num_steps = options.num_made * ((options.num_steps or 0) - len(options.opening))
+    with progress("steps", num_steps, unit_scale=True, delay=SHORT) as shown:
+
+        def watch(steps: int) -> bool:
+            shown(steps)
+            return not signals.stop.is_set()
+
+        melodies: Sequence[Melody] = Model(model.bundle).make(options, watch)
+    if args.no_primer_in_output:
+        melodies = [_without_primer(melody, len(options.opening)) for melody in melodies]
+    sequences = [melody.to_note_sequence(qpm, accompaniment=args.accompaniment) for melody in melodies]
     files = [note_sequence_to_midi(sequence) for sequence in sequences]
     sounds = _sounds(args.soundfont, sequences) if args.wav else iter(())
     # The first one is made before anything is written, so that a SoundFont that can't play leaves nothing behind.
@@ -203,9 +257,12 @@ def run(args: argparse.Namespace) -> int:
     say(*(cut(f"{path}  {text_roll(melody)}") for path, melody in zip(paths, melodies, strict=True)))
     if args.wav:
         with progress("melodies", len(paths)) as made_sound:
-            for path, samples in zip(paths, chain(first, sounds), strict=True):
+            for number, (path, samples) in enumerate(zip(paths, chain(first, sounds), strict=True), start=1):
                 _write_sound(path.with_suffix(".wav"), samples)
                 made_sound(1)
+                if signals.stop.is_set() and number < len(paths):
+                    say(f"stopped: {number} of {len(paths)} sound files are finished; the MIDI files are all there")
+                    break
     if args.abc or args.musicxml:
         _write_scores(args, melodies, options, qpm, paths)
     made = f"{len(melodies)} {'melody' if len(melodies) == 1 else 'melodies'} of {model.name}"
@@ -214,7 +271,17 @@ def run(args: argparse.Namespace) -> int:
         say(f"{args.html}: a page to see and hear them")
     chosen = f", the {_RANKINGS[options.rank_by]} of {args.rank}" if args.rank else ""
     say(f"{made} in {args.output_dir}{chosen}; the same again with --seed={options.seed}")
-    return 0
+
+
+def _without_primer(melody: "Melody", steps: int) -> "Melody":
+    from ostinato.music.melody import Melody
+
+    chords = melody.chords
+    if chords:
+        from ostinato.music.chords import chords_between
+
+        chords = chords_between(chords, steps, len(melody))
+    return Melody(melody[steps:], meter=melody.meter, ends=melody.ends, chords=chords)
 
 
 def _refuse_contradictions(args: argparse.Namespace) -> None:
@@ -241,6 +308,10 @@ def _refuse_contradictions(args: argparse.Namespace) -> None:
                 raise SettingsError(f"--fill_bars keeps all of the primer but these bars; leave --{flag} out")
     if args.rank_by and args.rank is None:
         raise SettingsError(f"--rank_by={args.rank_by} chooses among --rank=N melodies, which is missing")
+    if args.accompaniment and not (args.chords or args.primer):
+        raise SettingsError(f"--accompaniment={args.accompaniment} plays chords, which are missing; see --chords")
+    if args.chord_strength != _CHORD_STRENGTH and not args.chords:
+        raise SettingsError("--chord_strength is that of --chords, which are missing")
     if args.soundfont and not args.wav:
         raise SettingsError("--soundfont plays --wav, which is missing")
 

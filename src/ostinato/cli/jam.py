@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "one; the only one there is if not given",
     )
     usual.add_argument("--output_port", metavar="NAME", help="the port that everything sounds on, in the same way")
+    usual.add_argument(
+        "--clock",
+        metavar="NAME",
+        help="follow the MIDI clock that comes to this port, in place of --qpm; start and stop with it",
+    )
     add_boolean(usual, "--list_ports", default=False, help="list the names of the MIDI ports, and stop there")
     usual.add_argument("--qpm", type=float, default=120.0, metavar="QPM", help="tempo, in quarter notes a minute")
     usual.add_argument("--meter", default="4/4", metavar="METER", help="such as 4/4, 3/4 or 6/8")
@@ -102,7 +107,8 @@ def run(args: argparse.Namespace) -> int:
         return _list_ports()
 
     from ostinato.generation.model import Model
-    from ostinato.live.ports import open_input, open_output
+    from ostinato.live.midi_clock import MidiClock
+    from ostinato.live.ports import open_clock, open_input, open_output
     from ostinato.live.session import MonotonicClock, Session, play
     from ostinato.live.turns import model_responder
     from ostinato.live.voices import Voice, Voices
@@ -121,15 +127,22 @@ def run(args: argparse.Namespace) -> int:
     with (
         contextlib.closing(open_input(args.input_port)) as input_port,
         contextlib.closing(open_output(args.output_port)) as output_port,
+        contextlib.ExitStack() as stack,
         _ending_signals() as received,
     ):
+        lead, lead_port = None, None
+        time = f"at {settings.qpm:g} quarters a minute; play!"
+        if args.clock is not None:
+            lead = MidiClock(settings.meter, settings.qpm)
+            lead_port = stack.enter_context(contextlib.closing(open_clock(args.clock, input_port)))
+            time = f"by the clock of {lead_port.name}; start that, and play!"
         say(
             f"{bundle.config.name} hears {input_port.name} and plays on {output_port.name}, "
-            f"{args.meter} at {settings.qpm:g} quarters a minute; play! Ctrl-C ends",
+            f"{args.meter} {time} Ctrl-C ends",
         )
         clock, voices = MonotonicClock(), Voices(output_port.send)
         session = Session(settings, respond, voices, clock.now(), tell)
-        play(session, voices, input_port, clock, lambda: bool(received))
+        play(session, voices, input_port, clock, lambda: bool(received), lead=lead, lead_port=lead_port)
     say(f"the same responses to the same calls with --seed={seed}")
     # Ctrl-C is how a session ends; what others end by a signal says so.
     return 128 + received[0] if received and received[0] != signal.SIGINT else 0

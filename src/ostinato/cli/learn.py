@@ -28,8 +28,8 @@ from ostinato.cli.flags import (
     model_named,
     write_report,
 )
-from ostinato.cli.terminal import say, terminal_width, text_table
-from ostinato.cli.train import LiveLine, require_pytorch, stopped_by_signals
+from ostinato.cli.terminal import say, stopped_by_signals, terminal_width, text_table
+from ostinato.cli.train import LiveLine, require_pytorch
 from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, eval_ratio_for, is_for_eval, split_melodies
 from ostinato.dataset.report import counted, off_grid_words

@@ -19,6 +19,7 @@ from ostinato.errors import OstinatoError, did_you_mean, nearest_file
 COMMANDS = {
     "generate": "make new melodies with a trained model, as MIDI files",
     "learn": "train a model on your own tunes: from a folder of music files to a bundle, in minutes",
+    "harmonize": "find chords for a melody",
     "studio": "play with the models on a local page",
     "jam": "play with a model in turns, call and response, over MIDI ports",
     "models": "list the built-in models, and how well each predicts tunes it has not seen",
@@ -39,7 +40,7 @@ EXIT_CODES = {
     2: "bad usage: a flag, a value or a setting that cannot be",
     130: "ended by Ctrl-C; 143: by SIGTERM",
 }
-# How Magenta's users name our commands: NAME_create_dataset is `ostinato dataset --config=NAME`.
+# How Magenta's users name our commands: NAME_create_dataset is `ostinato dataset --config=NAME --wide`.
 _MAGENTA_VERBS = {"create_dataset": "dataset", "train": "train", "generate": "generate"}
 _MAGENTA_CONVERTERS = ("convert_midi_dir_to_note_sequences", "convert_dir_to_note_sequences")
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "FATAL")
@@ -195,17 +196,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         near = did_you_mean(command, ("--help", "--version") if what == "flag" else COMMANDS)
         print(f"ostinato: no {what} is called {command}{near or '; ostinato --help lists all'}", file=sys.stderr)
         return 2
-    return _run(command, rest, prog=f"ostinato {command}", config=None)
+    return _run(command, rest, prog=f"ostinato {command}")
 
 
 def main_by_magenta_name() -> int:
     """Run the command that Magenta has under the name this program was started by."""
     name = Path(sys.argv[0]).stem
     if name in _MAGENTA_CONVERTERS:
-        return _run("convert", sys.argv[1:], prog=name, config=None)
+        return _run("convert", sys.argv[1:], prog=name)
     model, _, verb = name.partition("_rnn_")
-    config = None if model == "melody" else f"{model}_rnn"
-    return _run(_MAGENTA_VERBS[verb], sys.argv[1:], prog=name, config=config)
+    command = _MAGENTA_VERBS[verb]
+    defaults: dict[str, Any] = {} if model == "melody" else {"config": f"{model}_rnn"}
+    if command == "dataset":
+        defaults["wide"] = True
+    return _run(command, sys.argv[1:], prog=name, **defaults)
 
 
 def _overview(width: int) -> str:
@@ -331,10 +335,9 @@ def _spellings(parser: argparse.ArgumentParser) -> str:
     return f"{other}Flags may be written with dashes, as --num-steps.{off}"
 
 
-def _run(command: str, arguments: Sequence[str], *, prog: str, config: str | None) -> int:
+def _run(command: str, arguments: Sequence[str], *, prog: str, **defaults: Any) -> int:
     parser = parser_of(command, prog=prog)
-    if config is not None:
-        parser.set_defaults(config=config)
+    parser.set_defaults(**defaults)
     args = _parse(parser, arguments)
     with told_at(args.log):
         try:

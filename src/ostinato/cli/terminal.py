@@ -1,4 +1,4 @@
-"""What commands show on a terminal: what they say on the way, progress, and tables.
+"""What commands show on a terminal: what they say on the way, progress, and tables; and how Ctrl-C stops them.
 
 A log line, or a line that is said, never lands on a bar: the bar makes room for it.
 """
@@ -6,11 +6,15 @@ A log line, or a line that is said, never lands on a bar: the bar makes room for
 import contextlib
 import logging
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
-_SHORT = 0.2  # seconds: what takes no longer needs no bar
+SHORT = 0.2  # seconds: what takes no longer needs no bar
 _SPARKS = "▁▂▃▄▅▆▇█"
 _FEWEST = 8  # characters that are left of words
 
@@ -112,7 +116,7 @@ def progress_of_files(name: str = "") -> Iterator[Callable[[int, int], None] | N
     if not shows_bars():
         yield None
         return
-    with bar(unit="files", desc=name, delay=_SHORT) as shown:
+    with bar(unit="files", desc=name, delay=SHORT) as shown:
 
         def show(done: int, total: int) -> None:
             shown.total = total
@@ -129,6 +133,38 @@ def finish(shown: Any) -> None:
 
 def _nothing(done: int) -> None:
     pass
+
+
+@dataclass(slots=True)
+class Signals:
+    """What came while the work went on: whether a stop was asked for, and the exit code that says so."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    exit_code: int = 0
+
+
+@contextlib.contextmanager
+def stopped_by_signals(*, patient: bool) -> Iterator[Signals]:
+    """For the time of a block, let Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C ends it at once.
+
+    Args:
+        patient: pass over any second signal: torchrun sends its own after the terminal's.
+    """
+    signals = Signals()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        if signals.stop.is_set() and number == signal.SIGINT and not patient:
+            raise KeyboardInterrupt
+        signals.stop.set()
+        signals.exit_code = signals.exit_code or 128 + number  # as a shell tells it
+        _OURS.info("stopping after this step")
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def sparkline(values: Sequence[float], width: int = 24) -> str:

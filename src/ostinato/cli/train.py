@@ -1,29 +1,25 @@
 """`ostinato train`: train a model, or evaluate it beside its training."""
 
 import argparse
-import contextlib
 import importlib.util
 import logging
 import os
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
 from ostinato.cli.flags import USUAL, add_boolean, add_magentas, model_named, settle_config
-from ostinato.cli.terminal import bar, finish, say, shows_bars, sparkline
+from ostinato.cli.terminal import bar, finish, say, shows_bars, sparkline, stopped_by_signals
 from ostinato.config import PRESETS, Config, parse_hparams, preset
 from ostinato.dataset.report import counted
-from ostinato.errors import MissingExtraError, SettingsError
+from ostinato.errors import MissingExtraError, OstinatoError, SettingsError
 
 if TYPE_CHECKING:
     from ostinato.bundle import Bundle
     from ostinato.music.melody import Melody
     from ostinato.training.evaluation import Summary
+    from ostinato.training.hardware import Processes
     from ostinato.training.job import TrainReport
     from ostinato.training.step import Metrics
 
@@ -203,25 +199,50 @@ def _train(args: argparse.Namespace) -> int:
         held_out = load_examples(args.eval_file, config, skip_corrupt=args.skip_corrupt)
         held_out = held_out.first(args.num_eval_examples)
     line = LiveLine(num_training_steps=args.num_training_steps, begun=0 if stored is None else stored.step)
-    # A signal before all processes are there ends this one; after that it asks for a stop.
-    with line, processes.joined(device), stopped_by_signals(patient=processes.count > 1) as signals:
-        report = train(
-            args.run_dir,
-            examples,
-            config,
-            settings,
-            held_out=held_out,
-            origin=origin,
-            processes=processes,
-            stop=signals.stop,
-            on_step=line.on_step,
-            on_evaluation=line.on_evaluation,
-            sample=_sampler(Path(args.run_dir) / "samples"),
-        )
-        line.done(report)
-    if processes.rank == 0:
-        _tell_end(report, args)
-    return signals.exit_code
+
+    def work() -> int:
+        # A signal before all processes are there ends this one; after that it asks for a stop.
+        with line, processes.joined(device), stopped_by_signals(patient=processes.count > 1) as signals:
+            report = train(
+                args.run_dir,
+                examples,
+                config,
+                settings,
+                held_out=held_out,
+                origin=origin,
+                processes=processes,
+                stop=signals.stop,
+                on_step=line.on_step,
+                on_evaluation=line.on_evaluation,
+                sample=_sampler(Path(args.run_dir) / "samples"),
+            )
+            line.done(report)
+        if processes.rank == 0:
+            _tell_end(report, args)
+        return signals.exit_code
+
+    return work() if processes.count == 1 else _one_of_several(work, processes, args.run_dir)
+
+
+def _one_of_several(work: Callable[[], int], processes: "Processes", run_dir: str) -> NoReturn:
+    """Do the work of one process among several, and end it; what went wrong is told in a line."""
+    from ostinato.training.hardware import is_lost_connection
+
+    try:
+        exit_code = work()
+    except Exception as error:
+        _logger.debug("", exc_info=True)
+        told, exit_code = f"{type(error).__name__}: {error}", 1
+        if isinstance(error, OstinatoError):
+            told, exit_code = str(error), error.exit_code
+        elif is_lost_connection(error):
+            told = (
+                f"{run_dir}: process {processes.rank} stops, for another one of the job has ended; "
+                "start the job again to go on from the last checkpoint"
+            )
+        print(f"ostinato train: {told}", file=sys.stderr)
+    processes.leave(exit_code)
+    raise AssertionError("it has left")
 
 
 def _tell_end(report: "TrainReport", args: argparse.Namespace) -> None:
@@ -401,35 +422,3 @@ def _line(summary: "Summary") -> str:
         f"perplexity {metrics.perplexity:.3f}, accuracy {metrics.accuracy:.4f}; "
         f"{summary.steps_per_second:.3g} steps/s, {summary.events_per_second:,.0f} events/s"
     )
-
-
-@dataclass(slots=True)
-class Signals:
-    """What came while the work went on: whether a stop was asked for, and the exit code that says so."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-    exit_code: int = 0
-
-
-@contextlib.contextmanager
-def stopped_by_signals(*, patient: bool) -> Iterator[Signals]:
-    """For the time of a block, let Ctrl-C and SIGTERM ask for a stop; a second Ctrl-C ends it at once.
-
-    Args:
-        patient: pass over any second signal: torchrun sends its own after the terminal's.
-    """
-    signals = Signals()
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        if signals.stop.is_set() and number == signal.SIGINT and not patient:
-            raise KeyboardInterrupt
-        signals.stop.set()
-        signals.exit_code = signals.exit_code or 128 + number  # as a shell tells it
-        _logger.info("stopping after this step")
-
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield signals
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

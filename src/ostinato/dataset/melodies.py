@@ -34,6 +34,7 @@ from ostinato.formats import Converted, Remark
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.formats.wire import NoteColumns, note_columns, parse_note_sequence
+from ostinato.music.chords import chords_between
 from ostinato.music.extract import LIKELIEST, ExtractionSettings, ExtractionStatistics, find_melodies
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.music.mending import in_meter
@@ -504,7 +505,8 @@ def _in_bars(track: Sequence[SourceMelody], bars: tuple[int, int], name: str) ->
             events[0] = held
         if max(events) > NOTE_OFF:
             ends = melody.ends and end >= len(melody)
-            taken = Melody(events, melody.start_step + start, meter=melody.meter, ends=ends)
+            chords = melody.chords and chords_between(melody.chords, start, end)
+            taken = Melody(events, melody.start_step + start, meter=melody.meter, ends=ends, chords=chords)
             return replace(found, melody=taken, first_bar=first)
     there = ", ".join(f"{found.first_bar}-{found.last_bar}" for found in track)
     raise DataError(

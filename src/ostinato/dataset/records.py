@@ -1,4 +1,7 @@
-"""Melodies to training and eval records: squash, transpose, leave out what came before, encode, write.
+"""Melodies to training and eval records: squash, transpose, leave out what came before, write.
+
+A record is compact: the melody itself, which training encodes (`ostinato.formats.tensorflow.compact`). Or it is wide:
+the inputs and labels of each step, as Magenta writes them (`ostinato.formats.tensorflow.sequence_example`).
 
 `examples_of` does all of that for one NoteSequence and knows nothing of files,
 processes or other NoteSequences, so that anything can run it.
@@ -7,6 +10,7 @@ processes or other NoteSequences, so that anything can run it.
 import contextlib
 import functools
 import hashlib
+import json
 import pickle
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
@@ -15,16 +19,19 @@ from typing import Any
 
 import numpy as np
 
+from ostinato.config import encoding_to_json
 from ostinato.dataset.melodies import SourceMelody, melodies_of
 from ostinato.dataset.report import LeftOut, counted, not_extracted, report_json
 from ostinato.encodings import Encoding
 from ostinato.errors import DataError, SettingsError
+from ostinato.formats.tensorflow.compact import LOWEST_EVENT, CompactRecord, serialize_compact
 from ostinato.formats.tensorflow.sequence_example import Example, serialize_sequence_example
 from ostinato.formats.tensorflow.tfrecord import RecordWriter, record_writer
+from ostinato.memory import require_open_files
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
 from ostinato.music.keys import transpose
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, Melody
-from ostinato.music.meter import plainest_meter
+from ostinato.music.meter import Meter, plainest_meter
 from ostinato.parallel import Failure, Processes, map_jobs
 
 NAMED_FAILURES = 20  # of NoteSequences that cannot be used, the first that are named; all are counted
@@ -44,6 +51,7 @@ class DatasetSettings:
         seed: another seed is another split.
         transpositions: semitones; each training melody is written once in each that keeps it in the encoding's range.
         dedupe: leave out melodies that repeat an earlier one in any key, in either split.
+        wide: write inputs and labels, as Magenta does, instead of melodies.
 
     Raises:
         SettingsError: if a setting is out of range.
@@ -55,6 +63,7 @@ class DatasetSettings:
     seed: int = 0
     transpositions: tuple[int, ...] = (0,)
     dedupe: bool = False
+    wide: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.eval_ratio < 1:
@@ -244,9 +253,15 @@ def examples_of(note_sequence_bytes: bytes, settings: DatasetSettings) -> Exampl
     for found in piece.melodies:
         moved = _moved(found, for_eval, settings)
         out_of_range += moved.out_of_range
-        records = [serialize_sequence_example(example_of(melody, settings.encoding)) for melody in moved.melodies]
+        records = [_record_of(melody, settings) for melody in moved.melodies]
         melodies.append(EncodedMelody(records, moved.fingerprints))
     return Examples(for_eval, melodies, piece.extraction, out_of_range)
+
+
+def _record_of(melody: Melody, settings: DatasetSettings) -> bytes:
+    if settings.wide:
+        return serialize_sequence_example(example_of(melody, settings.encoding))
+    return serialize_compact(compact_of(melody, settings.encoding))
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +317,28 @@ def _transposed(melody: Melody, semitones: int, encoding: Encoding) -> Melody | 
     return transpose(melody, semitones)
 
 
+def compact_of(melody: Melody, encoding: Encoding) -> CompactRecord:
+    """A squashed melody as a compact record; `melody_of` is its inverse."""
+    events = (np.array(melody.events, np.int16) - LOWEST_EVENT).astype(np.uint8).tobytes()
+    ends = melody.ends and encoding.foretells_end
+    return CompactRecord(events, melody.meter.time_signature, ends, encoding_text(encoding))
+
+
+def melody_of(record: CompactRecord) -> Melody:
+    """The melody that a compact record holds.
+
+    Raises:
+        SettingsError: if there is no such meter.
+    """
+    events = (np.frombuffer(record.events, np.uint8).astype(np.int16) + LOWEST_EVENT).tolist()
+    return Melody(events, meter=Meter(*record.meter), ends=record.ends)
+
+
+def encoding_text(encoding: Encoding) -> str:
+    """The settings of an encoding as compact records hold them."""
+    return json.dumps(encoding_to_json(encoding), separators=(",", ":"))
+
+
 def example_of(melody: Melody, encoding: Encoding) -> Example:
     """The training pairs of a squashed melody, with the melody itself."""
     inputs, labels = encoding.encode(melody)
@@ -342,6 +379,8 @@ def build_dataset(
         raise SettingsError(f"eval_ratio is {settings.eval_ratio}, but you gave no file for the eval records")
     statistics = DatasetStatistics()
     seen = SeenMelodies()
+    if num_shards is not None and eval_path is not None:
+        require_open_files(2 * num_shards, f"{num_shards:,} shards of 2 files", "num_shards", num_shards)
     with contextlib.ExitStack() as files:
         writers = {False: files.enter_context(record_writer(training_path, num_shards))}
         if eval_path is not None and settings.eval_ratio > 0:

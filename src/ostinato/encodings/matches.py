@@ -6,12 +6,14 @@ Shapes: n events of one melody, or one event of each of n melodies; M whole bars
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from ostinato.music.melody import NO_EVENT
 
 MAX_BARS = 32
 """How far back to look for repeats, in bars: as long as a tune of two sections with their repeats."""
+_NOTHING = NO_EVENT - 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,20 +36,21 @@ class Matches:
     def along(events: NDArray[np.int64], steps_per_bar: int) -> "Matches":
         """Go through all n events of a melody at once."""
         num_events = len(events)
-        runs, alike = np.zeros((2, num_events, MAX_BARS), np.int64)
+        num_bars = min(MAX_BARS, max(num_events - 1, 0) // steps_per_bar)
         steps = np.arange(num_events)
-        for bars in range(1, min(MAX_BARS, (num_events - 1) // steps_per_bar) + 1):
-            distance = bars * steps_per_bar
-            differs = events[distance:] != events[:-distance]
-            since = np.maximum.accumulate(np.where(differs, steps[distance:], distance - 1))
-            runs[distance:, bars - 1] = steps[distance:] - since
-            equals = np.cumsum(~differs)
-            alike[distance:, bars - 1] = equals
-            alike[distance + steps_per_bar :, bars - 1] -= equals[:-steps_per_bar]
-        nearest = runs.argmax(axis=1)
-        longest = runs[steps, nearest]
+        runs, alike = np.zeros((2, MAX_BARS, num_events), np.int64)
+        if num_bars:
+            # [bars, n], the events 1, 2, 3, ... bars before; what was before the melody equals no event.
+            padded = np.concatenate([np.full(num_bars * steps_per_bar, _NOTHING), events])
+            before = sliding_window_view(padded, num_events)[(num_bars - 1) * steps_per_bar :: -steps_per_bar]
+            equals = before == events
+            runs[:num_bars] = steps - np.maximum.accumulate(np.where(equals, -1, steps), axis=1)
+            np.cumsum(equals, axis=1, out=alike[:num_bars])
+            alike[:num_bars, steps_per_bar:] -= alike[:num_bars, :-steps_per_bar].copy()
+        nearest = runs.argmax(axis=0)
+        longest = runs[nearest, steps]
         came_from = np.maximum(steps + 1 - (nearest + 1) * steps_per_bar, 0)
-        return Matches(runs, alike, longest, np.where(longest > 0, events[came_from], NO_EVENT))
+        return Matches(runs.T, alike.T, longest, np.where(longest > 0, events[came_from], NO_EVENT))
 
 
 class Matching:

@@ -156,7 +156,7 @@ def make_report(
         ngram_training: what the n-gram models among the contenders counted.
 
     Raises:
-        SettingsError: if the number of resamples is below 1, or the seed below 0.
+        SettingsError: if the number of resamples is below 1 or above 1,000,000, or the seed below 0.
     """
     totals = [_sums(contender.scores.bits, steps) for contender in contenders]
     resampled = resampled_ratios(totals, steps.of_melody, num_resamples, seed)
@@ -181,6 +181,10 @@ def make_report(
     return Report(sources, steps, contenders, figures, num_resamples, seed, ngram_training)
 
 
+MAX_RESAMPLES = 1_000_000
+"""More take minutes and make the ends of an interval no surer than the melodies do."""
+
+
 def resampled_ratios(totals: ArrayLike, sizes: ArrayLike, num_resamples: int, seed: int) -> NDArray[np.float64]:
     """Sum of totals over sum of sizes, of resampled melodies: the same melodies for each model.
 
@@ -194,10 +198,10 @@ def resampled_ratios(totals: ArrayLike, sizes: ArrayLike, num_resamples: int, se
         [R, K]; NaN where only melodies of no size were drawn.
 
     Raises:
-        SettingsError: if the number of resamples is below 1, or the seed below 0.
+        SettingsError: if the number of resamples is below 1 or above 1,000,000, or the seed below 0.
     """
-    if num_resamples < 1:
-        raise SettingsError(f"num_resamples must be at least 1, not {num_resamples}")
+    if not 1 <= num_resamples <= MAX_RESAMPLES:
+        raise SettingsError(f"num_resamples must be 1 to {MAX_RESAMPLES:,}, not {num_resamples:,}")
     if seed < 0:
         raise SettingsError(f"seed must be at least 0, not {seed}")
     columns = np.vstack([np.asarray(totals, np.float64), np.asarray(sizes, np.float64)]).T

@@ -101,11 +101,15 @@ def static(name: str) -> str:
     return resources.files("ostinato.export").joinpath("static", name).read_text(encoding="utf-8")
 
 
-def model_card(bundle: Bundle) -> str:
-    """What is known of a model, as Markdown."""
+def title(bundle: Bundle) -> str:
+    """A model's name or description, in one line."""
+    return _line(bundle.provenance.get("description") or bundle.config.name)
+
+
+def card_lines(bundle: Bundle) -> dict[str, str]:
+    """What is known of a model, each in one line, by what it is."""
     known: dict[str, Any] = dict(bundle.provenance)
-    card = known.get("card")
-    card = card if isinstance(card, dict) else {}
+    card = _table(known.get("card"))
     lines = {
         "kind": bundle.config.name,
         "numbers": f"{num_parameters(bundle):,}",
@@ -113,13 +117,17 @@ def model_card(bundle: Bundle) -> str:
         **{name.replace("_", " "): told for name, told in card.items() if name != "held_out"},
         **{f"held-out tunes, {part}": told for part, told in _table(card.get("held_out")).items()},
     }
-    title = str(known.get("description") or bundle.config.name)
-    rows = [f"- {name}: {_line(told)}" for name, told in lines.items() if told]
-    of_model = "" if "license" in card else "What license the weights have is for those to say who made the model. "
+    return {name: _line(told) for name, told in lines.items() if told}
+
+
+def model_card(bundle: Bundle) -> str:
+    """What is known of a model, as Markdown."""
+    lines = card_lines(bundle)
+    of_model = "" if "license" in lines else "What license the weights have is for those to say who made the model. "
     return "\n".join([
-        f"# {_line(title)}",
+        f"# {title(bundle)}",
         "",
-        *rows,
+        *(f"- {name}: {line}" for name, line in lines.items()),
         "",
         f"{of_model}The scripts are Ostinato's, under the Apache License 2.0.",
         "",

@@ -32,6 +32,7 @@ import ostinato
 from ostinato.bundle import Bundle
 from ostinato.errors import MissingExtraError
 from ostinato.export.javascript import model_card
+from ostinato.export.step import StepGraph
 
 if TYPE_CHECKING:
     import onnx
@@ -62,25 +63,19 @@ def onnx_files(bundle: Bundle) -> dict[str, bytes]:
     return made
 
 
-class _Step:
+class _Step(StepGraph):
     """The graph of a step as it grows."""
 
     def __init__(self, bundle: Bundle) -> None:
         from onnx import helper
 
-        self.bundle = bundle
+        super().__init__(bundle)
         self.nodes: list[onnx.NodeProto] = []
         self._helper = helper
         self._count = 0
-        hparams = bundle.config.hparams
-        sizes = hparams.rnn_layer_sizes
-        self.state = {f"{part}{i}": [size] for i, size in enumerate(sizes) for part in "ch"}
-        attended_size = 0
-        if hparams.attn_length:
-            attended_size = bundle.arrays["attention.score"].size
-            self.state |= {"attended": [attended_size], "memory": [hparams.attn_length, attended_size]}
         self.constants: dict[str, Any] = {name: np.asarray(array, np.float32) for name, array in bundle.arrays.items()}
-        self._build()
+        self.constants["one"] = _FORGET_BIAS
+        self.dense("output", self.top("inputs"), output="logits")
 
     def _add(self, kind: str, *inputs: str, output: str = "", outputs: int = 1, **attributes: Any) -> Any:
         names = [output] if output else [f"t{self._count + i}" for i in range(outputs)]
@@ -88,60 +83,36 @@ class _Step:
         self.nodes.append(self._helper.make_node(kind, list(inputs), names, **attributes))
         return names[0] if len(names) == 1 else names
 
-    def _dense(self, name: str, *parts: str, output: str = "") -> str:
-        whole = parts[0] if len(parts) == 1 else self._add("Concat", *parts, axis=-1)
-        added: str = self._add("Gemm", whole, f"{name}.kernel", f"{name}.bias", output=output)
+    def old(self, state: str) -> str:
+        return state
+
+    def apply(self, kind: str, *inputs: str, output: str = "") -> str:
+        added: str = self._add(kind, *inputs, output=output)
         return added
 
-    def _build(self) -> None:
-        arrays, hparams = self.bundle.arrays, self.bundle.config.hparams
-        scope = hparams.attn_scope if hparams.attn_length else None
-        self.constants["one"] = _FORGET_BIAS
-        below = "inputs"
-        for i in range(len(hparams.rnn_layer_sizes)):
-            if scope == "stack" and i == 0:
-                below = self._dense("attention.input", below, "attended")
-            if f"lstm.{i}.projection.kernel" in arrays:
-                below = self._dense(f"lstm.{i}.projection", below)
-            skip = below
-            if scope == "first_layer" and i == 0:
-                below = self._dense("attention.input", below, "attended")
-            below = self._cell(i, below)
-            if scope == "first_layer" and i == 0:
-                below = self._attend(below, 1)
-            if hparams.residual_connections:
-                below = self._add("Add", below, skip)
-        if scope == "stack":
-            below = self._attend(below, len(hparams.rnn_layer_sizes))
-        self._dense("output", below, output="logits")
+    def dense(self, array: str, *parts: str, output: str = "") -> str:
+        whole = parts[0] if len(parts) == 1 else self._add("Concat", *parts, axis=-1)
+        added: str = self._add("Gemm", whole, f"{array}.kernel", f"{array}.bias", output=output)
+        return added
 
-    def _cell(self, i: int, below: str) -> str:
-        """An LSTM cell, whose gates stand as i, j, f, o."""
-        gates = self._dense(f"lstm.{i}", below, f"h{i}")
-        take, new, forget, give = self._add("Split", gates, outputs=4, axis=-1)
-        kept = self._add("Mul", self._add("Sigmoid", self._add("Add", forget, "one")), f"c{i}")
-        taken = self._add("Mul", self._add("Sigmoid", take), self._add("Tanh", new))
-        cell = self._add("Add", kept, taken, output=f"new_c{i}")
-        output: str = self._add("Mul", self._add("Sigmoid", give), self._add("Tanh", cell), output=f"new_h{i}")
-        return output
+    def gates(self, sums: str) -> list[str]:
+        take, new, forget, give = self._add("Split", sums, outputs=4, axis=-1)
+        return [take, new, self.apply("Add", forget, "one"), give]
 
-    def _attend(self, below: str, num_inside: int) -> str:
-        """Look back, and put the output in the place of the memory's oldest row."""
+    def attend(self, below: str, inside: list[str]) -> str:
         self.constants |= {
             "axis_1": np.array([1], np.int64),
-            "axis_2": np.array([2], np.int64),
             "second": np.array([1], np.int64),
             "end": np.array([np.iinfo(np.int64).max], np.int64),
             "score": self.bundle.arrays["attention.score"].reshape(-1, 1),
         }
-        inside = [f"new_{part}{i}" for i in range(num_inside) for part in "ch"]
-        query = self._add("Unsqueeze", self._dense("attention.query", *inside), "axis_1")
+        query = self._add("Unsqueeze", self.dense("attention.query", *inside), "axis_1")
         keys = self._add("MatMul", "memory", "attention.memory.kernel")
         scores = self._add("MatMul", self._add("Tanh", self._add("Add", keys, query)), "score")
         weights = self._add("Softmax", scores, axis=1)
         weighted = self._add("Mul", weights, "memory")
         attended = self._add("ReduceSum", weighted, "axis_1", output="new_attended", keepdims=0)
-        output: str = self._dense("attention.output", below, attended)
+        output = self.dense("attention.output", below, attended)
         rest = self._add("Slice", "memory", "second", "end", "axis_1")
         row = self._add("Unsqueeze", output, "axis_1")
         self._add("Concat", rest, row, output="new_memory", axis=1)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.generation.sampling import RandomDraws, log_probabilities_of, log_softmax
-from ostinato.generation.search import DECIMALS, Growing
+from ostinato.generation.search import DECIMALS, Growing, Watch
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,6 @@ ENDING_BARS = 2
 # A phrase. By default models learn from tunes of seven bars and more; still, where the end is drawn, one song in
 # twenty would end before it is four bars long, and some after their first note.
 LEAST_BARS = 4
-_OUTPUTS_AT_ONCE = 128  # with their continuations 4,096 melodies: any number of outputs then takes some 0.3 GB
 _HEARD_AFTER_FILL = 32  # steps of what follows a gap, by which what fills it is chosen: two bars of 4/4
 
 
@@ -37,26 +36,13 @@ class Chosen:
         events: of each, as many as it goes on for.
         rows: [N], where each stood in the last batch; only told of melodies that are recorded.
         ends: [N], whether the tune ends there.
+        stopped: whether they were to go on, but for a watch that asked for a stop.
     """
 
     events: list[NDArray[np.int64]]
     rows: NDArray[np.intp]
     ends: NDArray[np.bool_]
-
-
-def in_parts(
-    draw: Callable[[Growing, Sequence[np.random.Generator]], Chosen],
-    melodies: Growing,
-    generators: Sequence[np.random.Generator],
-) -> Chosen:
-    """What `draw` gives for all melodies, some of them at a time: the continuations of thousands fill the memory."""
-    if melodies.is_recorded or len(generators) <= _OUTPUTS_AT_ONCE:
-        return draw(melodies, generators)
-    starts = range(0, len(generators), _OUTPUTS_AT_ONCE)
-    numbers = [np.arange(start, min(start + _OUTPUTS_AT_ONCE, len(generators))) for start in starts]
-    parts = [draw(melodies.select(its), generators[its[0] : its[-1] + 1]) for its in numbers]
-    events = [each for part in parts for each in part.events]
-    return Chosen(events, np.arange(len(events)), np.concatenate([part.ends for part in parts]))
+    stopped: bool = False
 
 
 def draw_ending(
@@ -74,15 +60,17 @@ def draw_ending(
     # Lengths at which the tune may end: no shorter than to the first step of the last bar.
     window = min(steps_per_bar, num_steps)
     events = np.empty((len(children) * NUM_CONTINUATIONS, num_steps), np.int64)
-    log_ends = np.empty((len(events), window))
+    log_ends, leans = np.empty((2, len(events), window))
     for step in range(num_steps + 1):
         logits, _ = melodies.hear()
         if step > num_steps - window:
-            log_ends[:, step - num_steps - 1] = log_end(logits)
+            place = step - num_steps - 1
+            leans[:, place] = melodies.lean_of_end()
+            log_ends[:, place] = log_end(logits) + leans[:, place]
         if step < num_steps:
             events[:, step], _ = melodies.extend()
     rows, places = _likeliest(
-        events, log_ends, melodies.slack, lambda row: log_end(melodies.exact_logits(row)[-window:])
+        events, log_ends, melodies.slack, lambda row: log_end(melodies.exact_logits(row)[-window:]) + leans[row]
     )
     lengths = num_steps - window + 1 + places
     its = [events[row, :length] for row, length in zip(rows, lengths, strict=True)]
@@ -90,7 +78,11 @@ def draw_ending(
 
 
 def draw_until_end(
-    melodies: Growing, generators: Sequence[np.random.Generator], num_steps: int, least_steps: int = 1
+    melodies: Growing,
+    generators: Sequence[np.random.Generator],
+    num_steps: int,
+    least_steps: int = 1,
+    watch: Watch | None = None,
 ) -> Chosen:
     """Go on with each melody until it ends, or for `num_steps`.
 
@@ -102,12 +94,14 @@ def draw_until_end(
         generators: of each.
         num_steps: the most events to append, at least 1.
         least_steps: the fewest, at least 1.
+        watch: asked after each step whether to go on.
     """
     uniforms = np.stack([generator.spawn(1)[0].random(num_steps + 1) for generator in generators])
     num_outputs = len(uniforms)
     events = np.empty((num_outputs, num_steps), np.int64)
     lengths = np.full(num_outputs, num_steps)
     going_on = np.ones(num_outputs, np.bool_)
+    stopped = False
     for step in range(num_steps + 1):
         logits, _ = melodies.hear()
         if step >= least_steps:
@@ -121,10 +115,14 @@ def draw_until_end(
         if step == num_steps or not going_on.any():
             break
         events[:, step], _ = melodies.extend()
+        if watch is not None and not watch(num_outputs):
+            lengths[going_on] = step + 1
+            stopped = True
+            break
     its = [row[:length] for row, length in zip(events, lengths, strict=True)]
-    if cut := int(going_on.sum()):
+    if (cut := int(going_on.sum())) and not stopped:
         _log.info("%d of %d melodies did not come to an end in their bars and are cut there", cut, num_outputs)
-    return Chosen(its, np.arange(num_outputs), ~going_on)
+    return Chosen(its, np.arange(num_outputs), ~going_on, stopped)
 
 
 def draw_fill(

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from ostinato.errors import SettingsError
 from ostinato.generation.network import Network
 from ostinato.generation.options import DEFAULT_MOST_BARS, DEFAULT_STEPS, Events, GenerationOptions, as_melody
 from ostinato.generation.sampling import log_probabilities_of, log_softmax, softmax
-from ostinato.generation.search import Begun, Growing, beam_search, begin, most_likely, most_varied
+from ostinato.generation.search import Begun, Growing, Watch, beam_search, begin, most_likely, most_varied
 from ostinato.generation.transposition import heard_events, log_folded
 from ostinato.music.melody import Melody, MelodyList
 
@@ -26,7 +27,15 @@ if TYPE_CHECKING:
 # Of a melody that becomes a MIDI file, and on top of it of one whose draws are kept: at least what was measured, and at
 # most four times as much.
 _BYTES_AN_EVENT, _BYTES_A_TRACED_EVENT = 300, 500
-_NEVER_TOO_MUCH_BYTES = 1 << 28  # too little to ask how much there is
+_BYTES_A_GROWING_EVENT = 24  # of each melody side by side: the event, and what may be gone through again
+_BYTES_A_GENERATOR = 3_000
+# More side by side would be no faster, and take more memory.
+_MELODIES_AT_ONCE = 1_000
+# Those that are brought to an end, or filled, are so many times as many for their last steps: 4,096 take some 0.3 GB.
+_NUM_CONTINUATIONS = 32
+_CONTINUED_AT_ONCE = 128
+
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,27 +75,32 @@ class Model:
         description = self.bundle.provenance.get("description")
         return f"<Model {self.bundle.config.name}, layers of {layers}{f': {description}' if description else ''}>"
 
-    def make(self, options: GenerationOptions) -> MelodyList:
+    def make(self, options: GenerationOptions, watch: Watch | None = None) -> MelodyList:
         """Make melodies.
 
         The primer's events are fed as they are and generation goes on from
         there: the primer [60] may be held on. Where the way back from the
         model's key leads out of the MIDI range, notes are folded in by octaves.
 
+        Args:
+            options: what to make.
+            watch: told how it goes on. If it asks for a stop, there are as many melodies as are finished; if none is,
+                those that are under way, as far as they go.
+
         Returns:
             `num_outputs` melodies of `num_steps` events, in the primer's meter.
 
         Raises:
-            SettingsError: if no note could be drawn, or the melodies are to have no end.
+            SettingsError: if no note could be drawn, the melodies are to have no end, or memory does not hold them.
         """
         if options.ranks_by_likelihood:
-            return MelodyList(each.melody for each in self.make_traced(options))
-        made, primer_steps, _ = self._all(options, traced=False)
+            return MelodyList(each.melody for each in self.make_traced(options, watch))
+        made, primer_steps, _ = self._all(options, traced=False, watch=watch)
         return MelodyList(made[place] for place in _kept(made, primer_steps, options))
 
-    def make_traced(self, options: GenerationOptions) -> "list[Traced]":
+    def make_traced(self, options: GenerationOptions, watch: Watch | None = None) -> "list[Traced]":
         """Make the melodies that `make` makes, and tell how each event was chosen."""
-        made, primer_steps, traced = self._all(options, traced=True)
+        made, primer_steps, traced = self._all(options, traced=True, watch=watch)
         if options.ranks_by_likelihood:
             places = most_likely([each.mean_log_likelihood for each in traced], options.num_outputs)
         else:
@@ -198,56 +212,83 @@ class Model:
         logits, _ = self._exact_network.run(self._encoding.inputs(squashed))
         return logits.astype(np.float64, copy=False), self._encoding.labels(squashed)
 
-    def _all(self, options: GenerationOptions, *, traced: bool) -> "tuple[list[Melody], int, list[Traced]]":
+    def _all(
+        self, options: GenerationOptions, *, traced: bool, watch: Watch | None
+    ) -> "tuple[list[Melody], int, list[Traced]]":
         """All melodies that are made, those that ranking leaves out too.
 
         Returns:
             The melodies, how many of their first events were given, and how each was made; nothing if not `traced`.
         """
-        self._require_memory(options, traced=traced)
+        at_once = self._require_memory(options, traced=traced)
         generators = options.generators()
         have_upbeat = self._have_upbeat(options, generators)
         melodies: dict[int, Melody] = {}
         traces: dict[int, Traced] = {}
         primer_steps = 0
-        for upbeat in (False, True):
-            places = np.flatnonzero(have_upbeat == upbeat).tolist()
-            if not places:
-                continue
+        for upbeat, places in _parts(have_upbeat, at_once):
             some = replace(options, num_outputs=len(places), rank=None, upbeat=None)
             if upbeat:
                 bars = (DEFAULT_MOST_BARS if options.num_bars is None else options.num_bars) + 1
                 some = replace(some, num_bars=bars, num_steps=DEFAULT_STEPS)
-            found = self._search(some, [generators[place] for place in places], upbeat=upbeat, traced=traced)
+            found = self._search(
+                some, [generators[place] for place in places], upbeat=upbeat, traced=traced, watch=watch
+            )
+            if found.stopped:
+                _log.info("stopped: %s", _what_is_kept(len(melodies), options.num_made, found, some.num_steps))
+                if melodies:
+                    break
             melodies.update(zip(places, found.melodies, strict=True))
             primer_steps = found.primer_steps
             if found.recorder:
                 counts = [len(events) for events in found.made]
                 of_these = found.recorder.traced(found.melodies, primer_steps, found.first_step, counts, found.rows)
                 traces.update(zip(places, of_these, strict=True))
+            if found.stopped:
+                break
         return (
             [melodies[place] for place in sorted(melodies)],
             primer_steps,
             [traces[place] for place in sorted(traces)],
         )
 
-    def _require_memory(self, options: GenerationOptions, *, traced: bool) -> None:
-        """Refuse more melodies, or longer ones, than there is memory for.
+    def _require_memory(self, options: GenerationOptions, *, traced: bool) -> int:
+        """Refuse a wider beam, longer melodies or more of them than there is memory for.
+
+        Returns:
+            How many outputs to make at a time.
 
         Raises:
-            SettingsError: if they would not fit.
+            SettingsError: if they would not fit; it says how much would.
         """
-        network = self._exact_network if options.is_search else self._network
-        side_by_side = options.num_made * options.beam_size * options.branch_factor
-        # An event is a number in some lists and arrays, and later half a note with its bytes in a file.
-        of_events = (options.num_steps or 0) * (_BYTES_AN_EVENT + traced * _BYTES_A_TRACED_EVENT)
-        needed = side_by_side * (network.bytes_per_melody + of_events)
-        if needed > _NEVER_TOO_MUCH_BYTES:
-            from ostinato.memory import require_memory
+        from ostinato.memory import require_memory
 
-            require_memory(
-                needed, f"{side_by_side:,} melodies of {options.num_steps:,} steps side by side", side_by_side
-            )
+        steps = options.num_steps or 0
+        network = self._exact_network if options.is_search else self._network
+        is_continued = options.fill or (self._choice_of_last(options, None) and not options.until_end)
+        growing = network.bytes_per_melody + steps * _BYTES_A_GROWING_EVENT
+        if is_continued:
+            growing *= _NUM_CONTINUATIONS
+        # An event is a number in some lists and arrays, and later half a note with its bytes in a file.
+        finished = _BYTES_A_GENERATOR + steps * (_BYTES_AN_EVENT + traced * _BYTES_A_TRACED_EVENT)
+        length = ("num_steps", steps) if options.num_bars is None else ("num_bars", options.num_bars)
+        require_memory(growing + finished, f"a melody of {steps:,} steps", *length)
+        beam, branches = options.beam_size, options.branch_factor
+        widest = ("beam_size", beam) if beam >= branches else ("branch_factor", branches)
+        each = "" if branches == 1 else f" and {branches:,} continuations of each"
+        melodies = "1 melody" if beam == 1 else f"{beam:,} melodies"
+        require_memory(beam * branches * growing + finished, f"a beam of {melodies}{each}", *widest)
+        most = max(1, _MELODIES_AT_ONCE // (beam * branches))
+        at_once = min(options.num_made, most, _CONTINUED_AT_ONCE if is_continued else most)
+        if options.draws:  # draws that are given come in the order of all melodies
+            at_once = options.num_made
+        number = ("num_outputs", options.num_outputs) if options.rank is None else ("rank", options.rank)
+        require_memory(
+            at_once * beam * branches * growing + options.num_made * finished,
+            f"{options.num_made:,} melodies of {steps:,} steps",
+            *number,
+        )
+        return at_once
 
     def _have_upbeat(self, options: GenerationOptions, generators: list[np.random.Generator]) -> NDArray[np.bool_]:
         """Which melodies begin with an upbeat."""
@@ -261,7 +302,13 @@ class Model:
         return np.array([generator.spawn(1)[0].random() < share for generator in generators])
 
     def _search(
-        self, options: GenerationOptions, generators: list[np.random.Generator], *, upbeat: bool, traced: bool
+        self,
+        options: GenerationOptions,
+        generators: list[np.random.Generator],
+        *,
+        upbeat: bool,
+        traced: bool,
+        watch: Watch | None,
     ) -> "_Found":
         """Melodies that all begin with an upbeat, or all without."""
         if options.num_steps is None:
@@ -270,15 +317,22 @@ class Model:
         network, exact_logits = (
             (self._exact_network, None) if options.is_search else (self._network, self._exact_logits)
         )
-        choose_last = self._choice_of_last(options)
+        choose_last = self._choice_of_last(options, watch)
         begun = begin(
             network, self._encoding, options, exact_logits, generators=generators, upbeat=upbeat, traced=traced
         )
         given = len(begun.openings[0])
         num_steps = (options.fill_steps[1] if options.fill else options.num_steps) - given
         num_last = min(num_steps, choose_last.num_steps) if choose_last else 0
-        continuations, _, rows, melodies = beam_search(begun.melodies, num_steps - num_last, options)
-        last = choose_last.choose(melodies.select(rows), begun, num_last) if choose_last and num_last else None
+        num_first = num_steps - num_last
+        continuations, _, rows, melodies = beam_search(begun.melodies, num_first, options, watch)
+        stopped = continuations.shape[1] < num_first
+        last = None
+        if choose_last and num_last and not stopped:
+            last = choose_last.choose(melodies.select(rows), begun, num_last)
+            stopped = last.stopped
+            if watch is not None and not options.until_end:
+                watch(len(rows) * num_last)
         made = list(continuations)
         if last:
             made = [np.concatenate(parts) for parts in zip(made, last.events, strict=True)]
@@ -291,14 +345,15 @@ class Model:
                 opening.start_step,
                 meter=opening.meter,
                 ends=bool(it_ends) or (options.fill is not None and options.opening.ends),
+                chords=begun.plan.track(len(opening) + len(events) + len(after)) if begun.plan else (),
             )
             for opening, events, it_ends in zip(begun.openings, made, ends, strict=True)
         ]
         # Without anything given, the first note is a random one.
         primer_steps = options.fill_steps[0] if options.fill else given if options.primer is not None else 0
-        return _Found(melodies_heard, primer_steps, given, made, last.rows if last else rows, begun.recorder)
+        return _Found(melodies_heard, primer_steps, given, made, last.rows if last else rows, begun.recorder, stopped)
 
-    def _choice_of_last(self, options: GenerationOptions) -> "_LastSteps | None":
+    def _choice_of_last(self, options: GenerationOptions, watch: Watch | None) -> "_LastSteps | None":
         """How the last steps are chosen, where they are not simply drawn.
 
         Raises:
@@ -315,14 +370,11 @@ class Model:
             draw_ending,
             draw_fill,
             draw_until_end,
-            in_parts,
         )
 
         if options.fill:
             return _LastSteps(
-                lambda melodies, begun, num_steps: in_parts(
-                    lambda some, theirs: draw_fill(some, theirs, num_steps, begun.following), melodies, begun.generators
-                )
+                lambda melodies, begun, num_steps: draw_fill(melodies, begun.generators, num_steps, begun.following)
             )
         if not can_end:
             raise SettingsError(
@@ -333,13 +385,15 @@ class Model:
         if options.until_end:
             return _LastSteps(
                 lambda melodies, begun, num_steps: draw_until_end(
-                    melodies, begun.generators, num_steps, max(1, LEAST_BARS * steps_per_bar - len(begun.openings[0]))
+                    melodies,
+                    begun.generators,
+                    num_steps,
+                    max(1, LEAST_BARS * steps_per_bar - len(begun.openings[0])),
+                    watch,
                 )
             )
         return _LastSteps(
-            lambda melodies, begun, num_steps: in_parts(
-                lambda some, theirs: draw_ending(some, theirs, num_steps, steps_per_bar), melodies, begun.generators
-            ),
+            lambda melodies, begun, num_steps: draw_ending(melodies, begun.generators, num_steps, steps_per_bar),
             ENDING_BARS * steps_per_bar,
         )
 
@@ -363,6 +417,7 @@ class _Found:
         made: the events that were, of each.
         rows: where each stood at the last step.
         recorder: of how they grew, or None.
+        stopped: whether they were stopped before they were finished.
     """
 
     melodies: list[Melody]
@@ -371,10 +426,30 @@ class _Found:
     made: list[NDArray[np.int64]]
     rows: NDArray[np.intp]
     recorder: "Recorder | None"
+    stopped: bool
+
+
+def _parts(have_upbeat: NDArray[np.bool_], at_once: int) -> Iterator[tuple[bool, list[int]]]:
+    """Which melodies are made together: those without an upbeat and then those with one, so many at a time."""
+    for upbeat in (False, True):
+        places = np.flatnonzero(have_upbeat == upbeat).tolist()
+        for first in range(0, len(places), at_once):
+            yield upbeat, places[first : first + at_once]
+
+
+def _what_is_kept(finished: int, asked: int, found: _Found, num_steps: int | None) -> str:
+    """What there is when the making of melodies is stopped, in words."""
+    if finished:
+        return f"{finished:,} of {asked:,} melodies are finished and kept"
+    steps = max(map(len, found.melodies))
+    return (
+        f"none of {asked:,} melodies is finished; {len(found.melodies):,} are kept as far as they go, "
+        f"{steps:,} of {num_steps:,} steps"
+    )
 
 
 def _kept(melodies: list[Melody], primer_steps: int, options: GenerationOptions) -> list[int]:
     """The places of the melodies that are handed on where likelihood does not decide."""
     if options.rank is None:
-        return list(range(options.num_outputs))
+        return list(range(len(melodies)))
     return most_varied([Melody(melody[primer_steps:]) for melody in melodies], options.num_outputs)

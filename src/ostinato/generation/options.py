@@ -22,6 +22,7 @@ Events = Melody | Sequence[int] | NDArray[np.integer] | str | os.PathLike[str]
 Seed = int | np.random.Generator | None
 
 DEFAULT_STEPS = 128  # eight bars of 4/4
+DEFAULT_CHORD_STRENGTH = 0.9  # as often on chord notes as human lead sheets (docs/guides/chords.md)
 DEFAULT_MOST_BARS = 32  # of a melody that ends by itself: the longest that the built-in models have learned from
 
 
@@ -71,6 +72,11 @@ class GenerationOptions:
             it to chance where the length is in bars and there is no primer: as many melodies have one as tunes had that
             the model has learned from.
         fill: make these bars of the primer anew, the first and the last, counted from 1, so that what follows fits.
+        chords: what sounds beside the melody, in bars: "C | Am | F G | C"; see `ostinato.music.chords.parse_chords`.
+            They come again up to the end, and begin with the first whole bar, that of a primer too. Or a list of (step,
+            name), of which the last one goes on. On the beats their notes are likelier; see `chord_strength`.
+        chord_strength: how much likelier: the odds of other notes are multiplied by 1 - `chord_strength` on strong
+            beats, and by its square root on the others; 0 changes nothing, with 1 no other note begins on a beat.
         draws: where choices come from, in place of the seed.
 
     Raises:
@@ -100,6 +106,8 @@ class GenerationOptions:
     until_end: bool = False
     upbeat: bool | None = None
     fill: tuple[int, int] | None = None
+    chords: "str | Sequence[tuple[int, str]] | None" = None
+    chord_strength: float = DEFAULT_CHORD_STRENGTH
     draws: "Draws | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -124,6 +132,7 @@ class GenerationOptions:
         if self.primer is not None:
             object.__setattr__(self, "primer", _checked_primer(self.primer, self.meter))
         _settle_length(self)
+        _require_chords(self)
         if self.primer is not None and self.upbeat:
             raise SettingsError("upbeat begins a melody without a primer; leave one of them out")
         if self.upbeat and not self.is_in_bars:
@@ -172,7 +181,12 @@ class GenerationOptions:
     def is_constrained(self) -> bool:
         """Whether some events may not be drawn."""
         limits_notes = self.key is not None or self.note_range != (MIN_PITCH, MAX_PITCH)
-        return limits_notes or self.top_k > 0 or self.top_p < 1
+        return limits_notes or self.top_k > 0 or self.top_p < 1 or self.has_chords
+
+    @property
+    def has_chords(self) -> bool:
+        """Whether chords are asked for, or the primer has some."""
+        return self.chords is not None or bool(self.opening.chords)
 
     def allows(self, pitch: int) -> bool:
         """Whether a note, as it is heard, lies within key and range."""
@@ -335,6 +349,21 @@ def _settle_length(options: GenerationOptions) -> None:
             f"the primer is {primer} steps long but {options.num_steps} steps were asked for in all; "
             "ask for more, or shorten the primer"
         )
+
+
+def _require_chords(options: GenerationOptions) -> None:
+    """Refuse chords that cannot be read, and leave them as a text or as a track."""
+    strength = options.chord_strength
+    if isinstance(strength, bool) or not (isinstance(strength, (int, float)) and 0 <= strength <= 1):
+        raise SettingsError(f"chord_strength must be from 0 (not heard) to 1 (strict), not {strength!r}")
+    if options.chords is None:
+        return
+    from ostinato.music.chords import chord_track, parse_chords
+
+    if isinstance(options.chords, str):
+        parse_chords(options.chords, options.opening.meter)
+    else:
+        object.__setattr__(options, "chords", chord_track(options.chords) or None)
 
 
 def _require_at_least_1(name: str, value: int) -> None:

@@ -132,8 +132,8 @@ class Constraints:
 
     Events are counted as they are heard, and classes that stand for the same event
     ("as one bar ago" and the event itself) count together. The filters act one after
-    the other: key and range first, then top_k of what is left, then top_p of that.
-    Each leaves the odds among what it keeps as they were. No event and note-off are
+    the other: key and range first, then chords, then top_k of what is left, then top_p of
+    that. But for chords each leaves the odds among what it keeps as they were. No event and note-off are
     always allowed.
 
     Args:
@@ -165,7 +165,11 @@ class Constraints:
             )
 
     def filter(
-        self, log_probabilities: NDArray[np.float64], class_events: NDArray[np.integer], slack: float = 0.0
+        self,
+        log_probabilities: NDArray[np.float64],
+        class_events: NDArray[np.integer],
+        slack: float = 0.0,
+        lean: NDArray[np.float64] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """The distribution to draw from.
 
@@ -173,6 +177,7 @@ class Constraints:
             log_probabilities: [B, C], of each class.
             class_events: [B, C], the model's event that each class stands for.
             slack: how far the odds of any set of classes may be off, as a share of them.
+            lean: [B, C], what chords add to the log-probabilities; None for nothing.
 
         Returns:
             [B, C], log-probabilities again: -inf for what may not be drawn; and [B], whether top_k or top_p could have
@@ -180,7 +185,8 @@ class Constraints:
         """
         in_doubt = np.zeros(len(class_events), np.bool_)
         kept = self._allowed[class_events - NO_EVENT]
-        possible = np.maximum(log_probabilities, _LEAST_LOG_PROBABILITY)
+        possible = log_probabilities if lean is None else log_probabilities + lean
+        possible = np.maximum(possible, _LEAST_LOG_PROBABILITY)
         filtered = log_softmax(np.where(kept, possible, -np.inf))
         if self._top_k or self._top_p < 1:
             heard = self._heard[class_events - NO_EVENT]

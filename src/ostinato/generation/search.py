@@ -26,6 +26,7 @@ from ostinato.music.melody import MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import Meter
 
 if TYPE_CHECKING:
+    from ostinato.generation.chords import ChordGuide, ChordPlan
     from ostinato.generation.trace import Recorder
 
 _log = logging.getLogger(__name__)
@@ -43,6 +44,10 @@ _Grams = Counter[tuple[tuple[int, int], ...]]
 
 ExactLogits = Callable[[Melody], NDArray[np.float64]]
 """From a melody of n events as the model hears it to the logits [n, C] after each, in double precision."""
+
+
+Watch = Callable[[int], bool]
+"""Called as melodies grow, with how many steps were made since, of all of them together; says whether to go on."""
 
 
 class Replay:
@@ -81,6 +86,7 @@ class _Drawing:
         replay: what can tell the logits in double precision; None where they are.
         logits: [B, C]; changed where double precision had to decide.
         class_events: [B, C].
+        lean: [B, C], what chords add to the log-probabilities; None for nothing.
 
     Attributes:
         log_probabilities: [B, C], at the temperature.
@@ -97,15 +103,18 @@ class _Drawing:
         replay: Replay | None,
         logits: NDArray[np.float64],
         class_events: NDArray[np.int64],
+        lean: NDArray[np.float64] | None = None,
     ) -> None:
         self._temperature, self._constraints, self._replay = temperature, constraints, replay
-        self._logits, self._class_events = logits, class_events
+        self._logits, self._class_events, self._lean = logits, class_events, lean
 
     def settle(self, slack: float) -> None:
         """Find the distributions; what the slack leaves open about the constraints, double precision decides."""
         self.log_probabilities = self.drawn_from = log_softmax(self._logits, self._temperature)
         if self._constraints is not None:
-            self.drawn_from, in_doubt = self._constraints.filter(self.log_probabilities, self._class_events, slack)
+            self.drawn_from, in_doubt = self._constraints.filter(
+                self.log_probabilities, self._class_events, slack, self._lean
+            )
             if slack and in_doubt.any():
                 self.exactly(np.flatnonzero(in_doubt))
 
@@ -113,7 +122,8 @@ class _Drawing:
         """The probabilities [R, C] to draw from of some rows, once they are computed in double precision."""
         assert self._replay is not None
         self._logits[rows] = [self._replay.logits(row)[-1, : self._logits.shape[1]] for row in rows]
-        there = _Drawing(self._temperature, self._constraints, None, self._logits[rows], self._class_events[rows])
+        lean = None if self._lean is None else self._lean[rows]
+        there = _Drawing(self._temperature, self._constraints, None, self._logits[rows], self._class_events[rows], lean)
         there.settle(0.0)
         self.log_probabilities[rows], self.drawn_from[rows] = there.log_probabilities, there.drawn_from
         return np.exp(there.drawn_from)
@@ -131,6 +141,7 @@ class Growing:
         constraints: what may be chosen; None for all.
         recorder: writes down how each was chosen; None for nobody.
         replay: of all events but the last; None for a network of double precision, which leaves nothing in doubt.
+        guide: what chords make of the next event, told of all events but the last; None without chords.
     """
 
     def __init__(
@@ -144,6 +155,7 @@ class Growing:
         constraints: Constraints | None = None,
         recorder: "Recorder | None" = None,
         replay: Replay | None = None,
+        guide: "ChordGuide | None" = None,
     ) -> None:
         self._network = network
         self._stepper = stepper
@@ -154,6 +166,7 @@ class Growing:
         self._constraints = constraints
         self._recorder = recorder
         self._replay = replay
+        self._guide = guide
         self._heard: tuple[NDArray[np.float64], Floats | None] | None = None
 
     def extend(self) -> tuple[NDArray[np.integer], NDArray[np.float64]]:
@@ -163,7 +176,8 @@ class Growing:
         # The end of the tune, where it has a class, is no event: what is drawn is how the tune goes on.
         logits = logits[:, : class_events.shape[1]]
         slack = self.slack / self._temperature
-        step = _Drawing(self._temperature, self._constraints, self._replay, logits, class_events)
+        lean = self._guide.lean(class_events) if self._guide else None
+        step = _Drawing(self._temperature, self._constraints, self._replay, logits, class_events, lean)
         step.settle(slack)
         classes = self._draws.pick(np.exp(step.drawn_from), slack, step.exactly)
         rows = np.arange(len(classes))
@@ -192,8 +206,14 @@ class Growing:
         logits, self._state = self._network.step(self._stepper.push(self._last), self._state, weights)
         if self._replay is not None:
             self._replay.push(self._last)
+        if self._guide is not None:
+            self._guide.push(self._last)
         self._heard = logits, weights
         return self._heard
+
+    def lean_of_end(self) -> NDArray[np.float64] | float:
+        """What chords add to the log-probabilities [B] that the tune ends here, after `hear`."""
+        return self._guide.lean_of_end() if self._guide else 0.0
 
     @property
     def is_recorded(self) -> bool:
@@ -224,6 +244,7 @@ class Growing:
             self._constraints,
             self._recorder,
             self._replay.select(rows) if self._replay else None,
+            self._guide.select(rows) if self._guide else None,
         )
 
 
@@ -238,6 +259,7 @@ class Begun:
         recorder: of how they grow, or None.
         generators: random numbers of each.
         following: what comes after the gap that is to be filled, as the model hears it; nothing without one.
+        plan: the chords beside them, or None.
     """
 
     openings: list[Melody]
@@ -246,6 +268,7 @@ class Begun:
     recorder: "Recorder | None"
     generators: list[np.random.Generator]
     following: NDArray[np.int64]
+    plan: "ChordPlan | None" = None
 
 
 def begin(
@@ -273,6 +296,11 @@ def begin(
         SettingsError: if no note could be drawn.
     """
     whole, key = options.opening, options.parsed_key
+    plan = guide = None
+    if options.has_chords:
+        from ostinato.generation.chords import ChordGuide, chord_plan, working_key
+
+        plan = chord_plan(options, upbeat=upbeat)
     if upbeat:
         whole = replace(whole, events=(NO_EVENT,) * (whole.steps_per_bar // 2))
     fed = whole
@@ -285,6 +313,7 @@ def begin(
             kept = "it is" if outside == 1 else "they are"
             _log.info("%s not %s; %s kept", which, options.allowed_notes, kept)
     else:
+        key = key or (working_key(plan) if plan else None)
         semitones = semitones_without_primer(encoding, key, *options.note_range)
     constraints = Constraints(options, encoding, semitones) if options.is_constrained else None
     recorder = None
@@ -297,25 +326,30 @@ def begin(
     batch_size = 1 if given else len(generators)
     stepper, state = encoding.stepper(batch_size, given.meter), network.initial_state(batch_size)
     replay = Replay(exact_logits, given.meter) if exact_logits else None
+    if plan and plan.guides:
+        guide = ChordGuide(plan, options.chord_strength, given.meter, semitones, batch_size)
     if given:
         *earlier, last = np.array(fed.events)[: len(given), np.newaxis]
         if earlier:
             _, state = network.run(np.concatenate([stepper.push(event) for event in earlier]))
-        if replay:
-            for event in earlier:
+        for event in earlier:
+            if replay:
                 replay.push(event)
+            if guide:
+                guide.push(event)
         openings = [given] * len(generators)
     else:
-        notes = opening_notes(encoding, constraints.notes if constraints else None, key, semitones)
+        chord = plan.at(0)[0] if plan else None
+        notes = opening_notes(encoding, constraints.notes if constraints else None, key, semitones, chord)
         last = np.array([notes[generator.integers(len(notes))] for generator in generators])
         firsts = heard_events(last, semitones).tolist()
         openings = [Melody([note], meter=given.meter) for note in firsts]
     draws = options.draws or RandomDraws(generators)
-    melodies = Growing(network, stepper, state, last, draws, options.temperature, constraints, recorder, replay)
+    melodies = Growing(network, stepper, state, last, draws, options.temperature, constraints, recorder, replay, guide)
     if given:
         melodies = melodies.select(np.zeros(len(generators), np.intp))
     following = np.array(fed.events[options.fill_steps[1] :]) if options.fill else np.array([], np.int64)
-    return Begun(openings, melodies, semitones, recorder, generators, following)
+    return Begun(openings, melodies, semitones, recorder, generators, following, plan)
 
 
 class Melodies(Protocol):
@@ -334,7 +368,7 @@ M = TypeVar("M", bound=Melodies)
 
 
 def beam_search(
-    melodies: M, num_steps: int, options: GenerationOptions
+    melodies: M, num_steps: int, options: GenerationOptions, watch: Watch | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.intp], M]:
     """Continue melodies by the likeliest of many drawn continuations.
 
@@ -350,9 +384,10 @@ def beam_search(
         melodies: a batch of one for each beam.
         num_steps: events to append to each.
         options: beam_size, branch_factor and steps_per_iteration, and how many beams to search side by side.
+        watch: asked after each step whether to go on.
 
     Returns:
-        Of the N beams the events of the likeliest melody, [N, num_steps], its
+        Of the N beams the events of the likeliest melody, [N, num_steps] or, if it was stopped, fewer, its
         summed log-likelihood [N], in which row of the last batch it stood [N], and that batch.
     """
     num_beams, beam_size, branch_factor = options.num_made, options.beam_size, options.branch_factor
@@ -363,8 +398,8 @@ def beam_search(
     kept = np.zeros((num_beams, beam_size), np.intp)  # places within each output's rows
     scores = np.zeros((num_beams, beam_size))
     rows_per_output = 1
-    done = 0
-    while done < num_steps:
+    done, goes_on = 0, True
+    while done < num_steps and goes_on:
         # The branches of a beam stand round by round, as Magenta has them.
         kept, scores = np.tile(kept, branch_factor), np.tile(scores, branch_factor)
         rows = (outputs * rows_per_output + kept).ravel()
@@ -374,11 +409,14 @@ def beam_search(
             events[:, done], log_likelihoods = melodies.extend()
             scores += log_likelihoods.reshape(scores.shape)
             done += 1
+            if watch is not None and not watch(num_beams):
+                goes_on = False
+                break
         # Stable, and blind to what rounding does, so that the earlier of two equally likely ones is kept.
         kept = np.argsort(-scores.round(DECIMALS), axis=1, kind="stable")[:, :beam_size]
         scores = np.take_along_axis(scores, kept, axis=1)
     rows = outputs[:, 0] * rows_per_output + kept[:, 0]
-    return events[rows], scores[:, 0], rows, melodies
+    return events[rows, :done], scores[:, 0], rows, melodies
 
 
 def most_likely(mean_log_likelihoods: Sequence[float], count: int) -> list[int]:

@@ -11,6 +11,7 @@ from ostinato.music.keys import major_key, squash
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE, Melody
 
 if TYPE_CHECKING:
+    from ostinato.music.chords import Chord
     from ostinato.music.keys import Key
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,11 @@ def semitones_without_primer(encoding: Encoding, key: "Key | None", min_note: in
 
 
 def opening_notes(
-    encoding: Encoding, allowed: NDArray[np.int64] | None = None, key: "Key | None" = None, semitones: int = 0
+    encoding: Encoding,
+    allowed: NDArray[np.int64] | None = None,
+    key: "Key | None" = None,
+    semitones: int = 0,
+    chord: "Chord | None" = None,
 ) -> NDArray[np.int64]:
     """The notes that a melody may begin with where no primer tells, as the model hears them.
 
@@ -82,11 +87,14 @@ def opening_notes(
             among those above, each may come.
         key: the asked key, or None.
         semitones: how far above what is heard the model works.
+        chord: what sounds there, or None: then it is a note of this one.
     """
     notes = np.arange(encoding.min_pitch, encoding.max_pitch) if allowed is None else allowed
     middle = (encoding.min_pitch + encoding.max_pitch - 1) / 2
     fit = np.abs(notes - middle) <= NOTES_PER_OCTAVE
-    if key is not None:
+    if chord is not None and chord.pitch_classes:
+        fit &= np.isin((notes - semitones) % NOTES_PER_OCTAVE, chord.pitch_classes)
+    elif key is not None:
         above_tonic = (notes - semitones - key.tonic) % NOTES_PER_OCTAVE
         is_minor = (key.tonic + _MAJOR_CHORD[1]) % NOTES_PER_OCTAVE not in key.pitch_classes
         fit &= np.isin(above_tonic, _MINOR_CHORD if is_minor else _MAJOR_CHORD)

@@ -90,20 +90,28 @@ def open_input(name: str | None) -> MidoInput:
     return MidoInput(_open("input", name))
 
 
+def open_clock(name: str, input_port: MidoInput) -> MidoInput:
+    """Open the port that a MIDI clock comes from.
+
+    Args:
+        name: as for `open_input`.
+        input_port: it may be this one, which is not opened twice: not every system allows it.
+
+    Raises:
+        SettingsError: if no port or several have that name.
+        PortError: if it cannot be opened.
+    """
+    return input_port if _found("clock", name)[0] == input_port.name else MidoInput(_open("clock", name))
+
+
 def open_output(name: str | None) -> MidoOutput:
     """Open the port that everything sounds on; arguments and errors are those of `open_input`."""
     return MidoOutput(_open("output", name))
 
 
 def _open(direction: str, asked: str | None) -> Any:
-    opener = mido.open_input if direction == "input" else mido.open_output
-    is_virtual = asked is not None and asked.partition(":")[0] == VIRTUAL
-    if is_virtual:
-        assert asked is not None
-        name = asked.partition(":")[2] or f"{_CLIENT_NAME} {direction}"
-    else:
-        inputs, outputs = port_names()
-        name = chosen_port(direction, asked, inputs if direction == "input" else outputs)
+    opener = mido.open_output if direction == "output" else mido.open_input
+    name, is_virtual = _found(direction, asked)
     try:
         # The client's name is what patchbays show before the port's; mido takes one for virtual ports only.
         return opener(name, virtual=True, client_name=_CLIENT_NAME) if is_virtual else opener(name)
@@ -115,6 +123,14 @@ def _open(direction: str, asked: str | None) -> Any:
         raise PortError(f"the {direction} port {name!r} cannot be opened: {_reason(error)}{hint}") from error
 
 
+def _found(direction: str, asked: str | None) -> tuple[str, bool]:
+    """The name of the port that is meant, and whether it is to be made."""
+    if asked is not None and asked.partition(":")[0] == VIRTUAL:
+        return asked.partition(":")[2] or f"{_CLIENT_NAME} {direction}", True
+    inputs, outputs = port_names()
+    return chosen_port(direction, asked, outputs if direction == "output" else inputs), False
+
+
 def _reason(error: Exception) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
@@ -123,22 +139,22 @@ def chosen_port(direction: str, asked: str | None, names: Sequence[str]) -> str:
     """The one port that the user means.
 
     Args:
-        direction: "input" or "output", for the error.
+        direction: "input", "output" or "clock", for the error.
         asked: its name or a part of it, in upper or lower case; None means the only one besides Linux's loopback.
         names: of the ports there are.
 
     Raises:
         SettingsError: if there is no such port, or more than one.
     """
-    flag = f"--{direction}_port"
+    flag, kind = ("--clock", "input") if direction == "clock" else (f"--{direction}_port", direction)
     if asked is not None and asked in names:
         return asked
     if asked is None:
         found = [name for name in names if not name.startswith(_LOOPBACK)]
-        problem = f"{flag} is not given, and there are {len(found) or 'no'} {direction} ports"
+        problem = f"{flag} is not given, and there are {len(found) or 'no'} {kind} ports"
     else:
         found = [name for name in names if asked.lower() in name.lower()]
-        problem = f"{flag}={asked}: {len(found) or 'no'} {direction} ports have that in their names"
+        problem = f"{flag}={asked}: {len(found) or 'no'} {kind} ports have that in their names"
     if len(found) == 1:
         return found[0]
     listed = ", ".join(found or names)

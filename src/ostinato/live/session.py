@@ -117,6 +117,10 @@ class Metronome:
         self._next_step = 0
         self._sounding: tuple[int, float] | None = None
 
+    def follow(self, grid: Grid) -> None:
+        """Click on another grid, whose steps are counted on."""
+        self._grid = grid
+
     @property
     def next_due(self) -> float:
         """When there is something to do next, in seconds on the clock."""
@@ -126,18 +130,22 @@ class Metronome:
     def advance(self, seconds: float) -> None:
         """Do what is due; of clicks that were missed, only the last one sounds."""
         if self._sounding is not None and self._sounding[1] <= seconds:
-            self._voices.end(Voice.METRONOME, self._channel, self._sounding[0])
-            self._sounding = None
+            self.end()
         clicked = None
         while self._grid.seconds_of(self._next_step) <= seconds:
             clicked = self._next_step
             self._next_step += self._meter.steps_per_beat
         if clicked is not None:
-            if self._sounding is not None:
-                self._voices.end(Voice.METRONOME, self._channel, self._sounding[0])
+            self.end()
             pitch, velocity = _BEAT if clicked % self._meter.steps_per_bar else _DOWNBEAT
             self._sounding = (pitch, seconds + _CLICK_SECONDS)
             self._voices.start(Voice.METRONOME, self._channel, pitch, velocity)
+
+    def end(self) -> None:
+        """End the click that sounds."""
+        if self._sounding is not None:
+            self._voices.end(Voice.METRONOME, self._channel, self._sounding[0])
+            self._sounding = None
 
 
 MAX_RESPONSE_BARS = 32  # twice the longest call
@@ -252,20 +260,45 @@ class Session:
             Metronome(self._grid, settings.meter, voices, settings.metronome_channel) if settings.metronome else None
         )
         self._call = Call(0, settings.meter)
-        self._call_ends = math.inf  # the moment, in seconds
+        self._call_ends = math.inf  # the place, in steps
         self._response: Response | None = None
         self._velocity = 0
         self._pitch: int | None = None
         self._rounds = 0
+        self._is_led = False  # whether the time is another's
+        self._is_standing = False  # whether that stands still
         if settings.program is not None:
             voices.send(program_change(settings.channel, settings.program))
+
+    def follow(self, grid: Grid | None) -> None:
+        """Take the time from another clock.
+
+        Args:
+            grid: where its steps are from here on, which count up; None while it stands. Then nothing clicks and
+                nobody's turn comes: a call is dropped, a response ends.
+        """
+        self._is_led = True
+        self._is_standing = grid is None
+        if grid is not None:
+            self._grid = grid
+            if self._metronome is not None:
+                self._metronome.follow(grid)
+            return
+        if self._metronome is not None:
+            self._metronome.end()
+        if self._response is not None:
+            self._end_response(self._response)
+        elif self.state is State.CALL:
+            self.state = State.LISTENING
 
     @property
     def next_due(self) -> float:
         """When `advance` has something to do next, if nothing is played until then."""
+        if self._is_standing:
+            return math.inf
         due = math.inf if self._metronome is None else self._metronome.next_due
         if self.state is State.CALL:
-            return min(due, self._call_ends)
+            return min(due, self._grid.seconds_of(self._call_ends))
         if self._response is not None:
             return min(due, self._grid.seconds_of(self._response.next_step))
         return due
@@ -286,6 +319,8 @@ class Session:
             return
         if self._settings.passthrough:
             self._pass_through(message)
+        if self._is_standing:
+            return
         if what == Kind.NOTE_ON:
             self._press(channel, message[1], message[2], seconds)
         elif self.state is State.CALL:
@@ -301,9 +336,11 @@ class Session:
 
         What is late is played at once; of notes that should already be over, only the last one.
         """
+        if self._is_standing:
+            return
         if self._metronome is not None:
             self._metronome.advance(seconds)
-        if self.state is State.CALL and self._call_ends <= seconds:
+        if self.state is State.CALL and self._grid.seconds_of(self._call_ends) <= seconds:
             self._begin_response()
         if self._response is not None:
             self._play(self._response, seconds)
@@ -322,7 +359,7 @@ class Session:
         if response is not None and self._may_interrupt(response, seconds):
             self._end_response(response)
         if self.state is State.LISTENING:
-            if self._metronome is None:
+            if self._metronome is None and not self._is_led:
                 self._grid = replace(self._grid, start_seconds=seconds)
             step, meter = self._grid.nearest_step(seconds), self._settings.meter
             self._call = Call(step - step % meter.steps_per_bar, meter)
@@ -338,7 +375,7 @@ class Session:
     def _set_call_end(self) -> None:
         bars, steps_per_bar = self._settings.call_bars, self._settings.meter.steps_per_bar
         end = self._call.silent_from + steps_per_bar if bars is None else self._call.first_step + bars * steps_per_bar
-        self._call_ends = self._grid.seconds_of(end - _HALF_STEP)
+        self._call_ends = end - _HALF_STEP
 
     def _begin_response(self) -> None:
         """Ask the model, and have its first note ready for its beat."""
@@ -418,12 +455,27 @@ class InputPort(Protocol):
         ...
 
 
+class Lead(Protocol):
+    """Another's clock, which a session follows."""
+
+    def hear(self, message: bytes, seconds: float) -> None:
+        """A MIDI message came at this time."""
+        ...
+
+    def grid_at(self, seconds: float) -> Grid | None:
+        """Where the steps are, or None while it stands."""
+        ...
+
+
 def play(
     session: Session,
     voices: Voices,
     input_port: InputPort,
     clock: Clock,
     is_stopped: Callable[[], bool] = lambda: False,
+    *,
+    lead: Lead | None = None,
+    lead_port: InputPort | None = None,
 ) -> None:
     """Play a session to its end, and leave silence however it ends.
 
@@ -433,11 +485,28 @@ def play(
         input_port: where the player is heard.
         clock: the session's.
         is_stopped: called again and again; True ends the session.
+        lead: whose time the session follows, if not its own.
+        lead_port: where that is heard; the input port if not given.
     """
+
+    def hear_lead(message: bytes, seconds: float) -> None:
+        assert lead is not None
+        lead.hear(message, seconds)
+        session.follow(lead.grid_at(seconds))
+
+    # The lead first: a note may come together with the beat that it is on.
+    hearers: dict[InputPort, list[Callable[[bytes, float], None]]] = {}
+    if lead is not None:
+        hearers[lead_port or input_port] = [hear_lead]
+    hearers.setdefault(input_port, []).append(session.hear)
     try:
         while session.state is not State.FINISHED and not is_stopped():
-            for message in input_port.pending():
-                session.hear(message, clock.now())
+            if lead is not None:
+                session.follow(lead.grid_at(clock.now()))
+            for port, heard_by in hearers.items():
+                for message in port.pending():
+                    for hear in heard_by:
+                        hear(message, clock.now())
             session.advance(clock.now())
             clock.sleep(max(0.0, min(POLL_SECONDS, session.next_due - clock.now())))
     finally:

@@ -15,7 +15,7 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.wire import NoteColumns
 from ostinato.music.melody import MAX_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
 from ostinato.music.mending import in_meter
-from ostinato.music.meter import Meter, parse_meter
+from ostinato.music.meter import STEPS_PER_QUARTER, Meter, parse_meter
 from ostinato.music.quantize import OffGrid, QuantizedPiece, off_grid_of, quantize, split_at_changes
 from ostinato.music.tracks import rank_tracks
 from ostinato.parallel import add_counts
@@ -186,6 +186,7 @@ def find_melodies(
         columns = None
     chosen = _choice(note_sequence, settings.tracks)
     pieces = list(split_at_changes(note_sequence, columns))
+    chords = _chords(note_sequence)
     last_played = max((piece.index for piece in pieces if len(piece.notes)), default=0)
     for piece in pieces:
         statistics.pieces += 1
@@ -205,7 +206,27 @@ def find_melodies(
                 statistics.drum_tracks += 1
             statistics.top_lines += track.is_top_line
             for melody, rhythm in _melodies_of(track, settings, statistics, goes_on=piece.index < last_played):
+                melody = _beside(melody, chords, quantized) if chords else melody
                 yield FoundMelody(melody, quantized, instrument, rhythm)
+
+
+def _chords(note_sequence: NoteSequence) -> list[tuple[float, str]]:
+    """The chords of a NoteSequence, in seconds."""
+    if not note_sequence.text_annotations:
+        return []
+    from ostinato.music.chords import chords_in  # which few files need
+
+    return chords_in(note_sequence)
+
+
+def _beside(melody: Melody, chords: list[tuple[float, str]], piece: QuantizedPiece) -> Melody:
+    """The melody with the chords that sound with it; of several on one step the last."""
+    from ostinato.music.chords import chord_track, chords_between
+
+    steps_per_second = STEPS_PER_QUARTER * piece.qpm / 60
+    steps = {max(int((time - piece.begins) * steps_per_second + 0.5), 0): name for time, name in chords}
+    beside = chords_between(chord_track(sorted(steps.items())), melody.start_step, melody.end_step)
+    return Melody.unchecked(melody.events, melody.start_step, melody.meter, melody.ends, beside)
 
 
 def _choice(note_sequence: NoteSequence, tracks: tuple[int, ...] | str | None) -> Callable[[int], bool]:

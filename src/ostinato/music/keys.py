@@ -30,8 +30,8 @@ _MODES: dict[str, tuple[tuple[int, ...], int]] = {
     "blues": ((0, 3, 5, 6, 7, 10), 3),
     "major blues": ((0, 2, 3, 4, 7, 9), 0),
 }
-MODES = tuple(_MODES)
-"""The names of the modes, as `Key.name` spells them."""
+MODES = {name: scale for name, (scale, _) in _MODES.items()}
+"""The modes by their names, as `Key.name` spells them: the scale in semitones above the tonic. Not to be changed."""
 _ALIASES = {
     "": "major",
     "maj": "major",
@@ -129,6 +129,7 @@ def parse_note(text: str) -> int:
     return pitch
 
 
+_FLAT_KEYS = (5, 10, 3, 8, 1)  # major, with one flat to five
 _MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 
 
@@ -167,7 +168,7 @@ def transpose(melody: Melody, semitones: int) -> Melody:
             f"transposing by {semitones:+d} semitones moves the melody's notes to {lowest}..{highest}, "
             f"outside {MIN_PITCH}..{MAX_PITCH}; transpose it less"
         )
-    return _moved(melody, {pitch: pitch + semitones for pitch in set(pitches)})
+    return _moved(melody, {pitch: pitch + semitones for pitch in set(pitches)}, semitones)
 
 
 def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int | None) -> tuple[Melody, int]:
@@ -200,14 +201,20 @@ def squash(melody: Melody, min_pitch: int, max_pitch: int, transpose_to_key: int
     if semitones == 0 and min_pitch <= lowest and highest < max_pitch:
         return melody, 0
     moved = {pitch: _folded(pitch + semitones, min_pitch, max_pitch) for pitch in set(pitches)}
-    return _moved(melody, moved), semitones
+    return _moved(melody, moved, semitones), semitones
 
 
-def _moved(melody: Melody, pitches: dict[int, int]) -> Melody:
-    """The melody with other pitches, each by its own."""
+def _moved(melody: Melody, pitches: dict[int, int], semitones: int) -> Melody:
+    """The melody with other pitches, each by its own, and its chords so many semitones higher."""
     events = {NO_EVENT: NO_EVENT, NOTE_OFF: NOTE_OFF} | pitches
     moved = tuple(map(events.__getitem__, melody.events))
-    return Melody.unchecked(moved, melody.start_step, melody.meter, melody.ends)
+    chords = melody.chords
+    if chords:
+        from ostinato.music.chords import transpose_chords
+
+        key = major_key([event for event in moved if event >= MIN_PITCH])
+        chords = transpose_chords(chords, semitones, flats=key in _FLAT_KEYS)
+    return Melody.unchecked(moved, melody.start_step, melody.meter, melody.ends, chords)
 
 
 def _folded(pitch: int, min_pitch: int, max_pitch: int) -> int:

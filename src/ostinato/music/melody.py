@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pretty_midi
 
     from ostinato.formats.note_sequence_pb2 import NoteSequence
+    from ostinato.music.chords import Accompaniment, ChordTrack
     from ostinato.music.keys import Key
 
 NO_EVENT = -2
@@ -48,15 +49,18 @@ class Melody:
         meter: of its bars; it begins with one.
         ends: whether the tune ends where the melody does. It does not if it was cut, or goes on. Melodies with the
             same events are equal, whether the tune ends there or not.
+        chords: beside it, as (step, name): from that step on the chord sounds; see `ostinato.music.chords`. Nothing if
+            none are known. They too have no say in whether melodies are equal.
 
     Raises:
-        SettingsError: if an event is not an integer in -2..127, or there is no such bar.
+        SettingsError: if an event is not an integer in -2..127, there is no such bar, or a chord's name is none.
     """
 
     events: tuple[int, ...]
     start_step: int = 0
     meter: Meter = _COMMON_TIME
     ends: bool = field(default=False, compare=False)
+    chords: "ChordTrack" = field(default=(), compare=False)
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class Melody:
         *,
         meter: Meter | str | None = None,
         ends: bool = False,
+        chords: Iterable[tuple[int, str]] = (),
     ) -> None:
         """Make a melody.
 
@@ -75,20 +80,30 @@ class Melody:
             steps_per_bar: instead of the meter, for the plainest meter with bars of this length; 4/4 without either.
             meter: see above; "6/8" will do.
             ends: see above.
+            chords: see above.
         """
         object.__setattr__(self, "events", _checked(events))
         object.__setattr__(self, "start_step", start_step)
         object.__setattr__(self, "meter", meter_from(meter, steps_per_bar))
         object.__setattr__(self, "ends", ends)
+        if chords:
+            # Most melodies have none and do without the module.
+            from ostinato.music.chords import chord_track
+
+            chords = chord_track(chords)
+        object.__setattr__(self, "chords", tuple(chords))
 
     @classmethod
-    def unchecked(cls, events: tuple[int, ...], start_step: int, meter: Meter, ends: bool) -> "Melody":
+    def unchecked(
+        cls, events: tuple[int, ...], start_step: int, meter: Meter, ends: bool, chords: "ChordTrack" = ()
+    ) -> "Melody":
         """A melody of events known to be as `Melody` leaves them; faster, since it does not check each."""
         melody = object.__new__(cls)
         object.__setattr__(melody, "events", events)
         object.__setattr__(melody, "start_step", start_step)
         object.__setattr__(melody, "meter", meter)
         object.__setattr__(melody, "ends", ends)
+        object.__setattr__(melody, "chords", chords)
         return melody
 
     @classmethod
@@ -149,12 +164,20 @@ class Melody:
         velocity: int = 100,
         program: int = 0,
         time_signature: tuple[int, int] | None = None,
+        accompaniment: "Accompaniment | None" = None,
     ) -> "NoteSequence":
         """The melody as notes in seconds, from time 0; see `ostinato.music.notes.to_note_sequence`."""
         # Generation and training handle melodies without ever loading protobuf.
         from ostinato.music.notes import to_note_sequence
 
-        return to_note_sequence(self, qpm=qpm, velocity=velocity, program=program, time_signature=time_signature)
+        return to_note_sequence(
+            self,
+            qpm=qpm,
+            velocity=velocity,
+            program=program,
+            time_signature=time_signature,
+            accompaniment=accompaniment,
+        )
 
     def to_pretty_midi(self, qpm: float = 120.0, *, velocity: int = 100, program: int = 0) -> "pretty_midi.PrettyMIDI":
         """The melody as an object of the library pretty_midi, which must be installed.
@@ -180,13 +203,19 @@ class Melody:
         return pretty_midi.PrettyMIDI(BytesIO(note_sequence_to_midi(sequence)))
 
     def write(
-        self, path: str | os.PathLike[str], *, qpm: float = 120.0, key: "str | Key | None" = None, title: str = ""
+        self,
+        path: str | os.PathLike[str],
+        *,
+        qpm: float = 120.0,
+        key: "str | Key | None" = None,
+        title: str = "",
+        accompaniment: "Accompaniment | None" = None,
     ) -> None:
         """Write the melody as a .mid, .abc, .musicxml or .wav file; see `ostinato.write`."""
         # A melody knows of no files until it is asked for one.
         from ostinato.front import write
 
-        write(self, path, qpm=qpm, key=key, title=title)
+        write(self, path, qpm=qpm, key=key, title=title, accompaniment=accompaniment)
 
     def _repr_html_(self) -> str:
         """A piano roll with a play button, which is how a notebook shows the melody."""

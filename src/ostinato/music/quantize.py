@@ -57,6 +57,7 @@ class Piece:
         notes: the notes that start in the piece, in order of their starts.
         start_seconds: [N], from the beginning of the piece.
         end_seconds: [N], likewise, cut at the end of the piece.
+        begins: when the piece does, in seconds from the beginning of its NoteSequence.
     """
 
     index: int
@@ -66,6 +67,7 @@ class Piece:
     notes: Notes
     start_seconds: NDArray[np.float64]
     end_seconds: NDArray[np.float64]
+    begins: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +82,7 @@ class QuantizedPiece:
         exact_start: [N], in steps from the beginning of the piece, before they were rounded.
         start_step: [N], from the beginning of the piece.
         end_step: [N], not included, at least one after the start.
+        begins: when the piece does, in seconds from the beginning of its NoteSequence.
     """
 
     index: int
@@ -89,6 +92,7 @@ class QuantizedPiece:
     exact_start: NDArray[np.float64]
     start_step: NDArray[np.int64]
     end_step: NDArray[np.int64]
+    begins: float = 0.0
 
 
 def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = None) -> Iterator[Piece]:
@@ -134,6 +138,7 @@ def split_at_changes(note_sequence: NoteSequence, columns: NoteColumns | None = 
             notes[chosen],
             start_seconds[chosen] - start,
             np.minimum(end_seconds[chosen], limits[index + 1]) - start,
+            start,
         )
 
 
@@ -202,6 +207,7 @@ def quantize(piece: Piece) -> QuantizedPiece:
         exact_start,
         start_step,
         np.maximum(end_step, start_step + 1),
+        piece.begins,
     )
 
 

@@ -16,6 +16,7 @@ the sustain pedal, are ignored.
 import math
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,28 @@ from ostinato.sound.wav import set_peak, sounding_seconds
 _PROGRAMS_PER_FAMILY = 8
 _MIDDLE_C = 60
 _HIGHEST_SHARE = 0.47  # of the sample rate: where partials end, a little below half of it, where they would fold back
+
+
+class Instrument(Protocol):
+    """What notes are played on: a `Timbre` here, or a recorded instrument of `ostinato.sound.recorded`."""
+
+    @property
+    def attack(self) -> float:
+        """Seconds in which a note rises."""
+        ...
+
+    @property
+    def release(self) -> float:
+        """Seconds in which it falls when it has ended."""
+        ...
+
+    def samples(self, pitch: int, sample_rate: int, start: int, count: int) -> NDArray[np.float32]:
+        """A note as it sounds while it is held, without its attack; see `tone_samples`."""
+        ...
+
+    def audible_samples(self, pitch: int, sample_rate: int, nepers: float) -> int:
+        """After how many samples a note has died away by so many nepers by itself."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +85,18 @@ class Timbre:
         decays = np.array(self.decays) * 2.0 ** ((pitch - _MIDDLE_C) / 24)
         heard = hertz < _HIGHEST_SHARE * sample_rate
         return 2 * np.pi * hertz[heard] / sample_rate, amplitudes[heard], decays[heard] / sample_rate
+
+    def samples(self, pitch: int, sample_rate: int, start: int, count: int) -> NDArray[np.float32]:
+        """See `Instrument`."""
+        return tone_samples(self, pitch, sample_rate, start, count)
+
+    def audible_samples(self, pitch: int, sample_rate: int, nepers: float) -> int:
+        """See `Instrument`."""
+        _, _, decays = self.partials(pitch, sample_rate)
+        if not len(decays):  # it is too high for the sample rate
+            return 0
+        slowest = float(decays.min())
+        return math.ceil(nepers / slowest) if slowest > 0 else np.iinfo(np.int64).max
 
 
 def _harmonic(
@@ -257,7 +292,11 @@ class _Note:
 
 
 def synthesize(
-    sequence: NoteSequence, *, sample_rate: int = 44_100, reverberation: float = _REVERBERATION
+    sequence: NoteSequence,
+    *,
+    sample_rate: int = 44_100,
+    reverberation: float = _REVERBERATION,
+    instrument: Instrument | None = None,
 ) -> NDArray[np.float32]:
     """The sound of a sequence.
 
@@ -265,6 +304,7 @@ def synthesize(
         sequence: times in seconds; programs are General MIDI's.
         sample_rate: samples a second, 8,000..192,000.
         reverberation: strength of the room relative to the notes, 0 for none.
+        instrument: plays all notes but drums, in place of their programs' timbres.
 
     Returns:
         [n, 2] left and right, the loudest sample 1 dB below full scale; it ends TAIL_SECONDS after the sequence.
@@ -275,9 +315,9 @@ def synthesize(
     """
     seconds = sounding_seconds(sequence, sample_rate)
     channels = np.zeros((2, round((seconds + TAIL_SECONDS) * sample_rate)), np.float32)
-    tones, hits = _voices(sequence, sample_rate)
-    for (timbre, pitch), notes in tones.items():
-        _add_tones(channels, timbre, pitch, notes, sample_rate)
+    tones, hits = _voices(sequence, sample_rate, instrument)
+    for (player, pitch), notes in tones.items():
+        _add_tones(channels, player, pitch, notes, sample_rate)
     for pitch, notes in hits.items():
         sound = drum_samples(pitch, sample_rate)
         for note in notes:
@@ -289,12 +329,12 @@ def synthesize(
 
 
 def _voices(
-    sequence: NoteSequence, sample_rate: int
-) -> tuple[dict[tuple[Timbre, int], list[_Note]], dict[int, list[_Note]]]:
-    """The notes by what they share: the tones by timbre and pitch, the drums by pitch."""
+    sequence: NoteSequence, sample_rate: int, instrument: Instrument | None
+) -> tuple[dict[tuple[Instrument, int], list[_Note]], dict[int, list[_Note]]]:
+    """The notes by what they share: the tones by instrument and pitch, the drums by pitch."""
     instruments = sorted({note.instrument for note in sequence.notes if not note.is_drum})
     places = dict(zip(instruments, _places(len(instruments)), strict=True))
-    tones: dict[tuple[Timbre, int], list[_Note]] = defaultdict(list)
+    tones: dict[tuple[Instrument, int], list[_Note]] = defaultdict(list)
     hits: dict[int, list[_Note]] = defaultdict(list)
     for note in sequence.notes:
         start = round(note.start_time * sample_rate)
@@ -305,7 +345,7 @@ def _voices(
         if note.is_drum:
             hits[note.pitch].append(voice)
         else:
-            tones[timbre_of(note.program), note.pitch].append(voice)
+            tones[instrument or timbre_of(note.program), note.pitch].append(voice)
     return tones, hits
 
 
@@ -315,17 +355,19 @@ def _places(count: int) -> list[float]:
     return [_WIDEST * (-1) ** number * ((number + 1) // 2) / pairs for number in range(count)]
 
 
-def _add_tones(channels: NDArray[np.float32], timbre: Timbre, pitch: int, notes: list[_Note], sample_rate: int) -> None:
+def _add_tones(
+    channels: NDArray[np.float32], player: Instrument, pitch: int, notes: list[_Note], sample_rate: int
+) -> None:
     """Add the notes of one pitch, which all begin alike and are the longer or shorter ends of one sound."""
-    release = max(round(timbre.release * sample_rate), 1)
+    release = max(round(player.release * sample_rate), 1)
     fall = (0.5 + 0.5 * np.cos(np.pi * np.arange(1, release + 1) / release)).astype(np.float32)
-    attack = max(round(timbre.attack * sample_rate), 1)
+    attack = max(round(player.attack * sample_rate), 1)
     rise = (0.5 - 0.5 * np.cos(np.pi * np.arange(attack) / attack)).astype(np.float32)
-    audible = _audible_samples(timbre, pitch, sample_rate)
+    audible = player.audible_samples(pitch, sample_rate, _INAUDIBLE)
     counts = [min(note.count, audible) for note in notes]
     longest = max(counts) + release
     for first in range(0, longest, _CHUNK):
-        sound = tone_samples(timbre, pitch, sample_rate, first, min(_CHUNK, longest - first))
+        sound = player.samples(pitch, sample_rate, first, min(_CHUNK, longest - first))
         rising = rise[first : first + len(sound)]
         sound[: len(rising)] *= rising
         for note, held in zip(notes, counts, strict=True):
@@ -339,15 +381,6 @@ def _add_tones(channels: NDArray[np.float32], timbre: Timbre, pitch: int, notes:
                 done = first + falling - held  # of the release, in the chunks before
                 piece[falling:] *= fall[done : done + end - falling]
             _add(channels, piece, note.start + first, note.gains)
-
-
-def _audible_samples(timbre: Timbre, pitch: int, sample_rate: int) -> int:
-    """After how many samples a note has died away by itself."""
-    _, _, decays = timbre.partials(pitch, sample_rate)
-    if not len(decays):  # it is too high for the sample rate
-        return 0
-    slowest = float(decays.min())
-    return math.ceil(_INAUDIBLE / slowest) if slowest > 0 else np.iinfo(np.int64).max
 
 
 def _add(channels: NDArray[np.float32], sound: NDArray[np.float32], start: int, gains: tuple[float, float]) -> None:

@@ -25,11 +25,16 @@ from ostinato.dataset.convert import music_of
 from ostinato.dataset.melodies import tracks_of
 from ostinato.errors import DataError
 from ostinato.formats.midi.writer import note_sequence_to_midi
+from ostinato.formats.scores.abc_writer import sheets_to_abc
+from ostinato.formats.scores.musicxml_writer import sheet_to_musicxml
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
+from ostinato.music.keys import MODES, parse_key
 from ostinato.music.melody import Melody
 from ostinato.music.meter import STEPS_PER_QUARTER
+from ostinato.music.notation import notate
 from ostinato.music.tracks import rank_tracks
+from ostinato.studio.filling import fill
 from ostinato.studio.models import Models
 from ostinato.studio.schema import (
     MAX_BARS,
@@ -46,6 +51,7 @@ from ostinato.studio.schema import (
     MidiRequest,
     ModelList,
     Queue,
+    ScoreRequest,
     Step,
     Track,
     Tracks,
@@ -228,6 +234,14 @@ def _paths() -> Json:
                 body=_json("WavRequest"),
             ),
         },
+        "/api/score": {
+            "post": _operation(
+                "writeScore",
+                "A melody as a score, with key, meter, upbeat, ties and beams.",
+                {media_type: {"schema": {"type": "string"}} for media_type in _SCORES.values()},
+                body=_json("ScoreRequest"),
+            ),
+        },
         "/api/openapi.json": {
             "get": _operation("describe", "This document.", {"application/json": {"schema": {"type": "object"}}}),
         },
@@ -295,6 +309,7 @@ CLIENT_HEADER = "Ostinato-Client"
 
 _DECIMALS = 6  # of a probability, of which there are six a step; more digits would only be sent
 _ATTENTION_DECIMALS = 4  # of a weight: there are 40 a step
+_SCORES = {"abc": "text/vnd.abc; charset=utf-8", "musicxml": "application/vnd.recordare.musicxml+xml"}
 _SEED_BITS = 32  # of a new seed: few enough digits to note down
 _CLICK = 76  # of General MIDI's drums: the high wood block
 _SAMPLE_RATE = 44_100  # a CD's, which everything plays
@@ -326,6 +341,7 @@ class Api:
             Route("/api/primer", self.primer, methods=["POST"]),
             Route("/api/midi", self.midi, methods=["POST"]),
             Route("/api/wav", self.wav, methods=["POST"]),
+            Route("/api/score", self.score, methods=["POST"]),
             Route("/api/openapi.json", self.openapi, methods=["GET"]),
         ]
 
@@ -340,7 +356,7 @@ class Api:
         )
         # Not the workers' work: the page must open even when they have much to do.
         cards = await asyncio.to_thread(self._models.cards)
-        return json_response(ModelList(models=cards, limits=limits, version=ostinato.__version__))
+        return json_response(ModelList(models=cards, modes=MODES, limits=limits, version=ostinato.__version__))
 
     async def generate(self, request: Request) -> Response:
         """Melodies, and why they came out so."""
@@ -377,6 +393,12 @@ class Api:
         asked = read_request(await read_json(request), WavRequest)
         data = await self._do(lambda: wav_file(asked), request)
         return _file(data, "audio/wav", "melody.wav")
+
+    async def score(self, request: Request) -> Response:
+        """A score."""
+        asked = read_request(await read_json(request), ScoreRequest)
+        data = await self._do(lambda: score_file(asked), request)
+        return _file(data, _SCORES[asked.format], f"melody.{asked.format}")
 
     async def openapi(self, _request: Request) -> Response:
         """What describes all this."""
@@ -427,7 +449,7 @@ def generated(model: Model, name: str, request: GenerateRequest) -> Generated:
     """
     seed = secrets.randbits(_SEED_BITS) if request.seed is None else request.seed
     began = time.perf_counter()
-    made = model.make_traced(request.options(seed))
+    made = fill(model, request, seed) if request.fill else model.make_traced(request.options(seed))
     return Generated(
         model=name,
         seed=seed,
@@ -475,6 +497,7 @@ def file_names(request: MidiRequest) -> list[str]:
 def wav_file(request: WavRequest) -> bytes:
     """The melody of a request as a WAV file."""
     # What only sound needs is loaded when the first sound is asked for.
+    from ostinato.sound.recorded import recorded_instrument
     from ostinato.sound.synthesizer import synthesize
     from ostinato.sound.wav import wav_bytes
 
@@ -492,10 +515,22 @@ def wav_file(request: WavRequest) -> bytes:
                 end_time=begin + step_seconds,
                 is_drum=True,
             )
-    samples = synthesize(sequence, sample_rate=_SAMPLE_RATE)
+    instrument = recorded_instrument(request.instrument) if request.instrument else None
+    samples = synthesize(sequence, sample_rate=_SAMPLE_RATE, instrument=instrument)
     # The room throws back each pitch from another side: what is one instrument would wander between the speakers.
     middle = samples.mean(axis=1, keepdims=True, dtype=np.float32)
     return wav_bytes(np.repeat(middle, 2, axis=1), _SAMPLE_RATE)
+
+
+def score_file(request: ScoreRequest) -> bytes:
+    """The melody of a request as ABC or MusicXML.
+
+    Raises:
+        SettingsError: if there is no such key.
+    """
+    key = None if request.key is None else parse_key(request.key)
+    sheet = notate(request.melody(), key=key, qpm=request.qpm, title=request.title or "")
+    return sheets_to_abc([sheet]).encode() if request.format == "abc" else sheet_to_musicxml(sheet)
 
 
 def _client(request: Request) -> Client:
@@ -530,8 +565,9 @@ def _variation(traced: Traced, request: GenerateRequest) -> Variation:
     return Variation(
         events=traced.melody.events,
         primer_steps=traced.primer_steps,
-        kept_steps=len(traced.melody) - request.fill[1] * bar if request.fill else 0,
+        kept_steps=max(len(traced.melody) - request.fill[1] * bar, 0) if request.fill else 0,
         ends=traced.melody.ends,
+        chords=traced.melody.chords,
         log_likelihood=round(traced.log_likelihood, _DECIMALS),
         steps=[_step(step) for step in traced.steps] if explain else [],
         attention=_rows(traced.attention) if explain and traced.attention is not None else None,

@@ -10,14 +10,14 @@ import functools
 import json
 import re
 from collections import Counter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
 from ostinato.errors import FormatError, SettingsError
-from ostinato.generation.options import DEFAULT_STEPS, GenerationOptions
+from ostinato.generation.options import DEFAULT_CHORD_STRENGTH, DEFAULT_STEPS, GenerationOptions
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import STEPS_PER_QUARTER, Meter, parse_meter, plainest_meter
 
@@ -43,6 +43,7 @@ MAX_PRIMER_STEPS = MAX_STEPS // 2
 """A longer melody of an uploaded file is cut to this: half of what a melody may hold leaves room to go on."""
 MAX_TRACKS = 256
 """More could not be chosen from."""
+MAX_CHORD_LETTERS = 4000  # of all chords
 _MAX_TEXT = 100  # characters of a name
 _MAX_SHOWN = 40  # characters of a value in an error
 _MAX_CANDIDATES = 5  # what is told of a step
@@ -88,6 +89,12 @@ Count = Annotated[int, Meta(ge=0)]
 Probability = Annotated[float, Meta(ge=0, le=1)]
 
 
+Chords = Annotated[
+    tuple[tuple[Count, Text], ...],
+    Meta(max_length=MAX_STEPS, description="Chords beside it: from which step on, and the name, such as Am7."),
+]
+
+
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A JSON object of these members and no others."""
 
@@ -101,13 +108,14 @@ class MelodyJson(_Message, frozen=True):
     ends: Annotated[bool, Meta(description="Whether the tune ends with it, which it keeps when bars are filled.")] = (
         False
     )
+    chords: Chords = ()
 
     def __post_init__(self) -> None:
         _one_meter(self)
 
     def melody(self, meter: Meter | None = None) -> Melody:
         """The melody itself, in a meter that is known to be its own."""
-        return Melody(self.events, meter=meter or _one_meter(self), ends=self.ends)
+        return Melody(self.events, meter=meter or _one_meter(self), ends=self.ends, chords=self.chords)
 
 
 class GenerateRequest(_Message, frozen=True, kw_only=True):
@@ -134,13 +142,23 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     until_end: Annotated[
         bool, Meta(description="Let each melody end where the model ends it; num_bars are the most it may have.")
     ] = False
+    upbeat: Annotated[
+        bool | None,
+        Meta(
+            description="Whether melodies without a primer begin with an upbeat, in a bar before those of num_bars "
+            "whose first half is silent; null begins as many with one as tunes that the model has learned from."
+        ),
+    ] = None
     fill: Annotated[
         Annotated[tuple[Bar, ...], Meta(min_length=2, max_length=2)] | None,
         Meta(
             description="Make these bars of the primer anew, the first and the last, counted from 1, so that what "
-            f"follows fits: {MAX_FILL_BARS} at most. The length is the primer's."
+            f"follows fits: {MAX_FILL_BARS} at most. The length is the primer's, in bars."
         ),
     ] = None
+    locked: Annotated[
+        tuple[Bar, ...], Meta(max_length=MAX_STEPS, description="Bars of these that stay as they are.")
+    ] = ()
     model: Annotated[Text | None, Meta(description="A name of /api/models; null is the default.")] = None
     primer: Annotated[
         MelodyJson | None, Meta(description="What each melody begins with; null begins with a random note.")
@@ -167,6 +185,16 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     ] = None
     min_note: Annotated[Pitch | None, Meta(description="Lowest new note.")] = None
     max_note: Annotated[Pitch | None, Meta(description="Highest new note, included.")] = None
+    chords: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=MAX_CHORD_LETTERS)] | None,
+        Meta(
+            description='Chords of the bars, such as "C | Am | F G | C", which come again up to the end: on the beats '
+            "their notes are likelier."
+        ),
+    ] = None
+    chord_strength: Annotated[Probability, Meta(description="How much likelier: 0 is not at all, 1 always.")] = (
+        DEFAULT_CHORD_STRENGTH
+    )
     seed: Annotated[Seed | None, Meta(description="For the same melodies again; null takes a new one.")] = None
     draw: Annotated[
         Draw, Meta(description="Which of the seed's melodies is the first here, from 0: to go on where others ended.")
@@ -177,8 +205,10 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     ] = True
 
     def __post_init__(self) -> None:
-        _require_printable(model=self.model, key=self.key)
+        _require_printable(model=self.model, key=self.key, chords=self.chords)
         if self.fill is None:
+            if self.locked:
+                raise SettingsError("locked bars stay where others are made anew; give fill, or leave locked out")
             _require_length(self)
         else:
             _require_few_bars(self, self.fill)
@@ -209,13 +239,15 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
             num_bars=self.num_bars,
             ending=self.ending,
             until_end=self.until_end,
-            upbeat=False,  # the page counts bars from the first one
+            upbeat=self.upbeat,
             fill=(self.fill[0], self.fill[1]) if self.fill else None,
             top_k=self.top_k,
             top_p=self.top_p,
             key=self.key,
             min_note=self.min_note,
             max_note=self.max_note,
+            chords=self.chords,
+            chord_strength=self.chord_strength,
         )
 
 
@@ -243,6 +275,10 @@ class WavRequest(MelodyJson, frozen=True):
     qpm: Qpm = DEFAULT_QPM
     clicks: Annotated[bool, Meta(description="Click on every beat of the meter, louder where a bar begins.")] = False
     program: Annotated[int, Meta(ge=0, le=127, description="The instrument, as General MIDI counts them from 0.")] = 0
+    instrument: Annotated[
+        Literal["piano", "guitar", "violin", "flute", "clarinet"] | None,
+        Meta(description="A recorded instrument, in place of the program."),
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -252,6 +288,21 @@ class WavRequest(MelodyJson, frozen=True):
                 f"{len(self.events)} steps at {self.qpm:g} quarters a minute last {seconds:.0f} seconds, and at most "
                 f"{MAX_SOUND_SECONDS:g} are written; raise qpm or shorten the melody"
             )
+
+
+class ScoreRequest(MelodyJson, frozen=True, kw_only=True):
+    """A melody to write down as a score."""
+
+    format: Annotated[Literal["abc", "musicxml"], Meta(description="Of the file.")]
+    qpm: Qpm = DEFAULT_QPM
+    key: Annotated[
+        Text | None, Meta(description='Of its signature, such as "G" or "A minor"; null finds the one that fits.')
+    ] = None
+    title: Annotated[Text | None, Meta(description="Above the music.")] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_printable(key=self.key, title=self.title)
 
 
 class Error(_Message, frozen=True):
@@ -290,6 +341,10 @@ class ModelList(_Message, frozen=True, kw_only=True):
     """The models, and how much may be asked for."""
 
     models: Annotated[list[ModelCard], Meta(min_length=1)]
+    modes: Annotated[
+        dict[str, tuple[Annotated[int, Meta(ge=0, le=11)], ...]],
+        Meta(description="The scale of each mode that a key may have, in semitones above its tonic."),
+    ]
     limits: Limits
     version: Annotated[str, Meta(description="Of Ostinato.")]
 
@@ -319,6 +374,7 @@ class Variation(_Message, frozen=True, kw_only=True):
         Count, Meta(description="How many of the last events are the primer's: those after the bars that were filled.")
     ]
     ends: Annotated[bool, Meta(description="Whether the tune ends with it.")]
+    chords: Chords
     log_likelihood: Annotated[
         float,
         Meta(le=0, description="Natural logarithm of how likely the model by itself holds the new events."),
@@ -388,7 +444,7 @@ class Tracks(_Message, frozen=True):
 @functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
-    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, Tracks, WavRequest)
+    types = (Error, GenerateRequest, Generated, MidiRequest, ModelList, Queue, ScoreRequest, Tracks, WavRequest)
     return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]
 
 
@@ -486,8 +542,10 @@ def _require_length(request: GenerateRequest) -> None:
     if request.until_end and bars is None:
         raise SettingsError("until_end takes num_bars, the most that a melody may have, instead of num_steps")
     length = steps or (bars or 0) * bar
-    if length > MAX_STEPS:
-        raise SettingsError(f"num_bars={bars} are {length} steps, and at most {MAX_STEPS} are made; take fewer")
+    may_have_upbeat = steps is None and request.primer is None and request.upbeat is not False
+    if (most := length + may_have_upbeat * bar) > MAX_STEPS:
+        told = f"num_bars={bars} and an upbeat" if may_have_upbeat else f"num_bars={bars}"
+        raise SettingsError(f"{told} are {most} steps, and at most {MAX_STEPS} are made; take fewer")
     new = length - (len(request.primer.events) if request.primer else 0)
     if new > MAX_BARS * bar:
         raise SettingsError(f"{new} new steps are more than {MAX_BARS} bars of {bar}; take fewer")
@@ -498,6 +556,8 @@ def _require_few_bars(request: GenerateRequest, fill: tuple[int, ...]) -> None:
     first, last = fill
     if request.num_steps is not None:
         raise SettingsError(f"fill keeps the primer's length; leave out num_steps={request.num_steps}")
+    if request.num_bars is not None or request.until_end:
+        raise SettingsError("fill keeps the primer's length; leave out num_bars and until_end")
     if last - first >= MAX_FILL_BARS:
         raise SettingsError(
             f"fill=[{first}, {last}] is {last - first + 1} bars, and at most {MAX_FILL_BARS} are filled at once"
@@ -525,7 +585,7 @@ def _in_words(error: str, value: Any, kind: type) -> str:
     for member, index in re.findall(r"(\w+)|\[(\d+)\]", path):
         value = value[member or int(index)]
         schema = _plain(schema["properties"][member] if member else schema["items"])
-    is_array = isinstance(value, list) and schema["type"] == "array"
+    is_array = isinstance(value, list) and schema.get("type") == "array"
     told = f"{len(value)} of them" if is_array else shown(value)
     return f"{path or 'the body'} must be {_allowed(schema)}, not {told}"
 
@@ -538,6 +598,9 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 def _allowed(schema: dict[str, Any]) -> str:
     """What a schema allows, in words."""
+    if "enum" in schema:
+        *others, last = map(shown, schema["enum"])
+        return f"{', '.join(others)} or {last}"
     match schema["type"]:
         case "integer":
             return f"an integer of {schema['minimum']} to {schema['maximum']}"

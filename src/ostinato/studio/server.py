@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ostinato.errors import OstinatoError, SettingsError
+from ostinato.sound.recorded import FOLDER as INSTRUMENTS
 from ostinato.studio import DEFAULT_PORT
 from ostinato.studio.api import Api, refuse, refuse_http
 from ostinato.studio.models import Models
@@ -75,6 +76,8 @@ def create_app(
         routes=[
             Route("/", _page, methods=["GET"], middleware=[Middleware(GZipMiddleware)]),
             *Api(models, at_work, players).routes(),
+            # The page loads a recorded instrument when it is chosen.
+            Mount("/static/instruments", StaticFiles(directory=INSTRUMENTS)),
             # Answers of the API are not packed: on this machine that takes longer than sending them.
             Mount("/static", StaticFiles(directory=STATIC), middleware=[Middleware(GZipMiddleware)]),
         ],

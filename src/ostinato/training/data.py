@@ -1,13 +1,16 @@
-"""The training pairs in record files, and the batches that a seed makes from them ahead of each step.
+"""The melodies in record files, and the batches that a seed makes of them ahead of each step.
 
 Shapes: B melodies, T steps, D input size, C classes.
 
-The files are read once into compact memory. Every value of our encodings is -1,
-0 or 1, so a row of inputs is kept as two bit masks, one of its ones and one of
-its minus ones: 32 bytes a step for the 121 inputs of lookback_rnn, where floats
-take 484. 100,000 melodies of 312 steps, the mean of real ones, then take 1 GB,
-and unpacking a batch takes a hundredth of the time of encoding it again.
-Rows with other values, from another program's encoding, are kept as floats.
+The files are read once into compact memory. Of a compact record that is the
+melody, until it is due for the first time: then its inputs and labels are made,
+and kept. A wide record holds inputs and labels. Every value of our encodings is
+-1, 0 or 1, so inputs are kept as bit masks of the ones and of the minus ones, and
+since most of these say the same step after step, zlib makes a tenth of them: some
+20 bytes a step are left with all that is kept beside them, where the 598 inputs
+of ostinato are 2,392 bytes as floats. To unpack a batch takes a tenth of the time
+of encoding it again. Inputs with other values, from another program's encoding,
+are kept as floats. Both kinds of records give the same batches.
 
 An epoch uses every melody once. The melodies are sorted by length, with as much
 chance as keeps padding low, then cut into batches that are as even as possible
@@ -16,11 +19,15 @@ depends only on (seed, epoch): a run that stops can continue at a `Position`, wi
 any number of processes, each of which takes its share of every batch.
 """
 
+import dataclasses
+import functools
+import json
 import queue
 import threading
 import time
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -30,10 +37,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ostinato.config import PRESETS, Config
-from ostinato.dataset.records import example_of
-from ostinato.encodings import Encoding
-from ostinato.errors import DataError, FormatError
+from ostinato.config import PRESETS, Config, encoding_from_json
+from ostinato.dataset.records import compact_of, encoding_text, example_of, melody_of
+from ostinato.errors import DataError, FormatError, SettingsError
+from ostinato.formats.tensorflow.compact import CompactRecord, parse_compact
 from ostinato.formats.tensorflow.sequence_example import Example, parse_sequence_example
 from ostinato.formats.tensorflow.tfrecord import expand_paths, read_records
 from ostinato.music.melody import Melody
@@ -44,102 +51,98 @@ IGNORED = -100
 # How far chance may move a melody among those sorted by length, as a share of its length: more mixes the batches
 # better, less pads them less. At a tenth, padding on real melodies stays under a twentieth.
 _LENGTH_JITTER = 0.1
+_ZLIB_LEVEL = 1  # higher ones take longer, and save little
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class PackedInputs:
     """Inputs that are all -1, 0 or 1.
 
     Attributes:
-        signs: uint8 [T, 2, ceil(D / 8)], bit masks of the ones and of the minus ones.
+        signs: uint8 [2, ceil(D / 8), T] as zlib packs it: bit masks of the ones and of the minus ones. Time comes last,
+            for along it hardly anything changes.
+        num_steps: T.
     """
 
-    signs: NDArray[np.uint8]
+    signs: bytes
+    num_steps: int
 
-    def __len__(self) -> int:
-        return len(self.signs)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlainInputs:
-    """Inputs of any values: float32 [T, D]."""
-
-    values: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.values)
+    def values(self, input_size: int) -> NDArray[np.int8]:
+        """The inputs: [T, D]."""
+        signs = np.frombuffer(zlib.decompress(self.signs), np.uint8).reshape(2, -(-input_size // 8), self.num_steps)
+        ones, minus_ones = (np.unpackbits(np.ascontiguousarray(each.T), axis=1, count=input_size) for each in signs)
+        return ones.view(np.int8) - minus_ones.view(np.int8)
 
 
-def pack(inputs: NDArray[np.float32]) -> PackedInputs | PlainInputs:
+def pack(inputs: NDArray[np.float32]) -> PackedInputs | NDArray[np.float32]:
     """Inputs [T, D] in as little memory as they need."""
     ones, minus_ones = inputs == 1, inputs == -1
     if not np.all(ones | minus_ones | (inputs == 0)):
-        return PlainInputs(np.array(inputs, np.float32))
-    return PackedInputs(np.packbits(np.stack([ones, minus_ones], axis=1), axis=-1))
+        return np.array(inputs, np.float32)
+    signs = np.stack([np.packbits(each, axis=1).T for each in (ones, minus_ones)])
+    return PackedInputs(zlib.compress(signs.tobytes(), _ZLIB_LEVEL), len(inputs))
 
 
-def pad(melodies: Sequence[PackedInputs | PlainInputs], input_size: int) -> NDArray[np.int8] | NDArray[np.float32]:
-    """Inputs of B melodies side by side, zero where a melody has ended.
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """The training pairs of one melody.
 
-    Returns:
-        [T, B, D] for the longest melody's T, at least 1; int8 where all are packed, else float32.
+    Attributes:
+        inputs: [T, D], packed if all are -1, 0 or 1.
+        labels: [T].
+        right: uint8 [T, ceil(C / 8)], bit masks of the classes that stand for the event; None if the loss only uses
+            the label.
     """
-    longest = max(1, *(len(melody) for melody in melodies))
-    if all(isinstance(melody, PackedInputs) for melody in melodies):
-        signs = np.zeros((longest, len(melodies), 2, -(-input_size // 8)), np.uint8)
-        for column, melody in enumerate(melodies):
-            assert isinstance(melody, PackedInputs)
-            signs[: len(melody), column] = melody.signs
-        bits = np.unpackbits(signs, axis=-1, count=input_size).view(np.int8)
-        return bits[:, :, 0] - bits[:, :, 1]
-    values = np.zeros((longest, len(melodies), input_size), np.float32)
-    for column, melody in enumerate(melodies):
-        values[: len(melody), column] = (
-            melody.values if isinstance(melody, PlainInputs) else pad([melody], input_size)[:, 0]
-        )
-    return values
+
+    inputs: PackedInputs | NDArray[np.float32]
+    labels: NDArray[np.integer]
+    right: NDArray[np.uint8] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """The training pairs of all melodies, in the order of the files.
+    """The melodies to learn from or to evaluate on, in the order of the files.
 
     Attributes:
         files: where they come from.
-        input_size: D.
-        inputs: of each melody.
-        labels: of each melody, [T], in the smallest integers that hold C classes.
+        config: whose encoding makes, or has made, the pairs.
+        melodies: each as its record holds it: the melody, or its pairs.
         lengths: T of each melody.
-        right: of each melody, uint8 [T, ceil(C / 8)], bit masks of the classes that stand for the event; None if the
-            loss only uses the label.
         upbeats: how many of the melodies begin with an upbeat; None if their records don't say.
     """
 
     files: tuple[str, ...]
-    input_size: int
-    inputs: tuple[PackedInputs | PlainInputs, ...]
-    labels: tuple[NDArray[np.unsignedinteger], ...]
+    config: Config
+    melodies: tuple[CompactRecord | Pairs, ...]
     lengths: NDArray[np.int64]
-    right: tuple[NDArray[np.uint8], ...] | None = None
     upbeats: int | None = None
+    _encoded: dict[int, Pairs] = field(default_factory=dict, init=False, repr=False)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.melodies)
+
+    @functools.cached_property
+    def input_type(self) -> type[np.int8] | type[np.float32]:
+        """Of the inputs of a batch: whole numbers if all are -1, 0 or 1."""
+        are_plain = (isinstance(one, Pairs) and not isinstance(one.inputs, PackedInputs) for one in self.melodies)
+        return np.float32 if any(are_plain) else np.int8
+
+    def pairs(self, number: int) -> Pairs:
+        """The training pairs of a melody, by its number from 0."""
+        melody = self.melodies[number]
+        if isinstance(melody, Pairs):
+            return melody
+        if number not in self._encoded:
+            example = example_of(melody_of(melody), self.config.encoding)
+            self._encoded[number] = _pairs(example, self.config, self.files[0])
+        return self._encoded[number]
 
     def first(self, count: int) -> "Examples":
         """The first of them that have a step, or all where `count` is 0."""
         if count == 0:
             return self
         end = int(np.searchsorted(np.cumsum(self.lengths > 0), count)) + 1
-        right = None if self.right is None else self.right[:end]
-        return replace(
-            self,
-            inputs=self.inputs[:end],
-            labels=self.labels[:end],
-            lengths=self.lengths[:end],
-            right=right,
-            upbeats=None,
-        )
+        return dataclasses.replace(self, melodies=self.melodies[:end], lengths=self.lengths[:end], upbeats=None)
 
     def told(self) -> dict[str, Any]:
         """What checkpoints say about the data: names of the files, melodies, steps, the share with an upbeat."""
@@ -149,7 +152,7 @@ class Examples:
 
 
 def load_examples(pattern: str, config: Config, *, skip_corrupt: bool = False) -> Examples:
-    """Read SequenceExamples for the training or evaluation of a model.
+    """Read the records of `ostinato dataset`, compact or wide, for the training or evaluation of a model.
 
     Args:
         pattern: a path, a glob, a comma list or a set of shards of TFRecord files.
@@ -175,32 +178,41 @@ def examples_of_melodies(melodies: Iterable[Melody], config: Config, name: str) 
     Raises:
         DataError: if there is no melody of two steps.
     """
-    encoded = ((name, example_of(melody, config.encoding)) for melody in melodies)
-    return _examples(encoded, config, (name,), name)
+    encoding = config.encoding
+    return _examples(((name, compact_of(melody, encoding)) for melody in melodies), config, (name,), name)
 
 
-def _examples(examples: Iterable[tuple[str, Example]], config: Config, files: tuple[str, ...], source: str) -> Examples:
-    """All of them packed; each comes with where it is from."""
-    smallest = np.min_scalar_type(config.encoding.num_classes - 1)
-    size = config.encoding.input_size
-    inputs, right = [], []
+def _examples(
+    records: Iterable[tuple[str, CompactRecord | Example]], config: Config, files: tuple[str, ...], source: str
+) -> Examples:
+    """All of them; each comes with where it is from."""
+    melodies: list[CompactRecord | Pairs] = []
+    lengths = []
     upbeats: int | None = 0
-    labels: list[NDArray[np.unsignedinteger]] = []
-    for place, example in examples:
-        _check(example, config, place)
-        if len(labels) == 0:
-            _check_encoding(example, config, place)
-        if config.hparams.loss == "events":
-            right.append(_right_classes(example, config.encoding, place))
+    for place, record in records:
+        if isinstance(record, CompactRecord):
+            has_upbeat = _checked(record, config, place).has_upbeat
+            upbeats = None if upbeats is None else upbeats + has_upbeat
+            melodies.append(record)
+            lengths.append(max(len(record.events) - 1 + record.ends, 0))
+            continue
+        _check(record, config, place)
+        if not melodies:
+            _check_encoding(record, config, place)
         # An example without steps stays, so that record numbers are the file's; it adds nothing to any sum.
-        inputs.append(pack(example.inputs.reshape(-1, size)))
-        upbeats = None if upbeats is None or example.events is None else upbeats + example.has_upbeat
-        labels.append(example.labels.astype(smallest))
-    lengths = np.array([len(melody) for melody in labels], np.int64)
-    if lengths.sum() == 0:
+        melodies.append(_pairs(record, config, place))
+        lengths.append(len(record.labels))
+        upbeats = None if upbeats is None or record.events is None else upbeats + record.has_upbeat
+    if sum(lengths) == 0:
         raise no_records(source)
-    masks = tuple(right) if config.hparams.loss == "events" else None
-    return Examples(files, size, tuple(inputs), tuple(labels), lengths, masks, upbeats)
+    return Examples(files, config, tuple(melodies), np.array(lengths, np.int64), upbeats)
+
+
+def _pairs(example: Example, config: Config, source: str) -> Pairs:
+    """The training pairs of a melody as they are kept."""
+    inputs = pack(example.inputs.reshape(-1, config.encoding.input_size))
+    labels = example.labels.astype(np.min_scalar_type(config.encoding.num_classes - 1))
+    return Pairs(inputs, labels, _right_classes(example, config, source))
 
 
 def require_records(pattern: str, *, skip_corrupt: bool = False) -> None:
@@ -224,14 +236,63 @@ def no_records(pattern: str) -> DataError:
     )
 
 
-def _read(paths: Sequence[Path], *, skip_corrupt: bool) -> Iterator[tuple[str, Example]]:
+def _read(paths: Sequence[Path], *, skip_corrupt: bool) -> Iterator[tuple[str, CompactRecord | Example]]:
     for path in paths:
         for number, record in enumerate(read_records(path, skip_corrupt=skip_corrupt), start=1):
             source = f"{path}, record {number}"
             try:
-                yield source, parse_sequence_example(record)
+                yield source, parse_compact(record) or parse_sequence_example(record)
             except FormatError as error:
                 raise FormatError(f"{source}: {error}") from None
+
+
+def _checked(record: CompactRecord, config: Config, source: str) -> Melody:
+    """The melody of a compact record, if it was made for the config's encoding.
+
+    Raises:
+        FormatError: if it was made for another one, or is no melody of its range.
+    """
+    encoding = config.encoding
+    if record.encoding != encoding_text(encoding):
+        _check_settings(record.encoding, config, source)
+    try:
+        melody = melody_of(record)
+    except SettingsError as error:
+        raise FormatError(f"{source}: {error}; build the data set again") from None
+    outside = [pitch for pitch in set(melody.pitches) if not encoding.min_pitch <= pitch < encoding.max_pitch]
+    if outside:
+        raise FormatError(
+            f"{source}: pitch {outside[0]} is outside the encoding's {encoding.min_pitch}..{encoding.max_pitch - 1}; "
+            "build the data set again"
+        )
+    if record.ends and not encoding.foretells_end:
+        raise FormatError(f"{source}: it ends, which {config.name} does not predict; build the data set again")
+    return melody
+
+
+def _check_settings(text: str, config: Config, source: str) -> None:
+    """Make sure that the encoding of a compact record is the config's, though it may be written otherwise."""
+    try:
+        there: Any = encoding_from_json(json.loads(text))
+    except (ValueError, RecursionError, FormatError) as error:
+        raise FormatError(f"{source}: {error}; build the data set again") from None
+    here: Any = config.encoding
+    if there == here:
+        return
+    names = [name for name, preset in PRESETS.items() if preset.encoding == there]
+    if names:
+        what = f"for {' or '.join(names)}, not for {config.name}"
+    elif type(there) is type(here):
+        name = next(
+            each.name for each in dataclasses.fields(here) if getattr(there, each.name) != getattr(here, each.name)
+        )
+        what = f"with {name} {getattr(there, name)!r}, but {config.name} has {getattr(here, name)!r}"
+    else:
+        what = f"for another encoding than {config.name}'s"
+    raise FormatError(
+        f"{source}: it was made {what}; give `ostinato dataset` and `ostinato train` the same --config and "
+        "--lookback_distances"
+    )
 
 
 def _check(example: Example, config: Config, source: str) -> None:
@@ -265,8 +326,11 @@ def _check_encoding(example: Example, config: Config, source: str) -> None:
         )
 
 
-def _right_classes(example: Example, encoding: Encoding, source: str) -> NDArray[np.uint8]:
-    """Bit masks [T, ceil(C / 8)] of the classes that stand for each event to predict."""
+def _right_classes(example: Example, config: Config, source: str) -> NDArray[np.uint8] | None:
+    """Bit masks [T, ceil(C / 8)] of the classes that stand for each event to predict; None if the loss needs none."""
+    if config.hparams.loss != "events":
+        return None
+    encoding = config.encoding
     melody = _melody(example)
     if melody is None:
         raise FormatError(
@@ -372,22 +436,26 @@ def _batch(
     num_steps = int(np.maximum(examples.lengths[numbers] - skip, 0).sum())
     records = tuple(numbers.tolist())
     if len(share) == 0:  # more processes than melodies: this one adds nothing, but takes part
-        nothing = torch.zeros(1, 1, examples.input_size, dtype=torch.int8)
+        nothing = torch.zeros(1, 1, examples.config.encoding.input_size, dtype=torch.int8)
         return Batch(nothing, torch.full((1, 1), IGNORED), None, records, num_steps, after)
-    inputs = pad([examples.inputs[number] for number in share], examples.input_size)
-    labels = np.full((len(share), len(inputs)), IGNORED, np.int64)
-    for row, number in enumerate(share):
-        labels[row, skip : examples.lengths[number]] = examples.labels[number][skip:]
-    right = None if examples.right is None else _right([examples.right[number] for number in share], len(inputs))
-    return Batch(torch.from_numpy(inputs).transpose(0, 1), torch.from_numpy(labels), right, records, num_steps, after)
-
-
-def _right(masks: list[NDArray[np.uint8]], num_steps: int) -> Tensor:
-    """Bool [B, T, C]; no class is right where a melody has ended, and the last few are padding."""
-    padded = np.zeros((len(masks), num_steps, masks[0].shape[1]), np.uint8)
-    for row, mask in enumerate(masks):
-        padded[row, : len(mask)] = mask
-    return torch.from_numpy(np.unpackbits(padded, axis=2).view(np.bool_))
+    encoding = examples.config.encoding
+    size, longest = encoding.input_size, max(1, int(examples.lengths[share].max()))
+    inputs = np.zeros((longest, len(share), size), examples.input_type)
+    labels = np.full((len(share), longest), IGNORED, np.int64)
+    # No class is right where a melody has ended.
+    right = np.zeros((len(share), longest, -(-encoding.num_classes // 8)), np.uint8)
+    for row, number in enumerate(share.tolist()):
+        pairs = examples.pairs(number)
+        length = len(pairs.labels)
+        kept = pairs.inputs
+        inputs[:length, row] = kept.values(size) if isinstance(kept, PackedInputs) else kept
+        labels[row, skip:length] = pairs.labels[skip:]
+        if pairs.right is not None:
+            right[row, :length] = pairs.right
+    by_events = examples.config.hparams.loss == "events"
+    # The last few classes are padding.
+    classes = torch.from_numpy(np.unpackbits(right, axis=2).view(np.bool_)) if by_events else None
+    return Batch(torch.from_numpy(inputs).transpose(0, 1), torch.from_numpy(labels), classes, records, num_steps, after)
 
 
 class Prefetched:

@@ -8,7 +8,10 @@ tensors, never pickled.
 import contextlib
 import functools
 import gc
+import logging
+import math
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +21,10 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, distributed
 
-from ostinato.config import Hparams
+from ostinato.bundle import array_shapes
+from ostinato.config import Config, Hparams
 from ostinato.errors import OstinatoError, SettingsError
+from ostinato.memory import require_memory
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -27,6 +32,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 # threads or fewer melodies a thread than this, that would set the pace.
 MOST_THREADS = 8
 FEWEST_MELODIES = 8
+
+# In the messages of gloo and NCCL; their types tell nothing.
+_SIGNS_OF_LOSS = ("connection closed", "connection reset", "broken pipe", "remote process exited", "socket closed")
 
 _Result = TypeVar("_Result")
 
@@ -90,6 +98,18 @@ class Processes:
             gc.collect()
             distributed.destroy_process_group()
 
+    def leave(self, exit_code: int) -> None:
+        """End this process, if it is one of several, now that all is written.
+
+        At the usual end the interpreter takes apart what PyTorch's threads and gloo's still hold, which sometimes
+        aborts a process that has done its work.
+        """
+        if self.count > 1:
+            logging.shutdown()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(exit_code)
+
     def broadcast(self, data: bytes | None) -> bytes:
         """Process 0's bytes in every process; the others pass None."""
         if self.count == 1:
@@ -119,6 +139,11 @@ class Processes:
         return values
 
 
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether this is what gloo or NCCL raises when another process of the job has ended."""
+    return any(sign in str(error).lower() for sign in _SIGNS_OF_LOSS)
+
+
 def pick_device(name: str, processes: Processes) -> torch.device:
     """The device that `--device` names; "auto" is a CUDA GPU if there is one, else the CPU.
 
@@ -144,6 +169,38 @@ def pick_device(name: str, processes: Processes) -> torch.device:
 def half_precision(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """Matrix products in bfloat16 on a CUDA GPU; no change elsewhere."""
     return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+
+
+def require_memory_to_train(config: Config, num_melodies: int, num_steps: int, processes: Processes) -> None:
+    """Refuse a model, or batches of melodies, that memory does not hold.
+
+    Args:
+        config: the model.
+        num_melodies: to learn from.
+        num_steps: of the longest of them.
+        processes: of this machine, each with the whole model and its share of a batch.
+
+    Raises:
+        SettingsError: if they would not fit; it says how large they can be.
+    """
+    hparams = config.hparams
+    num_weights = sum(math.prod(shape) for shape in array_shapes(config).values())
+    # The network, its gradient, Adam's two means, the average, and as much again while a checkpoint is written.
+    model = 4 * 10 * num_weights * processes.local_count
+    sizes = hparams.rnn_layer_sizes
+    require_memory(model, f"a model of {num_weights:,} weights", "rnn_layer_sizes", max(sizes), power=2)
+    # Of a step: the inputs, some of them waiting; the gates, the states and the inputs of each layer; the output.
+    floats = 2 * config.encoding.input_size + 10 * sum(sizes) + 4 * config.encoding.num_classes
+    if hparams.attn_length:
+        floats += 10 * max(sizes) + hparams.attn_length
+    # The attention's memory goes back before the first step.
+    melody = 4 * (num_steps * floats + 3 * max(sizes) * hparams.attn_length)
+    if hparams.attn_length:
+        what = f"attention to {hparams.attn_length:,} steps"
+        require_memory(model + melody, what, "attn_length", hparams.attn_length)
+    batch = min(hparams.batch_size, num_melodies)
+    what = f"a batch of {batch:,} melodies of up to {num_steps:,} steps"
+    require_memory(model + batch * melody, what, "batch_size", batch)
 
 
 @contextlib.contextmanager

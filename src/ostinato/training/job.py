@@ -45,7 +45,7 @@ from ostinato.training.checkpoints import (
 )
 from ostinato.training.data import Examples, Position, Prefetched, training_batches
 from ostinato.training.evaluation import Stretch, Summary, evaluate, write_melodies, write_scalars
-from ostinato.training.hardware import Processes, out_of_memory_explained, pick_device
+from ostinato.training.hardware import Processes, out_of_memory_explained, pick_device, require_memory_to_train
 from ostinato.training.network import MelodyNetwork
 from ostinato.training.step import Learner, Metrics, no_event_class
 
@@ -248,7 +248,8 @@ def train(
             that it returns.
 
     Raises:
-        SettingsError: if the config, the seed or the origin contradicts the run, or there is no such device.
+        SettingsError: if the config, the seed or the origin contradicts the run, there is no such device, or the CPU's
+            memory does not hold the model and its batches.
         FormatError: if the origin's arrays do not fit the config.
         DataError: if no step of the examples counts.
         OstinatoError: if another job is training this run, the loss is not a number, or the memory or disk is full.
@@ -261,6 +262,8 @@ def train(
                 f"hparam skip_first_n_losses is {config.hparams.skip_first_n_losses}, but the longest example has "
                 f"{some.lengths.max()} steps: none would count"
             )
+    if device.type == "cpu":
+        require_memory_to_train(config, len(examples), int(examples.lengths.max()), processes)
     with contextlib.ExitStack() as block:
         block.enter_context(torch.random.fork_rng([device] if device.type == "cuda" else []))
         start = None

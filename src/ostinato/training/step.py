@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.adamw import adamw
 
 from ostinato.config import Hparams
 from ostinato.encodings import Encoding
@@ -206,20 +207,11 @@ class Learner:
             self._average.load_arrays(start.arrays)
             self._average.to(device)
         self._parameters = dict(self._network.named_parameters())
-        kernels = [parameter for name, parameter in self._parameters.items() if name.endswith("kernel")]
-        others = [parameter for name, parameter in self._parameters.items() if not name.endswith("kernel")]
-        # Without weight decay AdamW is Adam.
-        self._optimizer = torch.optim.AdamW(
-            [{"params": kernels, "weight_decay": self._hparams.weight_decay}, {"params": others, "weight_decay": 0.0}],
-            lr=self._hparams.initial_learning_rate,
-            fused=True,
+        self._means, self._squares = (
+            {name: torch.from_numpy(moments[name].copy()).to(device) for name in self._parameters}
+            for moments in (start.means, start.squares)
         )
-        for name, parameter in self._parameters.items():
-            self._optimizer.state[parameter] = {
-                "step": torch.tensor(float(start.step), device=device),
-                "exp_avg": torch.from_numpy(start.means[name].copy()).to(device),
-                "exp_avg_sq": torch.from_numpy(start.squares[name].copy()).to(device),
-            }
+        self._counts = {name: torch.tensor(float(start.step), device=device) for name in self._parameters}
         self._model: nn.Module = self._network
         if processes.count > 1:
             self._model = DistributedDataParallel(self._network)
@@ -248,17 +240,44 @@ class Learner:
         with half_precision(self.device):
             logits = self._model(inputs)
         loss = batch_loss(logits, labels, right)
-        self._optimizer.zero_grad()
+        for parameter in self._parameters.values():
+            parameter.grad = None
         # The gradients of the processes are averaged; what is wanted is the sum over all steps by their number.
         (loss * (self._processes.count / max(batch.num_steps, 1))).backward()  # type: ignore[no-untyped-call]
         norm = clip_grad_norm_(self._parameters.values(), self._hparams.clip_norm)
-        for group in self._optimizer.param_groups:
-            group["lr"] = self.next_learning_rate
-        self._optimizer.step()
+        self._optimize()
         self.step += 1
         self.position = batch.next_position
         self._add_to_average()
         return batch_totals(loss, logits, labels, right), norm
+
+    @torch.no_grad()
+    def _optimize(self) -> None:
+        """Move the weights by their gradients, as AdamW does; without weight decay it is Adam.
+
+        PyTorch's own optimizer does no more, but loads its compiler at first, which takes 70 MB and a second.
+        """
+        for names, decay in (
+            ([name for name in self._parameters if name.endswith("kernel")], self._hparams.weight_decay),
+            ([name for name in self._parameters if not name.endswith("kernel")], 0.0),
+        ):
+            gradients = [gradient for name in names if (gradient := self._parameters[name].grad) is not None]
+            adamw(
+                [self._parameters[name] for name in names],
+                gradients,
+                [self._means[name] for name in names],
+                [self._squares[name] for name in names],
+                [],
+                [self._counts[name] for name in names],
+                fused=True,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=self.next_learning_rate,
+                weight_decay=decay,
+                eps=1e-8,
+                maximize=False,
+            )
 
     @torch.no_grad()
     def _add_to_average(self) -> None:
@@ -277,11 +296,8 @@ class Learner:
     def checkpoint(self, history: Mapping[str, Any]) -> Checkpoint:
         """The state of the job as it is now, with `history` for people to read."""
         means, squares = (
-            {
-                name: self._optimizer.state[parameter][moment].to("cpu", copy=True).numpy()
-                for name, parameter in self._parameters.items()
-            }
-            for moment in ("exp_avg", "exp_avg_sq")
+            {name: moment.to("cpu", copy=True).numpy() for name, moment in moments.items()}
+            for moments in (self._means, self._squares)
         )
         start = self._start
         weights = None if self._average is None else self._network.arrays()

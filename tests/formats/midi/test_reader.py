@@ -257,3 +257,33 @@ def test_files(tmp_path: Path) -> None:
         read_midi(tmp_path / "bad.mid")
     with pytest.raises(DataError, match=r"none\.mid: cannot be read: No such file"):
         read_midi(tmp_path / "none.mid")
+
+
+def _text(kind: int, text: str) -> str:
+    return f"ff {kind:02x} {len(text.encode()):02x} {text.encode().hex()}"
+
+
+def _chords(data: bytes) -> list[tuple[float, str]]:
+    """The chords of a file at 120 quarters a minute, by quarters."""
+    texts = midi_to_note_sequence(data).text_annotations
+    assert all(text.annotation_type == text.CHORD_SYMBOL for text in texts)
+    return [(2 * text.time, text.text) for text in texts]
+
+
+def test_texts_and_markers_that_are_chords_are_read() -> None:
+    quarter = "83 60"
+    texts = f"00 {_text(1, 'C')} {quarter} {_text(1, 'Am7 ')} {quarter} {_text(1, 'H°')} {END}"
+    markers = f"00 {_text(6, 'A')} {quarter} {_text(6, 'B')} {END}"
+    assert _chords(midi(texts, NOTE + END)) == [(0.0, "C"), (1.0, "Am7"), (2.0, "H°")]
+    # Rehearsal marks are no chords; nor do they change what the texts are.
+    assert _chords(midi(markers, NOTE + END)) == []
+    assert _chords(midi(texts, markers, NOTE + END)) == [(0.0, "C"), (1.0, "Am7"), (2.0, "H°")]
+    # Nor are words of which a few could be one, lyrics, and the name of a track.
+    words = " ".join(f"00 {_text(1, word)}" for word in ("Am", "I", "to", "go"))
+    assert _chords(midi(f"{words} {END}", NOTE + END)) == []
+    assert _chords(midi(f"00 {_text(5, 'Am')} 00 {_text(3, 'G7')} {END}", NOTE + END)) == []
+
+
+def test_bytes_that_are_no_text_are_no_chord() -> None:
+    assert _chords(midi(f"00 ff 01 02 c3 28 00 {_text(1, 'Am')} {END}", NOTE + END)) == [(0.0, "Am")]
+    assert _chords(midi(f"00 ff 01 00 00 ff 06 00 {END}", NOTE + END)) == []

@@ -151,3 +151,18 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         write_midi(sequence, path)
     assert [note.pitch for note in read_midi(path).notes] == [60]
+
+
+@pytest.mark.parametrize("names", [["C", "Am/G", "N.C."], ["A"], ["A", "B", "A", "C"], ["C", "F"], ["Bb°7"]])
+def test_chords_come_back(names: list[str]) -> None:
+    sequence = one_note()
+    for beat, name in enumerate(names):
+        sequence.text_annotations.add(
+            time=beat / 2, text=name, annotation_type=NoteSequence.TextAnnotation.CHORD_SYMBOL
+        )
+    sequence.text_annotations.add(time=0.0, text="a word")
+    again = midi_to_note_sequence(note_sequence_to_midi(sequence))
+    # Single letters that would be taken for rehearsal marks are written as A major, Amaj.
+    assert [(text.time, text.text.removesuffix("maj")) for text in again.text_annotations] == [
+        (beat / 2, name) for beat, name in enumerate(names)
+    ]

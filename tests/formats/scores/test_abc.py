@@ -401,3 +401,27 @@ def test_a_tune_without_end() -> None:
     (records,) = abc_records([b"X:1\nK:C\n" + b"A" * 100_001], [NO_NAME])
     assert not isinstance(records, FormatError)
     assert [str(record) for record in records] == ["tune X:1: line 3: it has more than 100000 notes"]
+
+
+def chords(music: str, key: str = "C", meter: str = "4/4") -> list[tuple[float, str]]:
+    """The chords of a tune at 120 quarters a minute, by quarters."""
+    (found,) = sequences(f"X:1\nM:{meter}\nL:1/8\nQ:1/4=120\nK:{key}\n{music}\n")
+    assert all(text.annotation_type == text.CHORD_SYMBOL for text in found.text_annotations)
+    return [(2 * text.time, text.text) for text in found.text_annotations]
+
+
+def test_chord_symbols_are_read_where_they_stand() -> None:
+    assert chords('"C"c4 "Am7"e2 "G/B"d2 | "F#m7b5"c8 |') == [(0, "C"), (2, "Am7"), (3, "G/B"), (4, "F#m7b5")]
+    # Before a rest, within a chord, in a dotted pair, and before a grace note.
+    assert chords('"C"z4 ["G"DGB]4 | "Dm"d>"E7"e {a}"F"d6 |') == [(0, "C"), (2, "G"), (4, "Dm"), (4.75, "E7"), (5, "F")]
+    # A pickup is padded.
+    assert chords('"C"c2 | "G"d8 |') == [(3, "C"), (4, "G")]
+
+
+def test_other_quoted_text_is_no_chord() -> None:
+    assert chords('"^slow"c2 "Fine"c2 "_Am"c2 "D.C."c2 |') == []
+    assert chords("c8 |") == []
+
+
+def test_the_first_voice_says_what_sounds() -> None:
+    assert chords('V:1\n"C"c4 "G"d4 |\nV:2\n"Am"C8 |') == [(0, "C"), (2, "G")]

@@ -78,3 +78,19 @@ def test_music21_gets_back_the_notes(melody: Melody, key: Key | None) -> None:
     heard, score = written_melodies.read_by_music21(sheets_to_abc([sheet]).encode(), "abc")
     assert heard == written_melodies.from_first_bar(melody, has_upbeat=sheet.has_upbeat)
     assert score.flatten().getTimeSignatures()[0].ratioString == str(melody.meter)
+
+
+def test_chords_stand_before_their_notes() -> None:
+    # An upbeat without a chord; one before a rest, two over one note, which is cut, and one in a group of eighths.
+    melody = Melody(
+        [*([-2] * 12), 67, -2, -2, -2, *(72, -2, -2, -2, -2, -2, -2, -2), *(74, -2, 76, -2, -1, -2, -2, -2)],
+        chords=[(16, "C"), (20, "Am/G"), (26, "G7"), (28, "N.C.")],
+    )
+    assert sheets_to_abc([notate(melody, key=parse_key("C"))]).splitlines()[-1] == (
+        'G2 | "C"c2- "Am/G"c2 d"G7"e "N.C."z2 |]'
+    )
+    # The key that the chords are in, if no other is given.
+    assert "K:Bb\n" in sheets_to_abc([notate(Melody([62] * 32, chords=[(0, "Bb"), (8, "Eb"), (16, "F7"), (24, "Bb")]))])
+    # A whole bar of rest.
+    silent = Melody([60, *[-2] * 15, -1, *[-2] * 15], chords=[(0, "C"), (16, "F")])
+    assert sheets_to_abc([notate(silent, key=parse_key("C"))]).splitlines()[-1] == '"C"C8 | "F"z8 |]'

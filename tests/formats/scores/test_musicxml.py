@@ -531,3 +531,42 @@ def from_the_first_note(notes: list[tuple[float, int, float]]) -> list[tuple[flo
     """Starts are counted from there, as music21 has no rest before a pickup."""
     first = min(start for start, *_ in notes)
     return sorted((round(start - first, 3), pitch, round(length, 3)) for start, pitch, length in notes)
+
+
+def harmony(root: str, kind: str, more: str = "") -> str:
+    alter = f"<root-alter>{root.count('#') - root.count('b')}</root-alter>" if len(root) > 1 else ""
+    return f"<harmony><root><root-step>{root[0]}</root-step>{alter}</root>{kind}{more}</harmony>"
+
+
+def chords(*bars: str) -> list[tuple[float, str]]:
+    """The chords of one part at 120 quarters a minute, by quarters."""
+    found = sequence(score(list(bars)))
+    assert all(text.annotation_type == text.CHORD_SYMBOL for text in found.text_annotations)
+    return [(2 * text.time, text.text) for text in found.text_annotations]
+
+
+def test_harmonies_are_chords() -> None:
+    degree = (
+        "<degree><degree-value>9</degree-value><degree-alter>{}</degree-alter><degree-type>{}</degree-type></degree>"
+    )
+    first = attributes("4/4") + harmony("C", "<kind>major</kind>") + note("C4", 4)
+    first += harmony("Bb", "<kind>dominant</kind>", degree.format(-1, "add")) + note("D4", 4)
+    second = harmony("F#", "<kind>half-diminished</kind>", "<bass><bass-step>A</bass-step></bass>") + note("E4", 8)
+    assert chords(first, second) == [(0, "C"), (2, "Bb7b9"), (4, "F#m7b5/A")]
+
+
+def test_odd_harmonies() -> None:
+    # Written ahead of where it sounds; by its text alone; none; a function in a key, no root, no kind, an odd note.
+    ahead = harmony("C", "<kind>minor</kind>", "<offset>4</offset>")
+    by_text = harmony("G", '<kind text="7sus">other</kind>')
+    none = harmony("C", "<kind>none</kind>")
+    odd = "<harmony><function>V</function><kind>major</kind></harmony><harmony/>"
+    odd += harmony("C", "") + harmony("Q", "<kind>major</kind>") + harmony("C", "<kind>Tristan</kind>")
+    bar = attributes("4/4") + odd + ahead + note("C4", 6) + by_text + note("D4", 1) + none + note("E4", 1)
+    assert chords(bar) == [(2, "Cm"), (3, "G7sus4"), (3.5, "N.C.")]
+
+
+def test_harmonies_sound_where_the_part_does() -> None:
+    transpose = "<transpose><chromatic>-2</chromatic></transpose>"
+    bar = attributes("4/4", more=transpose) + harmony("D", "<kind>minor</kind>") + note("D4", 8)
+    assert chords(bar) == [(0, "Cm")]

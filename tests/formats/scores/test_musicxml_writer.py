@@ -196,3 +196,16 @@ def test_music21_gets_back_notes_and_bars(melody: Melody, key: Key | None) -> No
     assert bars == [sum(sign.length for sign in bar) for bar in sheet.bars]
     assert score.flatten().getTimeSignatures()[0].ratioString == str(melody.meter)
     assert score.flatten().getElementsByClass("KeySignature")[0].sharps == sheet.sharps
+
+
+def test_chords_are_harmonies() -> None:
+    melody = Melody([60, -2, -2, -2, 62, -2, -2, -2], meter=Meter(2, 4), chords=[(0, "F#7sus4/B"), (4, "N.C.")])
+    written = sheet_to_musicxml(notate(melody, key=parse_key("C"))).decode()
+    harmonies = [ET.tostring(harmony, encoding="unicode") for harmony in ET.fromstring(written).iter("harmony")]
+    assert ["".join(harmony.split()) for harmony in harmonies] == [
+        "<harmony><root><root-step>F</root-step><root-alter>1</root-alter></root>"
+        '<kindtext="7sus4">suspended-fourth</kind><bass><bass-step>B</bass-step></bass>'
+        '<degreeprint-object="no"><degree-value>7</degree-value><degree-alter>0</degree-alter>'
+        "<degree-type>add</degree-type></degree></harmony>",
+        '<harmony><root><root-step>C</root-step></root><kindtext="N.C.">none</kind></harmony>',
+    ]

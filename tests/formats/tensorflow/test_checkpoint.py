@@ -14,6 +14,8 @@ from ostinato.errors import DataError, FormatError
 from ostinato.formats.generator_bundle_pb2 import GeneratorBundle
 from ostinato.formats.tensorflow import tensorflow_pb2 as pb
 from ostinato.formats.tensorflow.checkpoint import (
+    encode_checkpoint_v1,
+    encode_table,
     is_table,
     latest_checkpoint,
     read_checkpoint_v1,
@@ -68,6 +70,30 @@ def test_the_writer_of_these_tests_writes_the_same_table() -> None:
 def test_reads_back_what_was_written(contents: dict[bytes, bytes], entries_per_block: int) -> None:
     entries = sorted(contents.items())
     assert read(table(entries, entries_per_block)) == entries
+
+
+# The same entries with a block each; the checksums worked out in the same way.
+WRITTEN_BY_HAND = bytes.fromhex(
+    "00 00 02  68 69  00 00 00 00  01 00 00 00  00  31 b7 90 c9"
+    "00 02 01  61 62  01  00 00 00 00  01 00 00 00  00  f8 63 40 0f"
+    "00 02 00  61 63  00 00 00 00  01 00 00 00  00  55 02 ab 09"
+    "00 00 00 00  01 00 00 00  00  c0 f2 a1 b0"  # the metaindex block, at 37
+    "00 00 02  00 0d"  # the index block, at 44: the block of "" is at 0 and has 0d bytes
+    "00 02 02  61 62  12 0e"
+    "00 02 02  61 63  25 0d"
+    "00 00 00 00  01 00 00 00  00  3b ef cc eb"
+    "37 08  44 1b" + "00" * 36 + "57 fb 80 8b 24 75 47 db"
+)
+
+
+def test_a_table_is_written_with_a_block_for_each_entry() -> None:
+    assert encode_table([(b"", b"hi"), (b"ab", b"\1"), (b"ac", b"")]) == WRITTEN_BY_HAND
+
+
+@given(st.dictionaries(st.binary(max_size=40), st.binary(max_size=300), max_size=20))
+def test_what_we_write_is_read_back(contents: dict[bytes, bytes]) -> None:
+    entries = sorted(contents.items())
+    assert read(encode_table(entries)) == entries
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))
@@ -163,6 +189,13 @@ def test_the_variables_of_a_bundle_of_2017(golden_public: Path) -> None:
     bundle = GeneratorBundle.FromString((golden_public / "funkyb_attention.mag").read_bytes())
     found = read_checkpoint_v1(bundle.checkpoint_file[0], "funkyb")
     assert_equal(found, stored_variables(golden_public / "vars_funkyb_attention.npz"))
+
+
+@pytest.mark.parametrize("name", ["gold_lookback", "gold_attention"])
+def test_we_write_the_entries_that_tensorflow_wrote(name: str) -> None:
+    bundle = GeneratorBundle.FromString((GOLDEN / f"{name}.mag").read_bytes())
+    (theirs,) = bundle.checkpoint_file
+    assert read(encode_checkpoint_v1(stored_variables(GOLDEN / f"vars_{name}.npz"))) == read(theirs)
 
 
 @pytest.mark.parametrize("model", ["lookback", "attention"])

@@ -63,7 +63,7 @@ def test_arrows_move_and_transpose_the_note_that_was_clicked(wide: StudioPage) -
     ):
         page.keyboard.press(key)
         assert wide.primer() == events
-    temperature = page.get_by_label("Temperature, from careful to daring")
+    temperature = page.get_by_label("Surprise, from expected to daring")
     temperature.focus()
     page.keyboard.press("ArrowRight")  # the slider's
     expect(temperature).to_have_value("1.05")

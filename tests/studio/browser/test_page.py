@@ -3,6 +3,8 @@
 import io
 import json
 import logging
+import math
+import re
 import zipfile
 from base64 import b64decode
 from collections import Counter
@@ -206,13 +208,108 @@ def test_every_step_tells_why_it_is_there(wide: StudioPage) -> None:
     box = roll.bounding_box()
     assert box is not None
     num_steps = len(answer["variations"][0]["events"])
-    page.mouse.move(box["x"] + (step["step"] + 0.5) * box["width"] / num_steps, box["y"] + 60)
+    roll.hover(position={"x": (step["step"] + 0.5) * box["width"] / num_steps, "y": 60})  # once the page has scrolled
     card = page.get_by_role("article", name="Variation 1")
     shown = {0: "<1 %", 100: ">99 %"}.get(round(100 * step["probability"]), f"{round(100 * step['probability'])} %")
     expect(card.locator(".why-sentence")).to_contain_text(f"{shown} likely")
     expect(card.get_by_role("listitem")).to_have_count(min(len(step["candidates"]), 5))
     page.mouse.move(0, 0)
     expect(card.locator(".why-sentence")).to_contain_text("Boldest step: ")
+
+
+def test_what_could_have_come_instead_is_heard(studio: StudioPage) -> None:
+    page = studio.page
+    made = studio.generate(New_bars="6", Temperature="1.5", Variations="1")["variations"][0]
+    drawn = next(
+        step for step in made["steps"] if step["step"] >= 50 and step["candidates"][0][1] < 0.9 and step["step"] % 16
+    )
+    step, event = drawn["step"], next(event for event, _ in drawn["candidates"] if event != drawn["event"])
+    card = page.get_by_role("article", name="Variation 1")
+    expect(card.get_by_role("button", name="Original: Variation 1")).to_have_count(0)
+    roll = page.get_by_role("slider", name="Variation 1, step by step")
+    roll.focus()
+    roll.press("Home")
+    for _ in range(step // 16):
+        roll.press("PageUp")
+    for _ in range(step % 16):
+        roll.press("ArrowRight")
+    instead = card.locator(".why-candidates button:not(.is-drawn)").first
+    expect(instead).to_have_accessible_name(re.compile(r".+ instead: hear how it goes on, <?\d+\s%"))
+    if studio.is_touched:
+        changed = studio.answer_to(instead.click)["variations"][0]
+    else:
+        place = card.locator(".why-candidates button").evaluate_all(
+            "all => all.findIndex((one) => !one.classList.contains('is-drawn'))"
+        )
+        changed = studio.answer_to(lambda: roll.press(str(place + 1)))["variations"][0]
+    assert studio.asked_for()["primer"]["events"] == [*made["events"][:step], event]
+    assert changed["events"][: step + 1] == [*made["events"][:step], event]
+    expect(card.get_by_role("button", name="Stop Variation 1")).to_be_visible()  # it plays
+    expect(card).to_contain_text(f"new from bar {step // 16 + 1}, beat")
+    expect(card.locator(".why-candidates button.is-drawn")).to_have_attribute("title", re.compile("hear it$"))
+
+    # What was there is outlined where it is gone, and can be heard.
+    notes, gone = _spans(changed["events"]), _spans(made["events"])
+    expect(card.locator("rect.gone")).to_have_count(len(gone - notes))
+    original = card.get_by_role("button", name="Original: Variation 1")
+    told = f"Hear what was there before; of its notes {len(gone - notes)} are gone, and {len(notes - gone)} are new"
+    expect(original).to_have_attribute("title", told)
+    original.click()
+    expect(original).to_have_attribute("aria-pressed", "true")
+    expect(card.get_by_role("button", name="Play Variation 1")).to_be_visible()
+    original.click()
+    expect(original).to_have_attribute("aria-pressed", "false")
+    answer = studio.answer_to(card.get_by_role("button", name="Again: Variation 1").click)
+    assert answer["variations"][0]["events"] == changed["events"]
+    expect(card.locator("rect.gone")).to_have_count(len(gone - notes))
+
+
+def _spans(events: list[int]) -> set[tuple[int, int, int]]:
+    """Pitch, begin and end of each note, by the definition of events."""
+    spans: set[tuple[int, int, int]] = set()
+    begin: int | None = None
+    for step, event in enumerate([*events, -1]):
+        if event == -2:
+            continue
+        if begin is not None:
+            spans.add((events[begin], begin, step))
+        begin = step if event >= 0 else None
+    return spans
+
+
+def test_cards_say_how_surprising_they_are(wide: StudioPage) -> None:
+    page = wide.page
+    answers = []
+    for surprise in ("0.1", "2"):
+        page.get_by_label("Surprise, from expected to daring").fill(surprise)
+        expect(page.get_by_label("Temperature", exact=True)).to_have_value(surprise)
+        made = wide.generate(New_bars="8", Variations="1")["variations"][0]
+        bits = -made["log_likelihood"] / math.log(2) / len(made["steps"])
+        expect(page.get_by_role("article", name="Variation 1")).to_contain_text(f"surprise {bits:.2f} bits")
+        answers.append(bits)
+    assert answers[0] < answers[1]
+
+
+def test_two_models_stand_side_by_side(wide: StudioPage) -> None:
+    page = wide.page
+    page.get_by_text("More choices").click()
+    page.get_by_label("Beside it").select_option("lookback_rnn")  # which does not know how to end
+    page.locator("#variations").fill("2")
+    with page.expect_response(lambda response: "lookback_rnn" in (response.request.post_data or "")) as second:
+        first = wide.generate(New_bars="4")
+    other = second.value.json()
+    assert (other["model"], other["seed"]) == ("lookback_rnn", first["seed"])
+    cards = page.locator("#cards .card")
+    expect(cards).to_have_count(4)
+    for place, model in enumerate(["ostinato", "lookback_rnn"] * 2):
+        expect(cards.nth(place)).to_contain_text(f"{model} · seed {first['seed']}")
+    places = cards.evaluate_all("cards => cards.map((card) => [card.offsetLeft, card.offsetTop])")
+    (left, first_row), (right, its_row) = places[:2]
+    assert left < right
+    assert first_row == its_row
+    shown = page.locator("#cards .small-roll")
+    for place, each in enumerate([first["variations"][0], other["variations"][0]]):
+        expect(shown.nth(place).locator("rect.note")).to_have_count(sum(event >= 0 for event in each["events"]))
 
 
 def test_the_attention_shows_where_it_looked(wide: StudioPage) -> None:
@@ -293,11 +390,13 @@ def test_marked_bars_are_made_anew(studio: StudioPage) -> None:
     page.get_by_role("button", name="Mark bars").click()
     first, last = page.get_by_label("First marked bar"), page.get_by_label("Last marked bar")
     expect(first).to_be_focused()
-    last.fill("4")
+    last.fill("5")
     last.press("Tab")
     fill = page.get_by_role("button", name="Fill these bars anew")
     expect(fill).to_be_disabled()
-    expect(fill).to_have_accessible_description("Nothing follows bar 4. Generate goes on from the end of your melody.")
+    expect(fill).to_have_accessible_description(
+        "Nothing is in bar 5 yet. Generate goes on from the end of your melody."
+    )
     last.fill("3")
     last.press("Tab")
     answer = studio.answer_to(fill.click)
@@ -317,6 +416,50 @@ def test_marked_bars_are_made_anew(studio: StudioPage) -> None:
     expect(card.locator(".why-sentence")).to_contain_text("likely")
     page.get_by_role("button", name="Unmark the bars").click()
     expect(page.locator("#marked")).to_be_hidden()
+
+
+def test_locked_bars_stay_when_all_others_are_made_anew(studio: StudioPage) -> None:
+    page = studio.page
+    events = [C4, -2, -2, -2, E4, -2, G4, -2] * 8  # four bars
+    drop_file(studio, "tune.mid", midi_of(events))
+    expect(page.locator("#message-text")).to_be_visible()
+    page.get_by_role("button", name="Mark bars").click()
+    first, last = page.get_by_label("First marked bar"), page.get_by_label("Last marked bar")
+    lock, fill = (page.get_by_role("button", name=name, exact=True) for name in ("Lock", "Fill these bars anew"))
+    first.fill("1")
+    first.press("Tab")
+    last.fill("4")
+    last.press("Tab")
+    expect(fill).to_have_accessible_description(
+        "No note would stay before these bars. Lock one that has notes, or clear the melody and press Generate."
+    )
+    first.fill("2")
+    first.press("Tab")
+    last.fill("2")
+    last.press("Tab")
+    lock.click()
+    expect(fill).to_have_accessible_description("These bars are locked.")
+    expect(page.locator(".roll-locks use")).to_have_count(1)
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    expect(lock).to_have_attribute("aria-pressed", "false")
+    page.get_by_role("button", name="Redo", exact=True).click()
+    studio.open()  # the lock is still there
+    expect(page.locator(".roll-locks use")).to_have_count(1)
+    page.get_by_role("button", name="Mark bars").click()
+    first.fill("1")
+    first.press("Tab")
+    last.fill("4")
+    last.press("Tab")
+    expect(fill).to_have_accessible_description("What comes before stays, and so do the locked bars.")
+    answer = studio.answer_to(fill.click)
+    assert (studio.asked_for()["fill"], studio.asked_for()["locked"]) == ([1, 4], [2])
+    for each in answer["variations"]:
+        assert each["events"][16:32] == events[16:32]
+        assert each["ends"]
+    card = page.get_by_role("article", name="Variation 1")
+    kinds = card.locator("rect.note").evaluate_all("notes => notes.map((note) => note.classList.contains('is-given'))")
+    assert kinds.count(True) == 6
+    expect(card.get_by_title("temperature 1, bars 1 to 4 made anew, bar 2 locked", exact=True)).to_be_visible()
 
 
 def test_bars_are_marked_over_the_grid(wide: StudioPage) -> None:
@@ -521,7 +664,9 @@ def test_a_midi_keyboard_is_asked_for_by_a_click_and_recorded(wide: StudioPage) 
 def test_a_result_is_dragged_onto_the_melody(wide: StudioPage) -> None:
     answer = wide.generate(New_bars="1")
     head = wide.page.get_by_role("article", name="Variation 1").locator(".card-name")
-    head.drag_to(wide.page.locator("#roll"))
+    wide.page.locator("#roll").scroll_into_view_if_needed()
+    wide.page.evaluate("scrollTo(0, 250)")  # so that both are to be seen
+    head.drag_to(wide.page.locator("#roll"), target_position={"x": 400, "y": 250})
     expect(wide.page.locator("#message-text")).to_have_text("Your melody is now what you dropped.")
     assert pitches_of(wide.primer()) == pitches_of(answer["variations"][0]["events"])
 

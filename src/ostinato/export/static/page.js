@@ -234,7 +234,6 @@ async function make(model) {
     const melodies = await model.generate({
       primer: notes.length ? eventsOf(notes) : null,
       numBars: Number(byId("bars").value),
-      upbeat: false, // the page counts bars from the first one
       numOutputs: NUM_VARIATIONS,
       meter: meterChoice.value,
       key: keyChoice.value || null,

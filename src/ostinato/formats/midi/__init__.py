@@ -1,7 +1,9 @@
 """Standard MIDI files to NoteSequences and back; here is what reading and writing share."""
 
 META = 0xFF
+TEXT = 0x01
 TRACK_NAME = 0x03
+MARKER = 0x06
 SET_TEMPO = 0x51
 TIME_SIGNATURE = 0x58
 KEY_SIGNATURE = 0x59

@@ -23,9 +23,11 @@ from ostinato.errors import FormatError
 from ostinato.formats.midi import (
     DEFAULT_QPM,
     KEY_SIGNATURE,
+    MARKER,
     META,
     MICROSECONDS_PER_MINUTE,
     SET_TEMPO,
+    TEXT,
     TIME_SIGNATURE,
     TRACK_NAME,
 )
@@ -36,6 +38,7 @@ MAX_TICK = 2**31 - 1
 MAX_DELTA_BYTES = 5  # the standard allows 4; some writers pad
 
 MAX_NAME_BYTES = 1024  # a track's name is copied to each of its instruments
+_MAX_TEXT_BYTES = 64  # of a text that could be a chord
 _MAX_DENOMINATOR_POWER = 30  # a NoteSequence's denominator is an int32
 
 _HEADER_BYTES = 8  # of a chunk: four letters, then the length of its body
@@ -312,18 +315,33 @@ class Meta:
         time_signatures: tick, numerator and denominator.
         key_signatures: tick, key (0 is C) and mode (0 major, 1 minor).
         track_names: of each track that has one (counted over all files): the event and the name.
+        texts: of each track and kind, texts or markers: tick and text.
     """
 
     tempos: list[tuple[int, int]] = field(default_factory=list)
     time_signatures: list[tuple[int, int, int]] = field(default_factory=list)
     key_signatures: list[tuple[int, int, int]] = field(default_factory=list)
     track_names: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    texts: dict[tuple[int, int], list[tuple[int, str]]] = field(default_factory=dict)
 
     def track_name(self, track: int, event: int) -> str:
         """The name that a track has at some event; "" if none."""
         names = self.track_names.get(track, [])
         before = bisect.bisect_left(names, (event, ""))
         return names[before - 1][1] if before else ""
+
+    def chords(self) -> list[tuple[int, str]]:
+        """Tick and name of each text and marker that is a chord; see `chords_among`."""
+        if not self.texts:
+            return []
+        from ostinato.formats.chord_symbols import chords_among
+
+        chords: dict[int, str] = {}  # of several on one tick the first
+        for texts in self.texts.values():
+            for (tick, _), name in zip(texts, chords_among([text for _, text in texts]), strict=True):
+                if name:
+                    chords.setdefault(tick, name)
+        return sorted(chords.items())
 
 
 def read_meta(events: MidiEvents) -> list[Meta]:
@@ -333,7 +351,7 @@ def read_meta(events: MidiEvents) -> list[Meta]:
     kinds = events.data1[wanted]
     of_first_track = (kinds == SET_TEMPO) | (kinds == TIME_SIGNATURE) | (kinds == KEY_SIGNATURE)
     of_first_track &= events.track_is_first[events.track[wanted]]
-    wanted = wanted[of_first_track | (kinds == TRACK_NAME)]
+    wanted = wanted[of_first_track | (kinds == TRACK_NAME) | (kinds == TEXT) | (kinds == MARKER)]
     octets = events.octets.tobytes()
     track_file = events.track_file.tolist()
     for event, kind, track, tick, place in zip(
@@ -348,6 +366,10 @@ def read_meta(events: MidiEvents) -> list[Meta]:
         data = _data(octets, place)
         if kind == TRACK_NAME:
             meta.track_names.setdefault(track, []).append((event, data[:MAX_NAME_BYTES].decode("latin-1")))
+        elif kind in (TEXT, MARKER):
+            # What is no UTF-8 is no chord either, but counts.
+            text = data[:_MAX_TEXT_BYTES].decode("utf-8", "replace").strip()
+            meta.texts.setdefault((track, kind), []).append((tick, text))
         elif kind == SET_TEMPO:
             if len(data) >= 3 and any(data[:3]):
                 meta.tempos.append((tick, int.from_bytes(data[:3])))

@@ -1,8 +1,9 @@
 """MIDI files to NoteSequence records, many at once, without an object for a note.
 
 The records are what Magenta would write, byte for byte, for every file that it
-reads. These, which it skips, are read here too, and damaged ones as far as they
-go (see `repair`):
+reads, but for chords: texts and markers that are some (see `chord_symbols`) become
+text annotations, as Magenta's readers of scores have them. These, which it skips,
+are read here too, and damaged ones as far as they go (see `repair`):
 
 | the file                                               | here                                  |
 |--------------------------------------------------------|---------------------------------------|
@@ -67,6 +68,8 @@ _PITCH_BEND_CENTER = 8192
 
 # NoteSequence.SourceInfo: encoding_type MIDI, parser PRETTY_MIDI, whose rules we follow.
 _SOURCE_INFO = wire.message(13, (2, 3), (3, 2))
+
+_CHORD_SYMBOL = 1  # NoteSequence.TextAnnotation
 
 _NO_NOTES = Remark("no notes", "there are no notes in it")
 
@@ -267,6 +270,10 @@ def _sound_records(
                 bend_bytes[number],
                 control_bytes[number],
                 _SOURCE_INFO,
+                *(
+                    wire.message(14, (1, clock.second(number, tick)), (2, name), (3, _CHORD_SYMBOL))
+                    for tick, name in meta.chords()
+                ),
                 *(wire.message(23, (1, instrument), (2, name)) for instrument, name in instrument_names[number]),
             )
         )

@@ -1,6 +1,6 @@
 """NoteSequences to MIDI files of type 1.
 
-The first track has tempos, meters and keys; then each instrument has its own
+The first track has tempos, meters, keys, and chords as texts; then each instrument has its own
 track. Reading the file again gives the same notes, to the nearest tick, except
 that MIDI cannot have two notes of one pitch that overlap on a channel and end at
 different times.
@@ -18,6 +18,7 @@ from ostinato.formats.midi import (
     KEY_SIGNATURE,
     MICROSECONDS_PER_MINUTE,
     SET_TEMPO,
+    TEXT,
     TIME_SIGNATURE,
     TRACK_NAME,
     variable_length,
@@ -120,7 +121,18 @@ def _signatures(sequence: NoteSequence, clock: _TickClock) -> list[_Event]:
         sharps = (7 * major + 5) % 12 - 5  # -5 flats .. 6 sharps
         is_minor = key.mode == NoteSequence.KeySignature.MINOR
         events.append((clock.tick(key.time), _SIGNATURE, _meta(KEY_SIGNATURE, bytes((sharps & 0xFF, is_minor)))))
-    return events
+    return events + _chords(sequence, clock)
+
+
+def _chords(sequence: NoteSequence, clock: _TickClock) -> list[_Event]:
+    """The chords as texts, so spelled that a reader takes them for chords."""
+    chords = [text for text in sequence.text_annotations if text.annotation_type == text.CHORD_SYMBOL]
+    if not chords:
+        return []
+    from ostinato.formats.chord_symbols import are_marks
+
+    major = "maj" if are_marks([chord.text for chord in chords]) else ""
+    return [(clock.tick(chord.time), _SIGNATURE, _meta(TEXT, (chord.text + major).encode())) for chord in chords]
 
 
 def _instrument_tracks(sequence: NoteSequence, clock: _TickClock) -> list[list[_Event]]:

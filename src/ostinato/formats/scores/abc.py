@@ -22,7 +22,8 @@ far as they agree with it.
 | c8 & e4 g4                                  | a separate voice, from the bar line (&&: two bars) on      |
 | m: macros                                   | written out                                                |
 | lengths of 0, or that no note has (c99999)  | no note; the unit                                          |
-| grace notes, chord symbols, words,          | not heard                                                  |
+| quoted text that reads as a chord           | a chord symbol                                             |
+| grace notes, other quoted text, words,      | not heard                                                  |
 |   decorations, slurs, %%MIDI                |                                                            |
 """
 
@@ -36,6 +37,7 @@ from itertools import accumulate
 
 from ostinato.errors import FormatError
 from ostinato.formats import Identity, Remark
+from ostinato.formats.chord_symbols import read_symbol
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.scores.abc_book import FIELD, Field, Tune, tunes
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
@@ -53,7 +55,7 @@ _MAX_EVENTS = 100_000  # notes, chords and rests of a voice: more would be no tu
 _MUSIC = re.compile(
     r"""
       (?P<accidental> \^\^|\^|__|_|= )? (?P<letter> [A-Ga-g] ) (?P<octave> [,']* ) (?P<length> \d*/*\d* )
-    | %.* | "[^"]*" | \{[^{}]*\} | y[\d/]*               # comment, chord symbol, grace notes, space
+    | %.* | "(?P<quoted> [^"]* )" | \{[^{}]*\} | y[\d/]*  # comment, chord symbol or text, grace notes, space
     | ![^!|\s]*! | ![^!|"]{0,40}[h-tw][^!|"]{0,40}!      # decoration, one with blanks in it
     | (?P<bar> \[?:*\|[|:\]]*(?:\d+(?:[,-]\d+)*)? | ::+ )
     | \[\s*\d+(?:[,-]\d+)*                               # an ending
@@ -71,6 +73,7 @@ _MUSIC = re.compile(
 )
 _UNPAIRED_QUOTE = re.compile(r'("[^"|]*")|"[^"\s|]*')
 _CHORD_NOTE = re.compile(r"(\^\^|\^|__|_|=)?([A-Ga-gzx])([,']*)(\d*/*\d*)(?:[\s.)]*(-))?")
+_QUOTED = re.compile(r'"([^"]*)"')
 _NOT_IN_CHORD = re.compile(r'"[^"]*"|![^!]*!|\{[^{}]*\}|\+[^+]*\+')
 _PAIR = re.compile(r">{1,3}|<{1,3}")
 _LENGTH = re.compile(r"(\d{0,4})(/{0,8})(\d{0,4})")
@@ -249,6 +252,8 @@ class _Reader:
             if kind == "length":
                 accidental, letter, octave, written = found.group("accidental", "letter", "octave", "length")
                 layer.strike(accidental, letter, octave, voice.length(written))
+            elif kind == "quoted":
+                layer.set_chord(found["quoted"])
             elif kind == "chord_length":
                 layer.strike_chord(found["chord"] or found["old_chord"], found["chord_length"])
             elif kind == "rest":
@@ -427,6 +432,8 @@ class _Voice:
             score.first_bar = next((times[place] for place in self._bars if place), None)
         for layer in self._layers:
             times = layer.times()
+            for place, chord in layer.chords:
+                score.chords.setdefault(times[place], chord)
             notes = [
                 (ScoreNote(pitch, start, end), pitch in event.tied)
                 for start, end, event in zip(times, times[1:], layer.events, strict=False)
@@ -443,12 +450,14 @@ class _Layer:
     Attributes:
         events: what has been read.
         accidentals: of this bar, by letter.
+        chords: before which event, and the chord symbol.
     """
 
     def __init__(self, voice: _Voice) -> None:
         self._voice = voice
         self.events: list[_Event] = []
         self.accidentals: dict[str, str] = {}
+        self.chords: list[tuple[int, str]] = []
         self._last: dict[str, tuple[str, int]] = {}  # accidentals and pitches struck last, by letter and octave
         self._pair = Fraction(1)  # what the sign of a dotted pair makes of the next note's length
         self._tuplet = (0, Fraction(1))  # for how many notes, and what it makes of their lengths
@@ -463,6 +472,8 @@ class _Layer:
 
     def strike_chord(self, written: str, length: str) -> None:
         """Add what is in the brackets of a chord, and its length behind them."""
+        for quoted in _QUOTED.findall(written):
+            self.set_chord(quoted)
         inner = _CHORD_NOTE.findall(_NOT_IN_CHORD.sub("", written))
         struck: dict[str, tuple[str, int]] = {}
         pitches, tied = [], []
@@ -491,6 +502,11 @@ class _Layer:
         if not 0 <= pitch <= _MAX_PITCH:
             raise FormatError(f"MIDI has only pitches 0 to {_MAX_PITCH}, not {pitch}")
         return accidental, pitch
+
+    def set_chord(self, quoted: str) -> None:
+        """Read a quoted text; one that is no chord symbol is for the eye."""
+        if read_symbol(quoted):
+            self.chords.append((len(self.events), quoted.strip()))
 
     def tie(self) -> None:
         """Tie the last note or chord to the next."""

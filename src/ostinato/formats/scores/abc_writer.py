@@ -6,7 +6,7 @@ There is no clef: ABC 2.1 has clef=bass change nothing that is heard, but some r
 from collections.abc import Iterable, Iterator
 
 from ostinato.errors import printable
-from ostinato.formats.scores.sheet import NOTE_VALUES, Bar, Pitch, Sheet, is_bar_rest, key_alterations, tempo_text
+from ostinato.formats.scores.sheet import NOTE_VALUES, Bar, Pitch, Sheet, Sign, is_bar_rest, key_alterations, tempo_text
 
 _UNIT = 2  # 16ths: L:1/8
 _BARS_A_LINE = 4
@@ -42,11 +42,11 @@ def _tune(sheet: Sheet, number: int) -> Iterator[str]:
 
 def _bar(bar: Bar, key: dict[str, int]) -> str:
     if is_bar_rest(bar):
-        return " ".join(f"z{_length(length)}" for length in _values(bar[0].length))
+        return _chord(bar[0]) + " ".join(f"z{_length(length)}" for length in _values(bar[0].length))
     words = ""
     for place, sign in enumerate(bar):
         is_beamed_to_last = bool(sign.beams) and sign.beams[0] != "begin"
-        words += "" if is_beamed_to_last or not place else " "
+        words += ("" if is_beamed_to_last or not place else " ") + _chord(sign)
         if sign.pitch is None:
             words += "z"
         else:
@@ -56,6 +56,10 @@ def _bar(bar: Bar, key: dict[str, int]) -> str:
             words += _letter(sign.pitch)
         words += _length(sign.length) + ("-" if sign.is_tied else "")
     return words
+
+
+def _chord(sign: Sign) -> str:
+    return f'"{sign.chord}"' if sign.chord else ""
 
 
 def _letter(pitch: Pitch) -> str:

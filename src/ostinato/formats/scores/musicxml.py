@@ -17,6 +17,7 @@ lost: a note without a pitch is a rest, and a tempo in words is skipped.
 | a whole-bar rest next to an upbeat          | is as short as the upbeat                                      |
 | a bar with nothing in it                    | is as long as the meter says                                   |
 | <unpitched>, MIDI channel 10                | drums: the key of <midi-unpitched>, or the written pitch       |
+| <harmony>                                   | a chord symbol, by its kind and degrees, or else by its text   |
 | <sound tempo>, <metronome>                  | a tempo; of the two in one direction, the mark's               |
 | <octave-shift>, clefs                       | looks: <pitch> already says where the note sounds              |
 
@@ -43,6 +44,7 @@ from xml.parsers import expat
 
 from ostinato.errors import FormatError
 from ostinato.formats import Identity, Remark
+from ostinato.formats.chord_symbols import read_symbol, symbol_of_kind, transposed
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.formats.scores.score import Part, Records, Score, ScoreNote, join_ties, note_sequence
 
@@ -73,6 +75,7 @@ _PITCHES = range(128)
 _LONGEST_NAME = 40  # of a part, in a remark
 _SEMITONES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _FIFTH = 7  # semitones
+_ALTERATIONS = {Fraction(-2): "bb", Fraction(-1): "b", Fraction(0): "", Fraction(1): "#", Fraction(2): "##"}
 _QUARTERS = {"maxima": Fraction(32), "long": Fraction(16), "breve": Fraction(8), "whole": Fraction(4)}
 _QUARTERS |= {"half": Fraction(2), "quarter": Fraction(1), "eighth": Fraction(1, 2)}
 _QUARTERS |= {f"{4 << n}{'nd' if n == 3 else 'th'}": Fraction(1, 1 << n) for n in range(2, 9)}
@@ -260,6 +263,7 @@ class _Bar:
     meters: list[tuple[int, tuple[int, int]]] = field(default_factory=list)
     keys: list[tuple[int, tuple[int, str]]] = field(default_factory=list)
     tempos: list[tuple[int, float]] = field(default_factory=list)
+    chords: list[tuple[int, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +297,8 @@ def _score(root: ET.Element) -> Score:
                 score.keys.setdefault(quarters(starts[number] + time), key)
             for time, qpm in bar.tempos:
                 score.tempos.setdefault(quarters(starts[number] + time), qpm)
+            for time, chord in bar.chords:
+                score.chords.setdefault(quarters(starts[number] + time), chord)
         staves: dict[int, list[tuple[int, _Note]]] = {staff: [] for staff in sorted(reader.staves)}
         for number, bar in reader.bars.items():
             for note in bar.notes:
@@ -414,6 +420,8 @@ class _PartReader:
                 bar.length = max(bar.length, self._now)
             elif tag == "attributes":
                 self._read_attributes(element, bar)
+            elif tag == "harmony":
+                self._read_harmony(element, bar)
             elif tag in ("direction", "sound"):
                 self._read_tempo(element, bar)
         bar.whole = self._whole
@@ -491,6 +499,25 @@ class _PartReader:
                 self._whole = 4 * self._ticks * meter[0] // meter[1]
                 bar.meters.append((self._now, meter))
 
+    def _read_harmony(self, element: ET.Element, bar: _Bar) -> None:
+        """Take the chord out of a harmony, the first if it has several; one without a root is a function in a key."""
+        kind, parts = element.find("kind"), [element.find(name) for name in ("root", "bass")]
+        root, bass = (_note_name(part) if part is not None else "" for part in parts)
+        if kind is None or not (root or _text_of(kind) == "none"):
+            return
+        degrees = [
+            (_said(degree, "degree-type"), int(value), int(_number(_said(degree, "degree-alter")) or 0))
+            for degree in element.iterfind("degree")
+            if (value := _number(_said(degree, "degree-value"))) is not None
+        ]
+        symbol = symbol_of_kind(root, _text_of(kind), degrees, bass)
+        if symbol is None and (suffix := kind.get("text")):
+            symbol = read_symbol(root + suffix + (f"/{bass}" if bass else ""))
+        if symbol is not None:
+            symbol = transposed(symbol, round(self._transposition(_said(element, "staff"))))
+            offset = _lasting(_said(element, "offset"), self._divisions, self._ticks) or 0
+            bar.chords.append((max(self._now + offset, 0), symbol.text))
+
     def _read_tempo(self, element: ET.Element, bar: _Bar) -> None:
         """Take the tempo out of a direction or a sound, if there is one."""
         marks = [qpm for mark in element.iter("metronome") if (qpm := _metronome_qpm(mark)) is not None]
@@ -507,6 +534,13 @@ def _instrument(element: ET.Element) -> _Instrument:
     drum = _whole(_said(element, "midi-unpitched"), _COUNTED_FROM_1)
     is_drum = _number(_said(element, "midi-channel")) == _DRUM_CHANNEL
     return _Instrument(program - 1, is_drum, None if drum is None else drum - 1)
+
+
+def _note_name(part: ET.Element) -> str:
+    """The note of a <root> or <bass>; "" if it is none."""
+    letter, alter = (_said(part, f"{part.tag}-{name}") for name in ("step", "alter"))
+    sign = _ALTERATIONS.get(_number(alter) or Fraction(0))
+    return letter + sign if letter in _SEMITONES and sign is not None else ""
 
 
 def _meter(time: ET.Element) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 
 from ostinato.errors import printable
+from ostinato.formats.chord_symbols import kind_and_degrees, read_symbol
 from ostinato.formats.scores.sheet import Sheet, Sign, is_bar_rest, tempo_text
 
 _HEAD = (
@@ -62,7 +63,37 @@ def _add_beginning(measure: ET.Element, sheet: Sheet) -> None:
     _add(direction, "sound", tempo=tempo_text(sheet.qpm))
 
 
+def _add_harmony(measure: ET.Element, name: str) -> None:
+    """A chord; players leave room for one that is none."""
+    harmony = _add(measure, "harmony")
+    symbol = read_symbol(name)
+    assert symbol is not None
+    if not symbol.root:
+        _add_note_name(harmony, "root", "C")
+        _add(harmony, "kind", "none").set("text", name)
+        return
+    kind, degrees = kind_and_degrees(symbol)
+    _add_note_name(harmony, "root", symbol.root)
+    _add(harmony, "kind", kind).set("text", name.removeprefix(symbol.root).removesuffix(f"/{symbol.bass}"))
+    if symbol.bass:
+        _add_note_name(harmony, "bass", symbol.bass)
+    for what, value, alter in degrees:
+        degree = _add(harmony, "degree", **{"print-object": "no"})
+        _add(degree, "degree-value", str(value))
+        _add(degree, "degree-alter", str(alter))
+        _add(degree, "degree-type", what)
+
+
+def _add_note_name(harmony: ET.Element, part: str, note: str) -> None:
+    element = _add(harmony, part)
+    _add(element, f"{part}-step", note[0])
+    if alter := note.count("#") - note[1:].count("b"):
+        _add(element, f"{part}-alter", str(alter))
+
+
 def _add_note(measure: ET.Element, sign: Sign, *, fills_bar: bool) -> None:
+    if sign.chord:
+        _add_harmony(measure, sign.chord)
     note = _add(measure, "note")
     if sign.pitch is None:
         _add(note, "rest", **({"measure": "yes"} if fills_bar else {}))

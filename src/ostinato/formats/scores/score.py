@@ -48,6 +48,7 @@ _MAX_PITCH = 127
 _FINEST = 1 << 512  # parts of a second: far below what a float can distinguish
 _TICKS_PER_QUARTER = 220  # Magenta's
 _FIFTH = 7  # semitones
+_CHORD_SYMBOL = NoteSequence.TextAnnotation.CHORD_SYMBOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Score:
         meters: numerator and denominator by time.
         keys: number of sharps (negative for flats) and name of the mode by time.
         tempos: quarter notes a minute by time.
+        chords: chord symbols by time.
         remarks: what was left out.
     """
 
@@ -87,6 +89,7 @@ class Score:
     meters: dict[Fraction, tuple[int, int]] = field(default_factory=dict)
     keys: dict[Fraction, tuple[int, str]] = field(default_factory=dict)
     tempos: dict[Fraction, float] = field(default_factory=dict)
+    chords: dict[Fraction, str] = field(default_factory=dict)
     remarks: list[Remark] = field(default_factory=list)
 
 
@@ -179,6 +182,8 @@ def note_sequence(
                 program=part.program,
                 is_drum=is_drum,
             )
+    for time, chord in sorted(score.chords.items()):
+        sequence.text_annotations.add(time=when(time), text=chord, annotation_type=_CHORD_SYMBOL)
     sequence.total_time = max(note.end_time for note in sequence.notes)
     if sequence.total_time > _MAX_SECONDS:
         raise FormatError(f"it lasts longer than {_MAX_SECONDS} seconds")

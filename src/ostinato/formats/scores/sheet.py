@@ -42,6 +42,7 @@ class Sign:
         goes_on: whether it began in the sign before.
         shows_accidental: whether a sharp, flat or natural stands before it.
         beams: to its neighbors: the one of eighths, then that of 16ths.
+        chord: the name of the chord that begins with it, or nothing.
     """
 
     length: int
@@ -50,6 +51,7 @@ class Sign:
     goes_on: bool = False
     shows_accidental: bool = False
     beams: tuple[Beam, ...] = ()
+    chord: str = ""
 
 
 Bar = tuple[Sign, ...]

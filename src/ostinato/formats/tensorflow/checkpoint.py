@@ -1,8 +1,11 @@
-"""Variables from TensorFlow's checkpoints, read without TensorFlow.
+"""Variables from TensorFlow's checkpoints, read without TensorFlow; those of version 1 written too.
 
 Version 1 is one SSTable, a sorted table of LevelDB. The value of its first key,
 "", is a SavedTensorSlices that lists every variable: name, type, shape, slices.
-Each further value is a SavedTensorSlices with the numbers of one slice.
+Each further value is a SavedTensorSlices with the numbers of one slice. Its key,
+by which TensorFlow finds it, is a byte 00, the name, 00 01, how many dimensions
+in as many bytes as a byte 01 or none says, and for each dimension of a whole
+variable 80 7f: it starts at 0 and has no length.
 
 Version 2 is a prefix with files beside it. `PREFIX.index` is an SSTable whose
 key "" holds a BundleHeaderProto; every other key is a variable's name, its value
@@ -32,7 +35,7 @@ import math
 import os
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,7 +46,7 @@ from numpy.typing import DTypeLike, NDArray
 from ostinato.errors import DataError, FormatError
 from ostinato.formats.tensorflow import tensorflow_pb2 as pb
 from ostinato.formats.tensorflow.tfrecord import masked_crc32c
-from ostinato.formats.wire import MAX_VARINT_BYTES, read_varint
+from ostinato.formats.wire import MAX_VARINT_BYTES, read_varint, varint
 
 MAGIC = bytes.fromhex("57fb808b247547db")
 
@@ -169,6 +172,25 @@ def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     return value, position
 
 
+def encode_table(entries: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The table of some entries, whose keys must ascend: a block for each, not compressed."""
+    table = bytearray()
+    index: list[tuple[bytes, bytes]] = []
+
+    def append(block_entries: Iterable[tuple[bytes, bytes]]) -> bytes:
+        """Append a block; its handle."""
+        block = b"".join(b"\0" + varint(len(key)) + varint(len(value)) + key + value for key, value in block_entries)
+        block += _UINT32.pack(0) + _UINT32.pack(1)  # one restart, at 0
+        handle = varint(len(table)) + varint(len(block))
+        table.extend(block + _TRAILER.pack(0, masked_crc32c(block + b"\0")))
+        return handle
+
+    for key, value in entries:
+        index.append((key, append([(key, value)])))
+    handles = append([]) + append(index)
+    return bytes(table) + handles.ljust(_HANDLES_BYTES, b"\0") + MAGIC
+
+
 _logger = logging.getLogger(__name__)
 
 _MAX_RANK = 8
@@ -248,6 +270,23 @@ def read_checkpoint_v1(data: bytes, source: str, wanted: Wanted = _every) -> dic
         if assembly := variables[piece.name]:
             assembly.add(piece)
     return {name: assembly.whole() for name, assembly in variables.items() if assembly}
+
+
+def encode_checkpoint_v1(variables: Mapping[str, NDArray[np.float32]]) -> bytes:
+    """The bytes of a checkpoint of version 1 with these variables, each in one slice."""
+    listed = pb.SavedTensorSlices()
+    listed.meta.versions.producer = 1
+    entries = []
+    for name, array in sorted(variables.items()):
+        whole = pb.TensorSliceProto(extent=[pb.TensorSliceProto.Extent()] * array.ndim)
+        shape = pb.TensorShapeProto(dim=[pb.TensorShapeProto.Dim(size=size) for size in array.shape])
+        listed.meta.tensor.add(name=name, shape=shape, type=pb.DT_FLOAT, slice=[whole])
+        numbers = pb.TensorProto(float_val=array.ravel().tolist())
+        piece = pb.SavedTensorSlices(data=pb.SavedSlice(name=name, slice=whole, data=numbers))
+        rank = bytes([1, array.ndim]) if array.ndim else b"\0"
+        key = b"\0" + name.encode() + b"\0\1" + rank + b"\x80\x7f" * array.ndim
+        entries.append((key, piece.SerializeToString()))
+    return encode_table([(b"", listed.SerializeToString()), *entries])
 
 
 class _Assembly:

@@ -275,7 +275,7 @@ class BundleEntryProto(_message.Message):
     def __init__(self, dtype: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Union[TensorShapeProto, _Mapping]] = ..., shard_id: _Optional[int] = ..., offset: _Optional[int] = ..., size: _Optional[int] = ..., crc32c: _Optional[int] = ..., slices: _Optional[_Iterable[_Union[TensorSliceProto, _Mapping]]] = ...) -> None: ...
 
 class MetaGraphDef(_message.Message):
-    __slots__ = ("meta_info_def", "graph_def", "collection_def")
+    __slots__ = ("meta_info_def", "graph_def", "saver_def", "collection_def")
     class MetaInfoDef(_message.Message):
         __slots__ = ("tensorflow_version",)
         TENSORFLOW_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -290,20 +290,46 @@ class MetaGraphDef(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[CollectionDef, _Mapping]] = ...) -> None: ...
     META_INFO_DEF_FIELD_NUMBER: _ClassVar[int]
     GRAPH_DEF_FIELD_NUMBER: _ClassVar[int]
+    SAVER_DEF_FIELD_NUMBER: _ClassVar[int]
     COLLECTION_DEF_FIELD_NUMBER: _ClassVar[int]
     meta_info_def: MetaGraphDef.MetaInfoDef
     graph_def: GraphDef
+    saver_def: SaverDef
     collection_def: _containers.MessageMap[str, CollectionDef]
-    def __init__(self, meta_info_def: _Optional[_Union[MetaGraphDef.MetaInfoDef, _Mapping]] = ..., graph_def: _Optional[_Union[GraphDef, _Mapping]] = ..., collection_def: _Optional[_Mapping[str, CollectionDef]] = ...) -> None: ...
+    def __init__(self, meta_info_def: _Optional[_Union[MetaGraphDef.MetaInfoDef, _Mapping]] = ..., graph_def: _Optional[_Union[GraphDef, _Mapping]] = ..., saver_def: _Optional[_Union[SaverDef, _Mapping]] = ..., collection_def: _Optional[_Mapping[str, CollectionDef]] = ...) -> None: ...
+
+class SaverDef(_message.Message):
+    __slots__ = ("filename_tensor_name", "save_tensor_name", "restore_op_name", "max_to_keep", "version")
+    class CheckpointFormatVersion(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        LEGACY: _ClassVar[SaverDef.CheckpointFormatVersion]
+        V1: _ClassVar[SaverDef.CheckpointFormatVersion]
+        V2: _ClassVar[SaverDef.CheckpointFormatVersion]
+    LEGACY: SaverDef.CheckpointFormatVersion
+    V1: SaverDef.CheckpointFormatVersion
+    V2: SaverDef.CheckpointFormatVersion
+    FILENAME_TENSOR_NAME_FIELD_NUMBER: _ClassVar[int]
+    SAVE_TENSOR_NAME_FIELD_NUMBER: _ClassVar[int]
+    RESTORE_OP_NAME_FIELD_NUMBER: _ClassVar[int]
+    MAX_TO_KEEP_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    filename_tensor_name: str
+    save_tensor_name: str
+    restore_op_name: str
+    max_to_keep: int
+    version: SaverDef.CheckpointFormatVersion
+    def __init__(self, filename_tensor_name: _Optional[str] = ..., save_tensor_name: _Optional[str] = ..., restore_op_name: _Optional[str] = ..., max_to_keep: _Optional[int] = ..., version: _Optional[_Union[SaverDef.CheckpointFormatVersion, str]] = ...) -> None: ...
 
 class GraphDef(_message.Message):
-    __slots__ = ("node",)
+    __slots__ = ("node", "versions")
     NODE_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
     node: _containers.RepeatedCompositeFieldContainer[NodeDef]
-    def __init__(self, node: _Optional[_Iterable[_Union[NodeDef, _Mapping]]] = ...) -> None: ...
+    versions: VersionDef
+    def __init__(self, node: _Optional[_Iterable[_Union[NodeDef, _Mapping]]] = ..., versions: _Optional[_Union[VersionDef, _Mapping]] = ...) -> None: ...
 
 class NodeDef(_message.Message):
-    __slots__ = ("name", "op", "attr")
+    __slots__ = ("name", "op", "input", "attr")
     class AttrEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -313,22 +339,38 @@ class NodeDef(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[AttrValue, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     OP_FIELD_NUMBER: _ClassVar[int]
+    INPUT_FIELD_NUMBER: _ClassVar[int]
     ATTR_FIELD_NUMBER: _ClassVar[int]
     name: str
     op: str
+    input: _containers.RepeatedScalarFieldContainer[str]
     attr: _containers.MessageMap[str, AttrValue]
-    def __init__(self, name: _Optional[str] = ..., op: _Optional[str] = ..., attr: _Optional[_Mapping[str, AttrValue]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., op: _Optional[str] = ..., input: _Optional[_Iterable[str]] = ..., attr: _Optional[_Mapping[str, AttrValue]] = ...) -> None: ...
 
 class AttrValue(_message.Message):
-    __slots__ = ("list",)
+    __slots__ = ("list", "s", "i", "b", "type", "shape", "tensor")
     class ListValue(_message.Message):
-        __slots__ = ("shape",)
+        __slots__ = ("type", "shape")
+        TYPE_FIELD_NUMBER: _ClassVar[int]
         SHAPE_FIELD_NUMBER: _ClassVar[int]
+        type: _containers.RepeatedScalarFieldContainer[DataType]
         shape: _containers.RepeatedCompositeFieldContainer[TensorShapeProto]
-        def __init__(self, shape: _Optional[_Iterable[_Union[TensorShapeProto, _Mapping]]] = ...) -> None: ...
+        def __init__(self, type: _Optional[_Iterable[_Union[DataType, str]]] = ..., shape: _Optional[_Iterable[_Union[TensorShapeProto, _Mapping]]] = ...) -> None: ...
     LIST_FIELD_NUMBER: _ClassVar[int]
+    S_FIELD_NUMBER: _ClassVar[int]
+    I_FIELD_NUMBER: _ClassVar[int]
+    B_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    SHAPE_FIELD_NUMBER: _ClassVar[int]
+    TENSOR_FIELD_NUMBER: _ClassVar[int]
     list: AttrValue.ListValue
-    def __init__(self, list: _Optional[_Union[AttrValue.ListValue, _Mapping]] = ...) -> None: ...
+    s: bytes
+    i: int
+    b: bool
+    type: DataType
+    shape: TensorShapeProto
+    tensor: TensorProto
+    def __init__(self, list: _Optional[_Union[AttrValue.ListValue, _Mapping]] = ..., s: _Optional[bytes] = ..., i: _Optional[int] = ..., b: bool = ..., type: _Optional[_Union[DataType, str]] = ..., shape: _Optional[_Union[TensorShapeProto, _Mapping]] = ..., tensor: _Optional[_Union[TensorProto, _Mapping]] = ...) -> None: ...
 
 class CollectionDef(_message.Message):
     __slots__ = ("node_list",)

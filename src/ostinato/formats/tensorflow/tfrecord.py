@@ -29,6 +29,7 @@ import google_crc32c
 
 from ostinato.errors import DataError, FormatError, SettingsError, nearest_file
 from ostinato.formats import atomic_writer, half_written, lock
+from ostinato.memory import require_open_files
 
 _LENGTH = struct.Struct("<Q")
 _HEADER = struct.Struct("<QI")  # length, checksum of the length
@@ -158,10 +159,11 @@ def record_writer(path: str | os.PathLike[str], num_shards: int | None = None) -
         What to `write` the records to.
 
     Raises:
-        SettingsError: if num_shards is below 1 or above 99,999.
+        SettingsError: if num_shards is below 1 or above 99,999, or the system allows fewer open files.
         DataError: if another process is writing one of these files.
     """
     paths = shard_paths(path, num_shards)
+    require_open_files(len(paths), f"{len(paths):,} shards", "num_shards", len(paths))
     with contextlib.ExitStack() as stack:
         # Gigabytes take long to sync, and can be made again; after a power cut, checksums show the damage.
         files = [stack.enter_context(atomic_writer(each, sync=False)) for each in paths]

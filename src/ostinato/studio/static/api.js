@@ -55,9 +55,14 @@ export async function midiOf(melodies, qpm, names) {
   return (await post("api/midi", { melodies: melodies.map(forServer), qpm, names })).blob();
 }
 
-/** The sound of a melody at a tempo, with a General MIDI program, and with clicks on its beats or without. */
-export async function wavOf(melody, { qpm, program, clicks }) {
-  return (await post("api/wav", { ...forServer(melody), qpm, program, clicks })).blob();
+/** A melody as `sound` says: {qpm, program or instrument, clicks}. */
+export async function wavOf(melody, sound) {
+  return (await post("api/wav", { ...forServer(melody), ...sound })).blob();
+}
+
+/** A score of {events, meter, qpm, key, title}, as "abc" or "musicxml". */
+export async function scoreOf(score, format) {
+  return (await post("api/score", { ...score, format })).blob();
 }
 
 function forServer({ events, meter }) {

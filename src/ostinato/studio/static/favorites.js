@@ -69,7 +69,7 @@ export class Favorites {
     const before = this.#cards;
     this.melodies = melodies;
     this.#cards = new Map(melodies.map((melody) => [melody.id, before.get(melody.id) ?? this.#card(melody)]));
-    for (const [id, card] of before) if (!this.#cards.has(id)) card.roll.remove();
+    for (const [id, card] of before) if (!this.#cards.has(id)) card.remove();
     const elements = [...this.#cards.values()].map((card) => card.element);
     if (elements.length !== this.place.children.length || elements.some((each, i) => each !== this.place.children[i]))
       this.place.replaceChildren(...elements);

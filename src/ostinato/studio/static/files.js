@@ -1,6 +1,13 @@
-/** Files in and out: dropping a MIDI file anywhere, choosing a track, downloads. */
+/** What comes in and goes out: files dropped anywhere, the choice of a track, links, downloads, melodies dragged. */
 
 import { html } from "./elements.js";
+import { isTyping } from "./keyboard.js";
+
+/** How the fragment of a link begins that holds a melody; see share.js. */
+export const LINK = "#melody=";
+
+/** What is dragged onto the roll. */
+export const DRAGGED = "application/x-ostinato-melody";
 
 /** Save bytes under a name. */
 export function download(blob, name) {
@@ -49,6 +56,24 @@ export function listenForFiles(onfile) {
   });
 }
 
+/** Call onlink(link) for a link that is opened here, now or later, or pasted. */
+export function listenForLinks(onlink) {
+  const look = () => {
+    const link = location.href;
+    if (!link.includes(LINK)) return;
+    history.replaceState(null, "", link.split("#")[0]); // or each reload would open it again
+    onlink(link);
+  };
+  addEventListener("hashchange", look);
+  document.addEventListener("paste", (event) => {
+    const text = event.clipboardData?.getData("text/plain") ?? "";
+    if (isTyping(event.target) || !text.includes(LINK)) return;
+    event.preventDefault();
+    onlink(text);
+  });
+  look();
+}
+
 /** Which of several tracks is meant: one of them, or null. */
 export function chooseTrack(tracks) {
   const dialog = document.getElementById("tracks");
@@ -69,5 +94,25 @@ export function chooseTrack(tracks) {
     document.getElementById("tracks-cancel").onclick = () => dialog.close();
     dialog.addEventListener("close", () => resolve(chosen), { once: true });
     dialog.showModal();
+  });
+}
+
+/**
+ * Let a melody be dragged by a handle: onto the roll, and out of the browser where it knows how (Chrome and Edge do).
+ *
+ * @param link() resolves to {name, url} of its MIDI file, or to null; it is called when the handle is pressed.
+ * @param melody what the roll takes, {events, meter, ends}; null for what is there already.
+ */
+export function letDrag(handle, link, melody = null) {
+  let address = null;
+  handle.draggable = true;
+  handle.addEventListener("pointerdown", async () => {
+    address = null;
+    address = await link();
+  });
+  handle.addEventListener("dragstart", ({ dataTransfer }) => {
+    dataTransfer.effectAllowed = "copy";
+    if (melody) dataTransfer.setData(DRAGGED, JSON.stringify(melody));
+    if (address) dataTransfer.setData("DownloadURL", `audio/midi:${address.name}:${address.url}`);
   });
 }

@@ -2,40 +2,46 @@
 
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
-import { DRAGGED } from "./card.js";
-import { isPressed, press } from "./elements.js";
+import { EditBar } from "./edit-bar.js";
+import { html, isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
 import { Favorites } from "./favorites.js";
-import { chooseTrack, dataUrl, download, listenForFiles } from "./files.js";
+import { DRAGGED, chooseTrack, dataUrl, download, listenForFiles, listenForLinks } from "./files.js";
 import { History } from "./history.js";
 import { belongsToFocus, isTyping } from "./keyboard.js";
 import { MarkedBars } from "./marked-bars.js";
-import { METERS, barsOf, endOf, eventsOf, meterOf, notesOf } from "./melody.js";
+import { MelodyTools } from "./melody-tools.js";
+import { METERS, barsOf, beginOf, endOf, eventName, eventsOf, meterOf, notesOf } from "./melody.js";
 import { complain, hide, say, tell } from "./messages.js";
+import { Mixer } from "./mixer.js";
 import { Player } from "./player.js";
 import { Recording } from "./recording.js";
 import { Results } from "./results.js";
 import { PianoRoll } from "./roll.js";
 import { Session, readSession, sessionFile } from "./session.js";
-import { fileNameOf, variationsOf } from "./variation.js";
-import { PROGRAMS, VOICES } from "./voices.js";
+import { TapTempo } from "./tap-tempo.js";
+import { fileNameOf, isSoundingBefore, variationsOf } from "./variation.js";
+import { RECORDED, VOICES, instrumentOf, isVoice } from "./voices.js";
 import { Wishes } from "./wishes.js";
 
 const part = (id) => document.getElementById(id);
 const limits = { max_steps: 1024, max_bars: 32, max_fill_bars: 16, max_variations: 8 };
 const player = new Player();
+const mixer = new Mixer(player, () => session.changed());
 const asking = new Asking(part("generate"), part("waiting"));
 
 // ---- what is shown, and its past
 
 /** The tests look at it, too. */
-export const history = new History({ notes: [], meter: "4/4", ends: false, results: null }, show);
+export const history = new History({ notes: [], meter: "4/4", ends: false, locked: [], results: null }, show);
 
 const session = new Session(() => ({ line: history.line, settings: settings() }));
 
-function show({ notes, meter, results }, step = null, isUndo = false) {
+function show({ notes, meter, locked, results }, step = null, isUndo = false) {
   roll.show(notes, meter);
-  marked.show(notes, meter);
+  editBar.show(notes, wishes.key);
+  marked.show(notes, meter, locked);
+  tools.show({ notes });
   showMeter(meter);
   resultList.show(results);
   hide(); // what was said of an earlier state
@@ -53,18 +59,30 @@ function settings() {
   if (keptSettings) return keptSettings;
   const [loop, metronome] = [player.loop, player.metronome];
   const over = isPressed(part("over"));
-  return { wishes: wishes.settings, qpm: player.qpm, voice: player.voice, loop, metronome, over };
+  const { snap, zoom } = editBar.settings;
+  const staff = tools.staff.isShown;
+  const { qpm, voice } = player;
+  return { wishes: wishes.settings, qpm, voice, loop, metronome, over, mixer: mixer.settings, staff, snap, zoom };
 }
 
-function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over }) {
+function restoreSettings({ wishes: wished, qpm, voice, loop, metronome, over, mixer: mixed, staff, ...editing }) {
+  editBar.restore(editing);
   setTempo(Number(qpm));
-  if (Object.hasOwn(VOICES, voice)) part("voice").value = player.voice = voice;
+  if (isVoice(voice)) chooseVoice(voice);
   press(part("over"), over === true);
   press(part("loop"), (player.loop = loop === true));
   press(part("metronome"), (player.metronome = metronome === true));
+  mixer.restore(Object(mixed));
   const gone = wishes.restore(Object(wished));
+  if (staff === true) tools.staff.show(true);
   followModel(wishes.model);
+  followKey();
   if (gone) complain(`There is no model “${gone}” here any more, so “${wishes.model.name}” plays.`);
+}
+
+function chooseVoice(name) {
+  part("voice").value = name;
+  player.choose(name)?.catch(() => complain(`The recorded ${RECORDED[name]} cannot be loaded. Choose another sound.`));
 }
 
 function showMeter(meter) {
@@ -93,9 +111,17 @@ const roll = new PianoRoll(part("roll"), {
   onhear: (pitch) => player.hint(pitch),
   onkey: (pitch, isDown) => (isDown ? recording.press(pitch) : recording.release(pitch)),
   onedit: (notes, what) => history.commit({ notes, ends: false }, what),
+  onselect: (notes) => editBar?.showSelected(notes),
 });
 
-const marked = new MarkedBars(roll.picture, { onfill: fill, say });
+const tapTempo = new TapTempo();
+const editBar = new EditBar(roll, () => session.changed());
+
+const marked = new MarkedBars(roll.picture, {
+  onfill: fill,
+  onlock: (locked, what) => history.commit({ locked }, what),
+  say,
+});
 
 const recording = new Recording(player, {
   settings: () => ({
@@ -123,7 +149,8 @@ const melodyTrack = () => ({
   notes: history.present.notes,
   steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
   meter: history.present.meter,
-  onstep: (step) => roll.picture.showPlayhead(step),
+  span: () => marked.span,
+  onstep: showMelodyPlayhead,
   onstop: () => showMelodyPlaying(false),
 });
 let playedMelody = null;
@@ -133,14 +160,19 @@ function showMelodyPlaying(isPlaying) {
     .querySelector("use")
     .setAttribute("href", isPlaying ? "#icon-stop" : "#icon-play");
   part("play").querySelector("span").textContent = isPlaying ? "Stop" : "Play your melody";
-  if (!isPlaying) roll.picture.showPlayhead(null);
+  if (!isPlaying) showMelodyPlayhead(null);
 }
 
-async function playMelody() {
+function showMelodyPlayhead(step) {
+  roll.picture.showPlayhead(step);
+  tools.staff.showPlayhead(step);
+}
+
+async function playMelody(from = null) {
   if (recording.isOn) return recording.stop();
   if (playedMelody && player.isPlaying(playedMelody)) return player.stop();
   playedMelody = melodyTrack();
-  await player.play(playedMelody);
+  await player.play(playedMelody, from ?? beginOf(eventsOf(playedMelody.notes), playedMelody.meter));
   showMelodyPlaying(true);
 }
 
@@ -151,7 +183,7 @@ function stepsPerBar() {
 /** Put a melody on the roll. */
 function useMelody({ events, meter, ends = false }, what) {
   player.stop();
-  history.commit({ notes: notesOf(events), meter, ends }, what);
+  history.commit({ notes: notesOf(events), meter, ends, locked: [] }, what);
   roll.picture.center();
   part("melody-title").scrollIntoView({ block: "nearest" });
   tell(`Your melody is now ${what}.`, { onundo: undo });
@@ -193,26 +225,46 @@ function saveSession() {
   save(sessionFile({ line: history.line, settings: settings() }, favorites.melodies), name);
 }
 
+/** What reads and writes links is loaded for the first of them. */
+const links = () => import("./share.js");
+
+async function openLink(link) {
+  try {
+    const melody = (await links()).melodyOf(link, limits.max_steps);
+    setTempo(melody.qpm);
+    useMelody(melody, "what the link holds");
+  } catch (error) {
+    report(error);
+  }
+}
+
 function setTempo(qpm) {
   const input = part("tempo");
   const kept = Math.min(Math.max(qpm || 120, Number(input.min)), Number(input.max));
   player.qpm = kept;
   input.value = kept;
+  tools.staff.refresh();
   session.changed();
 }
 
 // ---- asking the model
 
-const wishes = new Wishes(followModel);
+const wishes = new Wishes(followModel, followKey);
 
 function followModel(model) {
   if (model) roll.setRange(model.min_pitch, model.max_pitch);
 }
 
+function followKey() {
+  roll.picture.setKey(wishes.scale);
+  editBar.show(history.present.notes, wishes.key);
+}
+
 /** How many bars the whole has: the new ones come after the bar that was begun, within the server's bounds. */
 function wholeLength(begun, meter) {
   const { stepsPerBar: bar } = meterOf(meter);
-  const most = Math.floor(Math.min(begun + limits.max_bars * bar, limits.max_steps) / bar);
+  const room = begun ? limits.max_steps : limits.max_steps - bar; // an upbeat has a bar of its own
+  const most = Math.floor(Math.min(begun + limits.max_bars * bar, room) / bar);
   if (most * bar <= begun) throw new RangeError("This melody leaves no room to go on. Please shorten it.");
   return Math.min(barsOf(begun, bar) + wishes.bars, most);
 }
@@ -220,13 +272,21 @@ function wholeLength(begun, meter) {
 function generate() {
   const { notes, meter } = history.present;
   const primer = notes.length ? { events: eventsOf(notes), meter } : null;
-  return vary(() => ({ primer, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
+  const begin = primer ? { primer } : { primer, upbeat: wishes.upbeat };
+  return vary(() => ({ ...begin, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
 }
 
-/** Make bars of the melody anew, between those before and after. */
+/** Make bars of the melody anew, between those before and after, around those that are locked. */
 function fill(first, last) {
-  const { notes, meter, ends } = history.present;
-  return vary(() => ({ primer: { events: eventsOf(notes), meter, ends }, fill: [first, last] }));
+  const { notes, meter, ends, locked } = history.present;
+  const within = locked.filter((bar) => first <= bar && bar <= last);
+  const isToTheEnd = last === barsOf(endOf(notes), stepsPerBar()) && !within.includes(last);
+  return vary(() => ({
+    primer: { events: eventsOf(notes), meter, ends },
+    fill: [first, last],
+    ...(within.length ? { locked: within } : {}),
+    ...(isToTheEnd ? { ending: wishes.ending !== "none" } : {}),
+  }));
 }
 
 /** Variations in place of those that are there; `request()` gives what is asked for beside the wishes. */
@@ -236,8 +296,15 @@ async function vary(request) {
     const asked = { ...wishes.read(), ...request() };
     const answer = await asking.ask(asked);
     if (!answer) return;
+    let variations = variationsOf(answer, asked);
+    if (wishes.beside) {
+      const other = wishes.askedOf(wishes.beside, { ...asked, seed: answer.seed });
+      const others = await asking.ask(other);
+      if (!others) return;
+      const theirs = variationsOf(others, other);
+      variations = variations.flatMap((own, place) => [own, theirs[place]]); // two columns, the same draw in a row
+    }
     player.stop();
-    const variations = variationsOf(answer, asked);
     history.commit({ results: { variations } }, "these variations");
     wishes.showSeed(answer.seed);
     afterDrawing(() => tellTime(performance.now() - clicked, variations.length));
@@ -256,34 +323,37 @@ function tellTime(milliseconds, count) {
   say(count === 1 ? "One variation is ready." : `${count} variations are ready.`);
 }
 
-/** Another rest for one variation, from a step on; or the same and more. `length()` gives how much in all. */
-async function renew(variation, step, length, what) {
+/**
+ * Another rest for one variation, from a step on, with an event that was chosen for this step or without; or the same
+ * and more. `length()` gives how much in all. Returns the card of what was made, or null.
+ */
+async function renew(variation, step, length, what, event = null) {
   const place = history.present.results.variations.indexOf(variation);
+  const kept = [...variation.events.slice(0, step), ...(event === null ? [] : [event])];
   try {
-    const request = {
-      ...wishes.read(),
-      variations: 1,
-      ...length(),
-      primer: { events: variation.events.slice(0, step), meter: variation.meter },
-    };
+    const primer = { events: kept, meter: variation.meter };
+    const request = { ...wishes.read(), variations: 1, ...length(), primer };
     // A locked seed goes on through its sequence, or the same would come again.
     if (request.seed !== null) request.draw = nextDraw(request);
     const answer = await asking.ask(request);
-    if (!answer) return;
+    if (!answer) return null;
     const { results } = history.present;
-    if (results?.variations[place] !== variation) return; // it has gone since
+    if (results?.variations[place] !== variation) return null; // it has gone since
     player.stop();
-    const [renewed] = variationsOf(answer, request, { variation, step });
+    const original = step < variation.events.length ? variation.events : variation.original;
+    const [renewed] = variationsOf(answer, request, { variation, step, event, original });
     const variations = results.variations.with(place, renewed);
     history.commit({ results: { variations } }, what);
     wishes.showSeed(answer.seed);
-    const { roll: changed } = resultList.cards[place];
-    changed.pin(step);
-    changed.element.focus({ preventScroll: true });
+    const card = resultList.cards[place];
+    card.roll.pin(step);
+    card.roll.element.focus({ preventScroll: true });
     const which = request.seed === null ? "" : `, from seed ${answer.seed}, draw ${request.draw + 1}`;
     tell(`Variation ${place + 1}: ${what}${which}.`, { onundo: undo });
+    return card;
   } catch (error) {
     report(error);
+    return null;
   }
 }
 
@@ -305,13 +375,22 @@ function change(variation, step) {
   if (!variation.events.slice(0, step).some((event) => event >= 0)) {
     return complain("Choose a later step: what is kept must hold a note.");
   }
-  const { events, meter, stepsPerBar: bar } = variation;
-  const length = {
-    last: () => wishes.lengthOf(barsOf(events.length, bar)),
-    itself: () => wishes.lengthOf(wholeLength(step, meter)),
-    none: () => ({ num_steps: events.length }),
-  };
-  return renew(variation, step, length[wishes.ending], "the rest is new");
+  return renew(variation, step, () => lengthFrom(variation, step), "the rest is new");
+}
+
+/** Another event at a step, and how the melody goes on from it, to be heard at once. */
+async function choose(variation, step, event) {
+  const { events, stepsPerBar: bar } = variation;
+  const name = eventName(event, isSoundingBefore(events, step));
+  if (step === events.length - 1) return complain("This is the last step: nothing would come after it. Choose an earlier one.");
+  const card = await renew(variation, step, () => lengthFrom(variation, step + 1), `${name} instead, and a new rest`, event);
+  if (card) actions.play(card, Math.max(Math.floor(step / bar) * bar, step - bar / 2));
+}
+
+/** How long a variation is to be after a change from a step on. */
+function lengthFrom({ events, meter, stepsPerBar: bar }, step) {
+  if (wishes.ending === "none") return { num_steps: events.length };
+  return wishes.lengthOf(wishes.ending === "last" ? barsOf(events.length, bar) : wholeLength(step, meter));
 }
 
 function proceed(variation) {
@@ -326,7 +405,8 @@ async function again(variation) {
     const answer = await asking.ask(request);
     if (!answer) return;
     player.stop();
-    const before = from && { variation: { ...variation, made: from.made }, step: from.step };
+    const { step, event } = from ?? {};
+    const before = from && { variation: { ...variation, made: from.made }, step, event, original: variation.original };
     const variations = variationsOf(answer, request, before);
     history.commit({ results: { variations } }, "making the same again");
     const isSame = String(variations[place]?.events) === String(variation.events);
@@ -361,11 +441,18 @@ async function save(blob, name) {
 
 const actions = {
   again,
+  report,
+  stop: () => player.stop(),
   play: async (card, from) => {
     if (player.isPlaying(card.track)) return player.stop();
     if (card.variation.qpm) setTempo(card.variation.qpm);
     await player.play(card.track, from);
     card.showPlaying(true);
+  },
+  playOriginal: async (card) => {
+    if (player.isPlaying(card.original)) return player.stop();
+    await player.play(card.original, card.roll.step ?? 0);
+    card.showOriginalPlaying(true);
   },
   use: (variation) =>
     useMelody(variation, variation.name ?? `variation ${1 + history.present.results.variations.indexOf(variation)}`),
@@ -373,8 +460,15 @@ const actions = {
     save(api.midiOf([variation], variation.qpm ?? player.qpm, [fileNameOf(variation)]), `${fileNameOf(variation)}.mid`),
   wav: (variation) => {
     const qpm = variation.qpm ?? player.qpm;
-    const sound = { qpm, program: PROGRAMS[player.voice], clicks: player.metronome };
+    const sound = { qpm, ...instrumentOf(player.voice), clicks: player.metronome };
     return save(api.wavOf(variation, sound), `${fileNameOf(variation)}.wav`);
+  },
+  score: ({ events, meter, made, qpm = player.qpm, key = made?.request.key ?? null }) => ({ events, meter, qpm, key }),
+  saveScore: (variation, format, title = null) =>
+    save(api.scoreOf({ ...actions.score(variation), title }, format), `${fileNameOf(variation)}.${format}`),
+  share: async (variation) => {
+    const { copyLink } = await links();
+    tell(await copyLink({ qpm: player.qpm, ...variation }));
   },
   link: async (variation) => {
     const name = fileNameOf(variation);
@@ -383,7 +477,20 @@ const actions = {
   },
 };
 
-const resultList = new Results({ ...actions, star, change, proceed }, (variation) => favorites.has(variation));
+const tools = new MelodyTools(part("melody-tools"), {
+  melody: () => {
+    const { notes, meter, ends } = history.present;
+    return { events: eventsOf(notes), meter, ends, name: "melody", qpm: player.qpm, key: wishes.key };
+  },
+  actions,
+  onplay: (step) => {
+    player.stop();
+    if (history.present.notes.length) playMelody(step);
+  },
+  report,
+});
+
+const resultList = new Results({ ...actions, star, change, choose, proceed }, (variation) => favorites.has(variation));
 const favorites = new Favorites({ ...actions, remove: removeFavorite }, () => resultList.showStars());
 
 async function star(variation) {
@@ -428,19 +535,23 @@ function listen() {
     event.preventDefault();
     generate();
   });
-  part("play").addEventListener("click", playMelody);
+  part("play").addEventListener("click", () => playMelody());
   part("undo").addEventListener("click", undo);
   part("redo").addEventListener("click", redo);
   part("clear").addEventListener("click", () => {
     player.stop();
-    history.commit({ notes: [], ends: false }, "clearing the melody");
+    history.commit({ notes: [], ends: false, locked: [] }, "clearing the melody");
     tell("Cleared. An empty melody lets the model begin by itself.", { onundo: undo });
   });
   part("download-all").addEventListener("click", downloadAll);
   part("tempo").addEventListener("change", () => setTempo(part("tempo").valueAsNumber));
-  part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value }, "the change of meter"));
+  part("tap-tempo").addEventListener("click", (event) => {
+    const qpm = tapTempo.tap(event.timeStamp);
+    if (qpm) setTempo(qpm * (meterOf(history.present.meter).stepsPerBeat / 4));
+  });
+  part("meter").addEventListener("change", () => history.commit({ meter: part("meter").value, locked: [] }, "the change of meter"));
   part("save-session").addEventListener("click", saveSession);
-  part("voice").addEventListener("change", () => (player.voice = part("voice").value));
+  part("voice").addEventListener("change", () => chooseVoice(part("voice").value));
   toggle("over", (isOn) => say(isOn ? "A recording goes over the melody." : "A recording replaces the melody."));
   toggle("loop", (isOn) => (player.loop = isOn));
   toggle("metronome", (isOn) => (player.metronome = isOn));
@@ -448,7 +559,10 @@ function listen() {
     roll.isErasing = isOn;
     part("roll").classList.toggle("is-erasing", isOn);
   });
-  document.addEventListener("change", () => session.changed());
+  document.addEventListener("change", () => {
+    session.changed();
+    tools.staff.refresh(); // the key may be another
+  });
   document.addEventListener("click", () => session.changed());
   listenForFiles(openFile);
   const place = part("roll");
@@ -474,11 +588,13 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     const hasControl = event.ctrlKey || event.metaKey;
     const key = event.key.toLowerCase();
+    if (key === "escape" && mixer.isOpen) return; // it closes that
     if (key === "escape") recording.isOn ? recording.stop() : player.stop();
     else if (hasControl && key === "enter") generate();
     else if (hasControl && key === "z" && !isTyping(event.target)) event.shiftKey ? redo() : undo();
     else if (hasControl && key === "y" && !isTyping(event.target)) redo();
     else if (key === "?" && !isTyping(event.target)) part("keys").showModal();
+    else if (hasControl && !event.altKey && mayEdit(event)) roll.keyOnSelected(event);
     else if (hasControl || event.altKey || belongsToFocus(event.target, key)) return;
     else if (key === " ") event.repeat || playMelody();
     else if (recording.isOn || !roll.keyOnSelected(event)) return;
@@ -486,16 +602,23 @@ function listen() {
   });
 }
 
+/** Whether Ctrl and a letter are about notes: not about a field, nor about text that is selected. */
+function mayEdit(event) {
+  const isText = isTyping(event.target) || event.target.closest?.("dialog") || !getSelection().isCollapsed;
+  return !isText && !recording.isOn && !event.shiftKey && "acxvd".includes(event.key.toLowerCase());
+}
+
 async function begin() {
   part("meter").append(...METERS.map((name) => new Option(name, name)));
-  part("voice").append(...Object.keys(VOICES).map((name) => new Option(name, name)));
+  for (const [label, names] of Object.entries({ Synthesized: VOICES, Recorded: RECORDED }))
+    part("voice").append(html("optgroup", { label }, ...Object.keys(names).map((name) => new Option(name, name))));
   try {
     const asked = api.fetchModels();
     const kept = await session.load();
     const { notes, meter, qpm } = firstMelody();
     keptSettings = kept?.settings ?? { qpm };
     setTempo(Number(keptSettings.qpm));
-    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, results: null }, future: [] });
+    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, locked: [], results: null }, future: [] });
     listen();
     const found = await asked;
     Object.assign(limits, found.limits);
@@ -506,6 +629,7 @@ async function begin() {
     keptSettings = null;
     roll.picture.center();
     await favorites.load();
+    listenForLinks(openLink);
     part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
     document.documentElement.dataset.ready = "true";
   } catch (error) {

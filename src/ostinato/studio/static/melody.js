@@ -4,7 +4,7 @@
  */
 
 export const NOTE_OFF = -1;
-const NO_EVENT = -2;
+export const NO_EVENT = -2;
 const STEPS_PER_QUARTER = 4;
 
 /** The meters to choose from; a file may bring others. */
@@ -67,7 +67,11 @@ export function noteAt(notes, step) {
   return notes.find((note) => note.start <= step && step < note.start + note.length) ?? null;
 }
 
-/** The notes with one more, which is heard whole: what sounds before is cut short, what begins under it goes. */
+/** The notes with some more, which are heard whole: what sounds before is cut short, what begins under them goes. */
+export function withNotes(notes, added) {
+  return added.reduce(withNote, notes);
+}
+
 export function withNote(notes, added) {
   const end = added.start + added.length;
   const kept = [];
@@ -88,12 +92,28 @@ export function barsOf(steps, stepsPerBar) {
   return Math.ceil(steps / stepsPerBar);
 }
 
-/** Where a step is, in a musician's words: bar 2, beat 3, second 16th. */
-export function placeName(step, meter) {
+/**
+ * The number of a melody's first bar: 1, or 0 where it begins with an upbeat, as its first note is in the second half
+ * of the bar.
+ */
+export function firstBarOf(events, meter) {
+  const { stepsPerBar } = meterOf(meter);
+  const first = events.findIndex((event) => event >= 0);
+  return 2 * first >= stepsPerBar && first < stepsPerBar && events.length > stepsPerBar ? 0 : 1;
+}
+
+/** The step at which a melody is begun to be played: an upbeat's first note. */
+export function beginOf(events, meter) {
+  return firstBarOf(events, meter) ? 0 : events.findIndex((event) => event >= 0);
+}
+
+/** Where a step is, in a musician's words: bar 2, beat 3, second 16th; `firstBar` is the number of the first bar. */
+export function placeName(step, meter, firstBar = 1) {
   const { stepsPerBar, stepsPerBeat } = meterOf(meter);
   const inBar = step % stepsPerBar;
   const sixteenth = inBar % stepsPerBeat;
-  const place = `bar ${Math.floor(step / stepsPerBar) + 1}, beat ${Math.floor(inBar / stepsPerBeat) + 1}`;
+  const bar = Math.floor(step / stepsPerBar) + firstBar;
+  const place = `${bar ? `bar ${bar}` : "upbeat"}, beat ${Math.floor(inBar / stepsPerBeat) + 1}`;
   return sixteenth ? `${place}, 16th ${sixteenth + 1}` : place;
 }
 

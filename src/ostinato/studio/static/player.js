@@ -4,19 +4,31 @@
  */
 
 import { meterOf, secondsPerStep } from "./melody.js";
-import { VOICES, room, tick } from "./voices.js";
+import { RECORDED, VOICES, room, tick } from "./voices.js";
 
 const LOOK_EVERY = 25; // milliseconds between two looks at the clock
 const AHEAD = 0.12; // seconds of notes already given to the clock
 const AHEAD_HIDDEN = 1.5; // a page in the background is woken once a second only
 const FADE = 0.015;
+const GLIDE = 0.02; // the time constant of a change of volume
+
+const FIRST_VOICE = Object.keys(VOICES)[0];
+
+/** What has a volume of its own, from 0 to 1. */
+export const VOLUMES = { melody: 1, band: 0.7, clicks: 1 };
 
 export class Player {
-  voice = Object.keys(VOICES)[0];
   metronome = false;
+  loop = false; // whether to begin again at the end; without it, the round that is being played is the last
+  band = null; // who plays along: see band.js
+  midi = null; // where the notes go beside the speakers: see midi-output.js
   context = null;
+  #volumes = { ...VOLUMES };
+  #channels = new Map(); // what has a volume -> its gain
   #qpm = 120;
-  #loop = false;
+  #voice = FIRST_VOICE;
+  #sound = VOICES[FIRST_VOICE]; // of the voice, or of the first one until a recording is there
+  #loading = null;
   #room = null;
   #out = null;
   #session = null; // of what is playing now
@@ -38,19 +50,31 @@ export class Player {
     this.#qpm = qpm;
   }
 
-  get loop() {
-    return this.#loop;
+  get voice() {
+    return this.#voice;
   }
 
-  /** Whether to begin again at the end; without it, the round that is being played is the last. */
-  set loop(loop) {
-    this.#loop = loop;
-    const session = this.#session;
-    if (session) session.end = this.#lastStep(session.track, this.#stepAt(this.context.currentTime));
+  /** Choose a voice by its name; rejects if it is a recording that cannot be had, and then the first one sounds. */
+  choose(name) {
+    this.#voice = name;
+    this.#sound = VOICES[name] ?? VOICES[FIRST_VOICE];
+    this.#loading = VOICES[name] ? null : this.#load(name);
+    return this.#loading;
   }
 
-  #lastStep(track, step) {
-    return this.#loop ? Infinity : Math.max(Math.ceil(step / track.steps), 1) * track.steps;
+  async #load(name) {
+    const { load } = await import("./recorded.js");
+    const sound = await load(RECORDED[name]);
+    if (this.#voice === name) this.#sound = sound;
+  }
+
+  get volumes() {
+    return { ...this.#volumes };
+  }
+
+  setVolume(name, volume) {
+    this.#volumes[name] = volume;
+    this.#channels.get(name)?.gain.setTargetAtTime(loudness(volume), this.context.currentTime, GLIDE);
   }
 
   /** Whether this is what is playing. */
@@ -66,25 +90,44 @@ export class Player {
       this.#out.connect(this.context.destination);
       this.#room = room(this.context);
       this.#room.connect(this.#out);
+      for (const [name, volume] of Object.entries(this.#volumes)) this.#channels.set(name, this.#channel(volume));
     }
     if (this.context.state !== "running") await this.context.resume();
+    await this.#loading?.catch(() => {}); // who chose it was told
     return this.context.currentTime;
   }
 
-  /** Where the notes of one playing go: the speakers, and a little of them through a room. */
-  #bus() {
-    const bus = this.context.createGain();
+  /** A gain that leads to the speakers, and a little of it through a room. */
+  #channel(volume) {
+    const channel = this.context.createGain();
     const wet = this.context.createGain();
+    channel.gain.value = loudness(volume);
     wet.gain.value = 0.16;
-    bus.connect(this.#out);
-    bus.connect(wet);
+    channel.connect(this.#out);
+    channel.connect(wet);
     wet.connect(this.#room);
+    return channel;
+  }
+
+  /** Where one playing of a channel goes. */
+  #bus(name) {
+    const bus = this.context.createGain();
+    bus.connect(this.#channels.get(name));
     return bus;
   }
 
+  /** Start a note of the melody, here and on the MIDI output; returns how to end it. */
+  #start(bus, pitch, when) {
+    const ends = [];
+    if (!this.midi?.isAlone) ends.push(this.#sound(this.context, bus, pitch, when));
+    if (this.midi) ends.push(this.midi.start(pitch, when));
+    return (at) => ends.forEach((end) => end(at));
+  }
+
   /**
-   * Play a track {notes, steps, meter, onstep(step), onstop()} from a step on. `onstep` gets the place as a
-   * fraction, at every frame. `begin` is the audio time of this step; by default it is now.
+   * Play a track {notes, steps, meter, span(), onstep(step), onstop()} from a step on. `span`, if there is one, gives
+   * the steps [first, end] that a loop goes round, or null for all. `onstep` gets the place as a fraction, at every
+   * frame. `begin` is the audio time of this step; by default it is now.
    */
   async play(track, from = 0, begin = null) {
     this.stop();
@@ -94,13 +137,18 @@ export class Player {
     const session = {
       track,
       starts,
-      bus: this.#bus(),
+      buses: Object.fromEntries(Object.keys(VOLUMES).map((name) => [name, this.#bus(name)])),
       anchorTime: begin ?? now + 0.06,
       anchorStep: from,
-      end: this.#lastStep(track, from),
       next: Math.ceil(from), // the first step not yet given to the clock; it counts on through loops
+      first: 0, // of the round: its first step, how many it has, and the count at which it began
+      length: track.steps,
+      offset: 0,
+      end: Infinity,
     };
     this.#session = session;
+    this.#keepRound();
+    this.midi?.begin(this.#placeOf(session.next), this.#timeOf(session.next));
     this.#schedule();
     this.#timer = setInterval(() => this.#schedule(), LOOK_EVERY);
     const follow = () => {
@@ -110,7 +158,7 @@ export class Player {
         this.stop();
         return;
       }
-      track.onstep?.(Math.max(step, 0) % track.steps);
+      track.onstep?.(this.#placeOf(Math.max(step, from)));
       requestAnimationFrame(follow);
     };
     requestAnimationFrame(follow);
@@ -122,8 +170,11 @@ export class Player {
     clearInterval(this.#timer);
     this.#session = null;
     const now = this.context.currentTime;
-    session.bus.gain.setTargetAtTime(0, now, FADE / 3);
-    setTimeout(() => session.bus.disconnect(), 200);
+    for (const bus of Object.values(session.buses)) {
+      bus.gain.setTargetAtTime(0, now, FADE / 3);
+      setTimeout(() => bus.disconnect(), 200);
+    }
+    this.midi?.stop();
     session.track.onstop?.();
   }
 
@@ -132,22 +183,53 @@ export class Player {
     return anchorStep + (time - anchorTime) / secondsPerStep(this.#qpm);
   }
 
-  #schedule() {
+  #timeOf(step) {
+    const { anchorStep, anchorTime } = this.#session;
+    return anchorTime + (step - anchorStep) * secondsPerStep(this.#qpm);
+  }
+
+  /** Where in the track a counted step is. */
+  #placeOf(step) {
+    const { first, length, offset } = this.#session;
+    return first + ((((step - offset) % length) + length) % length);
+  }
+
+  /** Follow the loop: who plays a place that is outside of it goes to its beginning. */
+  #keepRound() {
     const session = this.#session;
-    const { track } = session;
+    const { track, next } = session;
+    const [first, end] = (this.loop && track.span?.()) || [0, track.steps];
+    if (first !== session.first || end - first !== session.length) {
+      const place = this.#placeOf(next);
+      session.offset = next - (first <= place && place < end ? place - first : 0);
+      [session.first, session.length] = [first, end - first];
+    }
+    const rounds = Math.max(Math.ceil((next - session.offset) / session.length), 1);
+    session.end = this.loop ? Infinity : session.offset + rounds * session.length;
+  }
+
+  #schedule() {
+    this.#keepRound();
+    const session = this.#session;
+    const { track, buses } = session;
     const { stepsPerBar, stepsPerBeat } = meterOf(track.meter);
     const horizon = this.context.currentTime + (document.hidden ? AHEAD_HIDDEN : AHEAD);
     const step = secondsPerStep(this.#qpm);
     for (; ; session.next += 1) {
-      const when = session.anchorTime + (session.next - session.anchorStep) * step;
+      const when = this.#timeOf(session.next);
       if (when > horizon || session.next >= session.end) return;
-      const place = session.next % track.steps;
+      const place = this.#placeOf(session.next);
       const at = Math.max(when, this.context.currentTime);
       const note = session.starts.get(place);
-      if (note) VOICES[this.voice](this.context, session.bus, note.pitch, at)(at + note.length * step);
-      if (this.metronome && (place % stepsPerBar) % stepsPerBeat === 0) {
-        tick(this.context, session.bus, at, place % stepsPerBar === 0);
+      if (note) {
+        const length = Math.min(note.length, session.first + session.length - place);
+        this.#start(buses.melody, note.pitch, at)(at + length * step);
       }
+      if (this.metronome && (place % stepsPerBar) % stepsPerBeat === 0) {
+        tick(this.context, buses.clicks, at, place % stepsPerBar === 0);
+      }
+      this.band?.play(this.context, buses.band, { track, place, when: at, step });
+      this.midi?.tick(when, step);
     }
   }
 
@@ -156,7 +238,8 @@ export class Player {
     const { stepsPerBar, stepsPerBeat } = meterOf(meter);
     const begin = (await this.wake()) + 0.1;
     const step = secondsPerStep(this.#qpm);
-    for (let at = 0; at < stepsPerBar; at += stepsPerBeat) tick(this.context, this.#out, begin + at * step, at === 0);
+    const clicks = this.#channels.get("clicks");
+    for (let at = 0; at < stepsPerBar; at += stepsPerBeat) tick(this.context, clicks, begin + at * step, at === 0);
     return begin + stepsPerBar * step;
   }
 
@@ -166,8 +249,7 @@ export class Player {
     this.#held.set(pitch, null);
     const now = await this.wake();
     if (!this.#held.has(pitch)) return this.hint(pitch); // let go meanwhile
-    this.liveBus ??= this.#bus();
-    this.#held.set(pitch, VOICES[this.voice](this.context, this.liveBus, pitch, now));
+    this.#held.set(pitch, this.#start(this.#channels.get("melody"), pitch, now));
   }
 
   release(pitch) {
@@ -178,7 +260,11 @@ export class Player {
   /** Let a pitch be heard for a moment, as when it is drawn. */
   async hint(pitch) {
     const now = await this.wake();
-    this.liveBus ??= this.#bus();
-    VOICES[this.voice](this.context, this.liveBus, pitch, now)(now + 0.18);
+    this.#start(this.#channels.get("melody"), pitch, now)(now + 0.18);
   }
+}
+
+/** The gain of a volume: the ear hears steps of a slider as even if the gain is their square. */
+function loudness(volume) {
+  return volume ** 2;
 }

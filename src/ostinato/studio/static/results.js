@@ -41,7 +41,7 @@ export class Results {
       const card = known?.name === name ? known : this.#card(variation, name, range);
       this.#cards.set(variation, card);
     });
-    for (const card of before.values()) if (!this.cards.includes(card)) card.roll.remove();
+    for (const card of before.values()) if (!this.cards.includes(card)) card.remove();
     this.place.replaceChildren(...this.cards.map((card) => card.element));
     for (const card of this.cards) card.roll.draw();
     document.getElementById("download-all").hidden = variations.length < 2;

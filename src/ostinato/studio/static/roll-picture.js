@@ -1,22 +1,27 @@
 /** What the piano roll looks like: keys, ruler, grid, notes, the two cursors; and which cell a pointer is over. */
 
 import { html, svg } from "./elements.js";
-import { endOf, isBlackKey, meterOf, pitchName } from "./melody.js";
+import { endOf, eventsOf, firstBarOf, isBlackKey, meterOf, pitchName } from "./melody.js";
 
 const KEYS_WIDTH = 52;
 const RULER_HEIGHT = 26;
 const BARS_IN_VIEW = 4;
 const GOES_ON_WIDTH = 130;
+const LEAST_LINES = 7; // pixels of a step, below which its lines would be a gray veil
+const ZOOMS = [0.25, 0.5, 0.75, 1, 1.5, 2, 3]; // of the width of a step
 
 export class RollPicture {
   hasKeys = false; // whether the cursor is moved with keys, and so has to be seen
   stepWidth = 18;
   rowHeight = 14;
   steps = 64;
+  zoom = 1;
+  #key = null; // { tonic, pitchClasses } that new notes keep to
   #range = [48, 83];
-  #shown = null; // { notes, meter, bars }
-  #selected = null;
+  #shown = null; // { notes, meter, bars, firstBar }
+  #selected = new Set();
   #marked = null; // the first and the last bar
+  #locked = [];
 
   constructor(place, onkey) {
     this.place = place;
@@ -26,6 +31,7 @@ export class RollPicture {
     this.keys = svg("svg", { class: "roll-keys", "aria-hidden": "true" });
     this.grid = svg("svg", { class: "roll-grid", "aria-hidden": "true" });
     this.playhead = html("div", { class: "playhead", hidden: true });
+    this.box = svg("rect", { class: "roll-box", visibility: "hidden" });
     this.board = html(
       "div",
       {
@@ -44,6 +50,35 @@ export class RollPicture {
     new ResizeObserver(() => this.#shown && this.#fit() && this.#drawAll()).observe(place);
   }
 
+  get canZoomIn() {
+    return this.zoom < ZOOMS.at(-1);
+  }
+
+  get canZoomOut() {
+    return this.zoom > ZOOMS[0];
+  }
+
+  setZoom(zoom) {
+    this.zoom = ZOOMS.reduce((best, each) => (Math.abs(each - zoom) < Math.abs(best - zoom) ? each : best));
+    if (this.#shown && this.#fit()) this.#drawAll();
+  }
+
+  /** Zoom in or out by a notch; what is under the pointer, or at the left edge, stays there. */
+  zoomBy(direction, pointer = null) {
+    const x = pointer ? pointer.clientX - this.place.getBoundingClientRect().left - KEYS_WIDTH : 0;
+    const step = (this.place.scrollLeft + x) / this.stepWidth;
+    const place = Math.min(Math.max(ZOOMS.indexOf(this.zoom) + direction, 0), ZOOMS.length - 1);
+    this.setZoom(ZOOMS[place]);
+    this.place.scrollLeft = step * this.stepWidth - x;
+  }
+
+  /** Show which rows are in a key {tonic, pitchClasses}; without one, those of the white keys are bright. */
+  setKey(key) {
+    if (String(key?.pitchClasses) === String(this.#key?.pitchClasses) && key?.tonic === this.#key?.tonic) return;
+    this.#key = key;
+    if (this.#shown) this.#drawInPlace();
+  }
+
   setRange(lowest, highest) {
     this.#range = [lowest, highest];
     if (this.#shown) this.#drawInPlace();
@@ -52,10 +87,12 @@ export class RollPicture {
   draw(notes, meter, bars) {
     const isFirst = !this.#shown;
     const before = this.#shown;
-    this.#shown = { notes, meter, bars };
+    this.#shown = { notes, meter, bars, firstBar: firstBarOf(eventsOf(notes), meter) };
     const [lowest, highest] = this.#rows();
     const isSameGrid =
-      before?.meter === meter && before.bars === bars && lowest === this.lowest && highest === this.highest;
+      ["meter", "bars", "firstBar"].every((each) => before?.[each] === this.#shown[each]) &&
+      lowest === this.lowest &&
+      highest === this.highest;
     if (isSameGrid) return this.drawNotes(notes);
     this.#fit();
     if (isFirst) this.#drawAll();
@@ -124,6 +161,18 @@ export class RollPicture {
     }
   }
 
+  /** Show which bars are locked. */
+  lockBars(bars) {
+    this.#locked = bars;
+    const { stepsPerBar } = meterOf(this.#shown.meter);
+    const bar = stepsPerBar * this.stepWidth;
+    const columns = bars.map((number) => `M${(number - 1) * bar} 0h${bar}v${this.height}h${-bar}z`);
+    this.lockLayer.setAttribute("d", columns.join(""));
+    this.lockSigns.replaceChildren(
+      ...bars.map((number) => svg("use", { href: "#icon-lock", x: (number - 1) * bar + 22, y: 5, width: 15, height: 15 })),
+    );
+  }
+
   showCursor(cell) {
     this.cursor?.remove();
     this.cursor = null;
@@ -144,11 +193,22 @@ export class RollPicture {
     if (x < scrollLeft || x > scrollLeft + clientWidth - KEYS_WIDTH - 8) this.place.scrollLeft = x;
   }
 
-  /** Let a note be seen as the one that keys change, or none. */
-  showSelected(selected) {
-    this.#selected = selected;
-    const start = selected && String(selected.start);
-    for (const note of this.noteLayer.children) note.classList.toggle("is-selected", note.dataset.start === start);
+  /** Let the notes that begin at these steps be seen as those that keys change. */
+  showSelected(starts) {
+    this.#selected = starts;
+    for (const note of this.noteLayer.children)
+      note.classList.toggle("is-selected", starts.has(Number(note.dataset.start)));
+  }
+
+  /** Show a box over steps and pitches, ends included, or none. */
+  showBox(steps, pitches) {
+    this.box.setAttribute("visibility", steps ? "visible" : "hidden");
+    if (!steps) return;
+    const [first, last] = steps;
+    const [lowest, highest] = pitches;
+    const [x, y] = [first * this.stepWidth, this.#top(highest)];
+    const [width, height] = [(last - first + 1) * this.stepWidth, (highest - lowest + 1) * this.rowHeight];
+    for (const [name, value] of Object.entries({ x, y, width, height })) this.box.setAttribute(name, value);
   }
 
   /** The notes alone; `active` is the one under the pointer. */
@@ -194,7 +254,8 @@ export class RollPicture {
     const { stepsPerBar } = meterOf(this.#shown.meter);
     const room = this.place.clientWidth - KEYS_WIDTH;
     const least = this.isCoarse ? 20 : 12;
-    const width = Math.max(Math.floor((room / (BARS_IN_VIEW * stepsPerBar)) * 100) / 100, least);
+    const fitting = Math.max(Math.floor((room / (BARS_IN_VIEW * stepsPerBar)) * 100) / 100, least);
+    const width = Math.round(fitting * this.zoom * 100) / 100;
     const hasChanged = width !== this.stepWidth;
     this.stepWidth = width;
     this.board.dataset.stepWidth = width;
@@ -212,7 +273,7 @@ export class RollPicture {
   }
 
   #drawAll() {
-    const { notes, meter, bars } = this.#shown;
+    const { notes, meter, bars, firstBar } = this.#shown;
     const { stepsPerBar, stepsPerBeat } = meterOf(meter);
     [this.lowest, this.highest] = this.#rows();
     this.steps = bars * stepsPerBar;
@@ -227,11 +288,16 @@ export class RollPicture {
     this.noteLayer = svg("g", { class: "roll-notes" });
     this.goesOn = svg("text", { class: "roll-goes-on", y: 17 }, "the model goes on");
     this.endLine = svg("path", { class: "roll-end", d: `M0 0v${height}` });
+    this.height = height;
+    this.lockLayer = svg("path", { class: "roll-locked" });
+    this.lockSigns = svg("g", { class: "roll-locks" });
     this.marks = [height, RULER_HEIGHT].map((tall) => svg("rect", { class: "roll-marked", height: tall }));
     size(this.grid, width, height);
     this.grid.replaceChildren(
-      svg("path", { class: "roll-black", d: rows(pitches.filter(isBlackKey)) }),
-      svg("path", { class: "roll-steps", d: every(1).join("") }),
+      svg("path", { class: "roll-black", d: rows(pitches.filter((pitch) => !this.#isBright(pitch))) }),
+      svg("path", { class: "roll-tonic", d: rows(pitches.filter((pitch) => pitch % 12 === this.#key?.tonic)) }),
+      svg("path", { class: "roll-beyond", d: rows(pitches.filter((pitch) => !this.#isInRange(pitch))) }),
+      svg("path", { class: "roll-steps", d: this.stepWidth < LEAST_LINES ? "" : every(1).join("") }),
       svg("path", { class: "roll-beats", d: every(stepsPerBeat).join("") }),
       svg("path", { class: "roll-bars", d: every(stepsPerBar).join("") }),
       svg("path", {
@@ -241,25 +307,36 @@ export class RollPicture {
           .map((p) => `M0 ${this.#top(p)}h${width}`)
           .join(""),
       }),
+      this.lockLayer,
       this.marks[0],
       this.noteLayer,
       this.endLine,
+      this.box,
     );
     size(this.ruler, width, RULER_HEIGHT);
     this.ruler.replaceChildren(
       this.marks[1],
       ...Array.from({ length: bars }, (_, bar) =>
-        svg("text", { x: bar * stepsPerBar * this.stepWidth + 6, y: 17 }, `${bar + 1}`),
+        svg("text", { x: bar * stepsPerBar * this.stepWidth + 6, y: 17 }, `${bar + firstBar}`),
       ),
       svg("path", {
         d: Array.from({ length: bars }, (_, bar) => `M${bar * stepsPerBar * this.stepWidth} 8v18`).join(""),
       }),
     );
-    this.ruler.append(this.goesOn);
+    this.ruler.append(this.lockSigns, this.goesOn);
     size(this.keys, KEYS_WIDTH, height);
     this.keys.replaceChildren(...pitches.map((pitch) => this.#keyPicture(pitch)));
     this.drawNotes(notes);
     this.markBars(this.#marked);
+    this.lockBars(this.#locked);
+  }
+
+  #isBright(pitch) {
+    return this.#key ? this.#key.pitchClasses.includes(pitch % 12) : !isBlackKey(pitch);
+  }
+
+  #isInRange(pitch) {
+    return this.#range[0] <= pitch && pitch <= this.#range[1];
   }
 
   #keyPicture(pitch) {

@@ -96,12 +96,14 @@ function packed({ line: { past, present, future }, settings }, variations) {
 
 /** A session of what was packed; null if it is not one. */
 function unpacked({ line, settings }, variations) {
-  const state = ({ notes, meter, ends, results }) => {
-    if (!isMeter(meter) || !notes.every(isNote)) throw null;
-    if (results === null) return { notes, meter, ends: Boolean(ends), results };
+  // An earlier studio had no locks.
+  const state = ({ notes, meter, ends, locked = [], results }) => {
+    if (!isMeter(meter) || !notes.every(isNote) || !locked.every(Number.isInteger)) throw null;
+    const melody = { notes, meter, ends: Boolean(ends), locked };
+    if (results === null) return { ...melody, results };
     const found = results.map((id) => variations.get(id));
     if (!found.every(Boolean)) throw null;
-    return { notes, meter, ends: Boolean(ends), results: { variations: found } };
+    return { ...melody, results: { variations: found } };
   };
   const step = (each) => {
     if (typeof each.what !== "string" || (each.removed && !isFavorite(each.removed))) throw null;

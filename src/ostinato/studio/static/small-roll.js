@@ -4,8 +4,8 @@
  */
 
 import { html, svg } from "./elements.js";
-import { meterOf, notesOf } from "./melody.js";
-import { boldestStep, kindOf } from "./variation.js";
+import { firstBarOf, meterOf, notesOf } from "./melody.js";
+import { boldestStep, differences, kindOf } from "./variation.js";
 
 const HEIGHT = 160;
 const HEAT_HEIGHT = 8;
@@ -15,7 +15,8 @@ const LEAST_NUMBER_WIDTH = 24; // from one bar's number to the next
 
 /** The pitches that hold all the melodies, with some air, an octave and a half at least. */
 export function commonRange(melodies) {
-  const pitches = melodies.flatMap((melody) => melody.events.filter((event) => event >= 0));
+  const events = melodies.flatMap((melody) => [...melody.events, ...(melody.original ?? [])]);
+  const pitches = events.filter((event) => event >= 0);
   if (!pitches.length) return [55, 72];
   const lowest = Math.min(...pitches) - 1;
   const highest = Math.max(...pitches) + 1;
@@ -34,9 +35,10 @@ export class SmallRoll {
    * @param describe gives the words for a step.
    * @param onlook called with a step, or null, when it is looked at.
    * @param onchange called with a step from which something else is asked for.
+   * @param oncandidate called with the place of what could have come instead, from 0; whether there is one.
    * @param onplay called with a step to be heard from.
    */
-  constructor(variation, { name, range, describe, onlook, onchange, onplay }) {
+  constructor(variation, { name, range, describe, onlook, onchange, oncandidate, onplay }) {
     Object.assign(this, { variation, range, describe, onlook });
     this.boldest = boldestStep(variation);
     const first = this.boldest ?? 0; // where a walk along the steps begins
@@ -72,6 +74,7 @@ export class SmallRoll {
       else if (event.key === "Enter" || event.key === " ") onplay(this.step ?? 0);
       else if (event.key.toLowerCase() === "r" && onchange && !event.ctrlKey && !event.metaKey)
         onchange(this.step ?? first);
+      else if (/^[1-9]$/.test(event.key) && oncandidate(Number(event.key) - 1)) this.pin(this.step);
       else if (event.key === "Escape") this.pin(null);
       else return;
       event.preventDefault();
@@ -175,18 +178,20 @@ export class SmallRoll {
       width: Math.max(this.stepWidth, 2),
       visibility: "hidden",
     });
+    const place = (note) => ({
+      x: round(note.start * this.stepWidth + 0.5),
+      y: round(top + (highest - note.pitch) * row),
+      width: round(Math.max(note.length * this.stepWidth - 1, 1.5)),
+      height: round(Math.max(row - 0.5, 3)),
+      rx: 1.5,
+    });
     const notes = notesOf(events).map((note) => {
       const kind = kindOf(variation, note.start);
-      return svg("rect", {
-        class: note.start === this.boldest ? `note is-${kind} is-boldest` : `note is-${kind}`,
-        fill: `url(#fill-${kind})`,
-        x: round(note.start * this.stepWidth + 0.5),
-        y: round(top + (highest - note.pitch) * row),
-        width: round(Math.max(note.length * this.stepWidth - 1, 1.5)),
-        height: round(Math.max(row - 0.5, 3)),
-        rx: 1.5,
-      });
+      const name = note.start === this.boldest ? `note is-${kind} is-boldest` : `note is-${kind}`;
+      return svg("rect", { class: name, fill: `url(#fill-${kind})`, ...place(note) });
     });
+    const gone = differences(variation).gone.filter((note) => note.start < events.length);
+    const ghosts = gone.map((note) => svg("rect", { class: "gone", ...place(note) }));
     this.picture.replaceChildren(
       ...variation.given.map(([from, to]) =>
         svg("rect", {
@@ -202,6 +207,7 @@ export class SmallRoll {
       ...this.#barNumbers(stepsPerBar),
       svg("path", { class: "sure-line", d: `M0 ${HEIGHT - 0.5}H${width}` }),
       this.#sure(),
+      ...ghosts,
       ...notes,
       // As at the end of a score: a thin line and a thick one.
       ...(variation.ends ? [this.#endLine(width - 5, 1), this.#endLine(width, 3)] : []),
@@ -218,8 +224,9 @@ export class SmallRoll {
     const bar = stepsPerBar * this.stepWidth;
     const every = [1, 2, 4, 8, 16, 32].find((some) => some * bar >= LEAST_NUMBER_WIDTH) ?? 64;
     const numbers = [];
+    const firstBar = firstBarOf(this.variation.events, this.variation.meter);
     for (let i = 0; i * stepsPerBar < this.variation.events.length; i += every)
-      numbers.push(svg("text", { class: "small-number", x: round(i * bar + 3), y: HEAT_HEIGHT + 10 }, `${i + 1}`));
+      numbers.push(svg("text", { class: "small-number", x: round(i * bar + 3), y: HEAT_HEIGHT + 10 }, `${i + firstBar}`));
     return numbers;
   }
 

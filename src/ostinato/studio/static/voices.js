@@ -8,7 +8,7 @@ export function frequencyOf(pitch) {
 }
 
 /** A gain that rises to `peak` in `attack` seconds and falls to `sustain`; `decay` and `release` are time constants. */
-function envelope(context, out, when, { peak, attack, decay, sustain, release }) {
+export function envelope(context, out, when, { peak, attack, decay, sustain, release }) {
   const gain = context.createGain();
   gain.gain.setValueAtTime(0, when);
   gain.gain.linearRampToValueAtTime(peak, when + attack);
@@ -22,7 +22,7 @@ function envelope(context, out, when, { peak, attack, decay, sustain, release })
   return { gain, end };
 }
 
-function oscillator(context, type, frequency, when, out) {
+export function oscillator(context, type, frequency, when, out) {
   const source = context.createOscillator();
   source.type = type;
   source.frequency.setValueAtTime(frequency, when);
@@ -131,8 +131,25 @@ export const VOICES = {
   "Music box": musicBox,
 };
 
-/** The General MIDI program that is nearest to each, for sound files. */
-export const PROGRAMS = { "Soft keys": 4, "Plucked string": 25, Flute: 73, "Music box": 10 };
+const PROGRAMS = { "Soft keys": 4, "Plucked string": 25, Flute: 73, "Music box": 10 };
+
+/** The names of the recorded instruments in the menu, and what the server calls them: see recorded.js. */
+export const RECORDED = {
+  Piano: "piano",
+  Guitar: "guitar",
+  Violin: "violin",
+  "Concert flute": "flute",
+  Clarinet: "clarinet",
+};
+
+/** What sound files are asked to sound like: the same recording, or the General MIDI program that is nearest. */
+export function instrumentOf(name) {
+  return Object.hasOwn(RECORDED, name) ? { instrument: RECORDED[name] } : { program: PROGRAMS[name] };
+}
+
+export function isVoice(name) {
+  return Object.hasOwn(VOICES, name) || Object.hasOwn(RECORDED, name);
+}
 
 /** One tick of the metronome, higher on a bar's first beat. */
 export function tick(context, out, when, isBar) {

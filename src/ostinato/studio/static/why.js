@@ -1,7 +1,7 @@
 /** Why a step is what it is: how probable the model found it, and what could have come instead. */
 
 import { html } from "./elements.js";
-import { eventName, placeName } from "./melody.js";
+import { eventName, firstBarOf, placeName } from "./melody.js";
 import { boldestStep, isGiven, isSoundingBefore, kindOf } from "./variation.js";
 
 const CANDIDATES = 5;
@@ -17,7 +17,8 @@ function percent(probability) {
 /** What there is to say of a step. */
 export function explain(variation, step) {
   const name = eventName(variation.events[step], isSoundingBefore(variation.events, step));
-  const told = `${placeName(step, variation.meter)}: ${name}`;
+  const { events, meter } = variation;
+  const told = `${placeName(step, meter, firstBarOf(events, meter))}: ${name}`;
   const drawn = variation.explained[step];
   if (isGiven(variation, step)) return `${told}, from your melody`;
   return drawn ? `${told}, ${percent(drawn.probability)} likely${repeatWords(variation, step)}` : told;
@@ -49,8 +50,9 @@ export function explainAloud(variation, step) {
 
 /** The panel under a result. */
 export class WhyPanel {
-  /** `onchange(step)` asks for another continuation from a step. */
-  constructor(variation, onchange) {
+  /** `onchange(step)` asks for another continuation from a step, `onchoose(step, event)` for one after another event. */
+  constructor(variation, onchange, onchoose) {
+    this.onchoose = onchoose;
     this.sentence = html("p", { class: "why-sentence" });
     this.candidates = html("ul", { class: "why-candidates", "aria-label": "What could have come at this step" });
     this.change = html(
@@ -65,6 +67,13 @@ export class WhyPanel {
       this.candidates,
     );
     this.show(variation, null);
+  }
+
+  /** Press one of the candidates, counted from 0; whether there is one. */
+  press(place) {
+    const found = this.candidates.hidden ? null : this.candidates.children[place]?.firstChild;
+    found?.click();
+    return Boolean(found);
   }
 
   /** Explain a step; where none is looked at, the boldest one. */
@@ -88,12 +97,26 @@ export class WhyPanel {
       ...candidatesOf(drawn).map(([event, probability]) => {
         const bar = html("span", { class: "why-bar" });
         bar.style.inlineSize = `${Math.max(100 * probability, 1.5)}%`;
+        const name = eventName(event, isSounding);
+        const isDrawn = event === drawn.event;
+        const label = isDrawn ? `${name}: hear it` : `${name} instead: hear how it goes on`;
         return html(
           "li",
-          { class: event === drawn.event ? "is-drawn" : null },
-          html("span", { class: "why-name" }, eventName(event, isSounding)),
-          html("span", { class: "why-share" }, percent(probability)),
-          bar,
+          {},
+          html(
+            "button",
+            {
+              type: "button",
+              tabindex: "-1", // the keys 1 to 5 on the roll press it
+              class: isDrawn ? "is-drawn" : null,
+              title: `${capital(label)}`,
+              "aria-label": `${label}, ${percent(probability)}`,
+              onclick: () => this.onchoose(step, event),
+            },
+            html("span", { class: "why-name" }, name),
+            html("span", { class: "why-share" }, percent(probability)),
+            bar,
+          ),
         );
       }),
     );

@@ -3,21 +3,6 @@
 import { html, isPressed, press } from "./elements.js";
 
 const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
-const MODES = [
-  "major",
-  "minor",
-  "dorian",
-  "phrygian",
-  "lydian",
-  "mixolydian",
-  "locrian",
-  "harmonic minor",
-  "melodic minor",
-  "major pentatonic",
-  "minor pentatonic",
-  "blues",
-  "major blues",
-];
 const MOST_SEED = 2 ** 53 - 1;
 
 /** What each choice of an ending comes to. */
@@ -27,20 +12,21 @@ const ENDINGS = {
   none: "Each stops at the last bar line, as if it went on.",
 };
 
-const KEPT = ["model", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p"];
+const KEPT = ["model", "beside", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p", "upbeat"];
 
 const field = (id) => document.getElementById(id);
 
 export class Wishes {
   models = [];
+  modes = {}; // name -> the scale in semitones above the tonic
   #ending = "last"; // what was chosen, also while a model cannot do it
 
-  /** `onmodel(model)` is called when another model is chosen. */
-  constructor(onmodel) {
+  /** `onmodel(model)` is called when another model is chosen, `onkey()` when another key is. */
+  constructor(onmodel, onkey) {
     const tonic = field("tonic");
     tonic.append(new Option("Any key", ""), ...TONICS.map((name) => new Option(pretty(name), name)));
-    field("mode").append(...MODES.map((name) => new Option(name, name)));
     tonic.addEventListener("change", () => (field("mode").disabled = !tonic.value));
+    for (const each of [tonic, field("mode")]) each.addEventListener("change", onkey);
     const [slider, number] = [field("temperature-slider"), field("temperature")];
     slider.addEventListener("input", () => (number.value = slider.value));
     number.addEventListener("input", () => (slider.value = number.value));
@@ -59,11 +45,15 @@ export class Wishes {
   }
 
   /** Fill the form with what the server has. */
-  setUp({ models, limits }) {
+  setUp({ models, modes, limits }) {
     this.models = models;
+    this.modes = modes;
+    field("mode").replaceChildren(...Object.keys(modes).map((name) => new Option(name, name)));
     field("model").replaceChildren(
       ...models.map((model) => html("option", { value: model.name, selected: model.default }, model.name)),
     );
+    const none = new Option("No other model", "");
+    field("beside").replaceChildren(none, ...models.map((model) => new Option(model.name, model.name)));
     field("bars").max = limits.max_bars;
     field("variations").max = limits.max_variations;
     this.#showModel();
@@ -98,6 +88,26 @@ export class Wishes {
     return this.models.find((model) => model.name === field("model").value) ?? null;
   }
 
+  /** The notes of the key that was chosen, {tonic, pitchClasses}, or null. */
+  get scale() {
+    const index = TONICS.indexOf(field("tonic").value);
+    const scale = this.modes[field("mode").value];
+    if (index < 0 || !scale) return null;
+    return { tonic: index, pitchClasses: scale.map((step) => (index + step) % 12) };
+  }
+
+  /** The model whose melodies are shown beside those of the chosen one, or null. */
+  get beside() {
+    const { value } = field("beside");
+    return value === field("model").value ? null : (this.models.find((model) => model.name === value) ?? null);
+  }
+
+  /** The same request of another model, which may not know how to end. */
+  askedOf(model, request) {
+    const ends = model.foretells_end || request.fill ? {} : { ending: false, until_end: false };
+    return { ...request, model: model.name, ...ends };
+  }
+
   get bars() {
     return numberIn("bars");
   }
@@ -105,6 +115,17 @@ export class Wishes {
   /** How the melodies end: in their last bar, where the model ends them by itself, or not at all. */
   get ending() {
     return field("ending").value;
+  }
+
+  /** Whether melodies without a primer begin with an upbeat; null for as many as tunes of the model do. */
+  get upbeat() {
+    return { always: true, never: false }[field("upbeat").value] ?? null;
+  }
+
+  /** The name of the key that was chosen, null for any. */
+  get key() {
+    const tonic = field("tonic").value;
+    return tonic ? `${tonic} ${field("mode").value}` : null;
   }
 
   /** The part of a request that is about how long melodies of so many bars are, and how they end. */
@@ -115,14 +136,13 @@ export class Wishes {
 
   /** The part of a request that the form decides; a sentence is thrown where a field is wrong. */
   read() {
-    const tonic = field("tonic").value;
     const wishes = {
       model: field("model").value || null,
       variations: checked("variations", "the number of variations"),
       temperature: checked("temperature", "the temperature"),
       top_k: checked("top-k", "top-k"),
       top_p: checked("top-p", "top-p"),
-      key: tonic ? `${tonic} ${field("mode").value}` : null,
+      key: this.key,
       seed: isPressed(field("seed-lock")) ? seedIn(field("seed")) : null,
     };
     checked("bars", "the number of new bars");

@@ -1,0 +1,162 @@
+"""How chords guide what is drawn: on the beats their notes are likelier, between the beats all are as likely as before.
+
+On a strong beat the odds of a note outside the chord are multiplied by 1 -
+strength, on another beat by the square root of that; so are those of holding on
+such a note. Strong are the first beat of a bar, the third of four, and where a
+chord begins. Approach notes between the beats,
+and whether a note begins at all, are left to the model.
+
+Shapes: B melodies, C classes.
+"""
+
+import copy
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ostinato.formats.chord_symbols import NO_CHORD
+from ostinato.generation.options import GenerationOptions
+from ostinato.generation.transposition import heard_table
+from ostinato.music.chords import Chord, ChordTrack, chords_between, key_of_chords, parse_chord, parse_chords, repeated
+from ostinato.music.keys import Key
+from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE
+from ostinato.music.meter import Meter
+
+_STRONG, _OTHER, _BETWEEN = 1.0, 0.5, 0.0  # exponents
+_WORST_END = -1e6  # so that of ends that are all impossible the likeliest is taken
+
+
+@dataclass(frozen=True, slots=True)
+class ChordPlan:
+    """Which chord sounds at which step of a melody that is made.
+
+    Attributes:
+        chords: from `first_step` on.
+        period: after how many steps they come again; None if the last one goes on.
+        first_step: of the first bar that is counted.
+        guides: whether they have a say in what is drawn.
+    """
+
+    chords: ChordTrack
+    period: int | None
+    first_step: int
+    guides: bool = True
+
+    def at(self, step: int) -> tuple[Chord | None, bool]:
+        """The chord that sounds at a step, and whether it begins there."""
+        place = step - self.first_step
+        if place < 0:
+            return None, False
+        if self.period is not None:
+            place %= self.period
+        held = bisect_right(self.chords, place, key=lambda chord: chord[0]) - 1
+        if held < 0:
+            return None, False
+        start, name = self.chords[held]
+        return parse_chord(name), start == place
+
+    def track(self, num_steps: int) -> ChordTrack:
+        """The chords of a melody of this many steps."""
+        if self.period is not None:
+            return repeated(self.chords, self.period, self.first_step, num_steps)
+        return chords_between(self.chords, 0, num_steps)
+
+
+def chord_plan(options: GenerationOptions, *, upbeat: bool) -> ChordPlan | None:
+    """The plan that the options ask for; None without chords.
+
+    Args:
+        options: what to make.
+        upbeat: whether the melody begins with an upbeat that the model makes.
+    """
+    opening = options.opening
+    if isinstance(options.chords, str):
+        chords, period = parse_chords(options.chords, opening.meter)
+        return ChordPlan(chords, period, opening.steps_per_bar if upbeat or opening.has_upbeat else 0)
+    if options.chords is not None:
+        return ChordPlan(tuple(options.chords), None, 0)
+    if not opening.chords:
+        return None
+    # The primer's own say what goes with it; beyond it nobody knows.
+    beyond = () if options.fill else ((len(opening), NO_CHORD),)
+    known = tuple(chord for chord in opening.chords if chord[0] < len(opening))
+    return ChordPlan((*known, *beyond), None, 0, guides=options.fill is not None)
+
+
+def working_key(plan: ChordPlan) -> Key | None:
+    """The key that a model works in to make a melody over chords; None if they have no say."""
+    return key_of_chords(plan.chords, plan.period or plan.chords[-1][0] + 1) if plan.guides else None
+
+
+class ChordGuide:
+    """What a plan makes of the next event of B melodies that grow together.
+
+    Args:
+        plan: which chord sounds when.
+        strength: 0 to 1.
+        meter: of the melodies.
+        semitones: how far above what is heard the model works.
+        batch_size: B.
+    """
+
+    def __init__(self, plan: ChordPlan, strength: float, meter: Meter, semitones: int, batch_size: int) -> None:
+        self._plan, self._strength, self._meter, self._semitones = plan, strength, meter, semitones
+        self._step = 0  # events that have been pushed
+        self._costs: dict[tuple[str, float], NDArray[np.float64]] = {}  # by chord and weight, of each model's event
+        self._sounding: NDArray[np.integer] = np.full(batch_size, NOTE_OFF)  # [B], a pitch or note-off
+        self._last = self._sounding  # [B], the last note, also if it is over
+
+    def push(self, events: NDArray[np.integer]) -> None:
+        """Append one event to each melody."""
+        self._step += 1
+        self._sounding = np.where(events == NO_EVENT, self._sounding, events)
+        self._last = np.where(events >= MIN_PITCH, events, self._last)
+
+    def select(self, rows: NDArray[np.integer]) -> "ChordGuide":
+        """The melodies at `rows`, in that order; rows may repeat."""
+        chosen = copy.copy(self)
+        chosen._sounding, chosen._last = self._sounding[rows], self._last[rows]
+        return chosen
+
+    def lean(self, class_events: NDArray[np.integer]) -> NDArray[np.float64] | None:
+        """What is added to the log-probabilities [B, C] of the next event; None for nothing."""
+        chord, begins = self._plan.at(self._step)
+        weight = _weight(self._step, self._meter, begins=begins)
+        if chord is None or not chord.pitch_classes or not weight:
+            return None
+        costs = self._costs_of(chord, weight)
+        held = costs[self._sounding - NO_EVENT]
+        lean: NDArray[np.float64] = costs[class_events - NO_EVENT]
+        return np.where(class_events == NO_EVENT, held[:, np.newaxis], lean)
+
+    def lean_of_end(self) -> NDArray[np.float64] | float:
+        """What is added to the log-probabilities [B] that the tune ends here: by its last note, as on a strong beat."""
+        chord, _ = self._plan.at(self._step - 1)
+        if chord is None or not chord.pitch_classes:
+            return 0.0
+        lean: NDArray[np.float64] = np.maximum(self._costs_of(chord, _STRONG)[self._last - NO_EVENT], _WORST_END)
+        return lean
+
+    def _costs_of(self, chord: Chord, weight: float) -> NDArray[np.float64]:
+        """[130], of the model's events from no event on."""
+        costs = self._costs.get((chord.name, weight))
+        if costs is None:
+            heard = heard_table(self._semitones)
+            outside = (heard >= MIN_PITCH) & ~np.isin(heard % NOTES_PER_OCTAVE, chord.pitch_classes)
+            with np.errstate(divide="ignore"):  # strict: none of them
+                costs = np.where(outside, weight * np.log1p(-self._strength), 0.0)
+            self._costs[chord.name, weight] = costs
+        return costs
+
+
+def _weight(step: int, meter: Meter, *, begins: bool) -> float:
+    place, beat = step % meter.steps_per_bar, meter.steps_per_beat
+    if place == 0 or begins:
+        return _STRONG
+    if place % beat:
+        return _BETWEEN
+    # The third beat of four; in 2/4 and 6/8 the second one is weaker than the first.
+    beats = meter.steps_per_bar // beat
+    return _STRONG if beats % 4 == 0 and place // beat % 2 == 0 else _OTHER
