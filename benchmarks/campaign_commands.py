@@ -306,6 +306,9 @@ WRITERS: dict[str, Callable[[Materials, Path], list[str]]] = {
         ),
         *("--wav", "--musicxml", "--abc"),
     ),
+    "harmonize": lambda given, into: ostinato(
+        "harmonize", next(given.few.iterdir()), f"--output={into}/tune.mid", "--alternatives=3"
+    ),
     "inspect": lambda given, into: ostinato("inspect", next(given.few.iterdir()), f"--json={into}/report.json"),
     "render": lambda given, into: ostinato("render", next(given.few.iterdir()), into / "sound.wav"),
     "compare": lambda given, into: ostinato(

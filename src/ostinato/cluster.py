@@ -61,7 +61,12 @@ def dask_cluster(address: str | None = None, processes: int | None = None) -> It
         if address is None:
             with _interrupts_ignored():  # for good by the workers: Ctrl-C is ours to answer
                 # A port that is free, not Dask's own, which another may have taken.
-                local = distributed.LocalCluster(n_workers=processes, threads_per_worker=1, dashboard_address=":0")
+                local = distributed.LocalCluster(
+                    n_workers=processes,
+                    threads_per_worker=1,
+                    dashboard_address=":0",
+                    silence_logs=logging.ERROR,  # a busy machine is no error
+                )
             client = distributed.Client(stack.enter_context(local))
         else:
             try:

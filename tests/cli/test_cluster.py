@@ -16,7 +16,7 @@ needs_dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None,
 
 def ostinato(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "ostinato", *arguments], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "ostinato", *arguments], capture_output=True, text=True, check=False, timeout=240
     )
 
 
