@@ -106,4 +106,4 @@ def test_the_notebook_holds_nothing_that_a_run_would_change() -> None:
 
 
 def test_no_example_is_left_out() -> None:
-    assert len(list((PROJECT / "examples").glob("[0-9]*"))) == 6
+    assert len(list((PROJECT / "examples").glob("[0-9]*"))) == 7

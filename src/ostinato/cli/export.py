@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     usual = parser.add_argument_group(USUAL)
     for flag, (metavar, what) in _FLAGS.items():
         usual.add_argument(f"--{flag}", metavar=metavar, help=what)
-    usual.add_argument(
+    parser.add_argument_group("how large").add_argument(
         "--bits",
         type=int,
         choices=(8, 16),

@@ -33,14 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "one; the only one there is if not given",
     )
     usual.add_argument("--output_port", metavar="NAME", help="the port that everything sounds on, in the same way")
-    usual.add_argument(
+    add_boolean(usual, "--list_ports", default=False, help="list the names of the MIDI ports, and stop there")
+    time = parser.add_argument_group("time")
+    time.add_argument("--qpm", type=float, default=120.0, metavar="QPM", help="tempo, in quarter notes a minute")
+    time.add_argument("--meter", default="4/4", metavar="METER", help="such as 4/4, 3/4 or 6/8")
+    time.add_argument(
         "--clock",
         metavar="NAME",
         help="follow the MIDI clock that comes to this port, in place of --qpm; start and stop with it",
     )
-    add_boolean(usual, "--list_ports", default=False, help="list the names of the MIDI ports, and stop there")
-    usual.add_argument("--qpm", type=float, default=120.0, metavar="QPM", help="tempo, in quarter notes a minute")
-    usual.add_argument("--meter", default="4/4", metavar="METER", help="such as 4/4, 3/4 or 6/8")
     add_model(parser.add_argument_group("which model; the best built-in one if you name none"))
     turns = parser.add_argument_group("turns")
     turns.add_argument(
