@@ -37,7 +37,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment = {
         **os.environ,
         "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),  # the functions of this file
+        # The functions of this file, by either name that pytest may give it.
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1]), *sys.path]),
     }
     commands = [
         ["scheduler", "--host=127.0.0.1", "--port=0", "--no-dashboard", f"--scheduler-file={found}"],
