@@ -1,6 +1,7 @@
 """Chords on the studio's page: written, found, sent with what is asked for, kept, shown, heard and saved."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ pytest.importorskip("playwright")
 import symusic
 from playwright.sync_api import Browser, expect
 
-from studio_page import StudioPage, visit
+from studio_page import FADING, METER, SILENCE, StudioPage, loudest, visit
 
 # An upbeat, then three bars of 6/8.
 TUNE = """X:1
@@ -49,9 +50,16 @@ def names(studio: StudioPage) -> list[list[Any]]:
 
 
 def texts(path: Path) -> list[str]:
-    """The chords of a MIDI file, as another program reads its texts."""
+    """The texts of a MIDI file: after FF 01, the length and the letters."""
+    data = path.read_bytes()
+    places = [found.end() for found in re.finditer(rb"\xff\x01", data)]
+    return [data[place + 1 : place + 1 + data[place]].decode() for place in places]
+
+
+def tracks(path: Path) -> list[int]:
+    """How many notes each track of a MIDI file has."""
     score: Any = symusic.Score.from_midi(path.read_bytes())
-    return [marker.text for marker in score.markers]
+    return [len(track.notes) for track in score.tracks]
 
 
 # ---- the two forms
@@ -201,3 +209,76 @@ def test_chords_are_found(studio: StudioPage) -> None:
     expect(field).to_have_value(run(studio, "chords", f"return m.textOf({json.dumps(ways[3])}, '4/4', 32)"))
     page.get_by_role("button", name="Clear the melody").click()
     expect(page.get_by_role("button", name="Find chords")).to_be_disabled()
+
+
+# ---- heard and saved
+
+SOUNDS = """[
+    { step: 0, root: 2, pitches: [50, 53, 57] },
+    { step: 12, root: null, pitches: [] },
+    { step: 24, root: 7, pitches: [43, 55, 59, 62] },
+    { step: 30, root: 0, pitches: [48, 52, 55] },
+]"""
+
+
+def test_the_band_plays_the_chords_that_are_given(modules: StudioPage) -> None:
+    # An A in each of three bars of 3/4, over D minor, no chord, then G and C.
+    notes = "[0, 12, 24].map((start) => ({ pitch: 69, start, length: 12 }))"
+    track = f"{{ notes: {notes}, steps: 36, meter: '3/4', sounds: {SOUNDS} }}"
+    bass = run(modules, "band", f"return [...m.bandOf({track}).bass]")
+    # D, its fifth below on the last beat; nothing; G alone, for the last bar comes to rest.
+    assert [(step, note["pitch"]) for step, note in bass] == [(0, 38), (8, 45), (24, 43)]
+
+
+def test_chords_are_held_and_struck_again_in_each_bar(modules: StudioPage) -> None:
+    program = f"return [...m.strokesOf({{ steps: 48, meter: '3/4', sounds: {SOUNDS} }})]"
+    struck = [(step, each["pitches"], each["length"]) for step, each in run(modules, "accompaniment", program)]
+    assert struck == [
+        (0, [50, 53, 57], 12),
+        (12, [], 12),
+        (24, [43, 55, 59, 62], 6),
+        (30, [48, 52, 55], 6),
+        (36, [48, 52, 55], 12),
+    ]
+
+
+def test_an_accompaniment_is_heard_with_a_volume_of_its_own(wide: StudioPage) -> None:
+    page = wide.page
+    page.evaluate(METER)
+    write_chords(wide, "C | F")
+    expect(page.locator(".chord-lane span")).to_have_count(4)
+    page.get_by_role("button", name="Loop").click()
+    page.get_by_role("button", name="Mixer").click()
+    page.get_by_role("slider", name="Melody").fill("0")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Play your melody").click()
+    page.wait_for_function("() => window.meter")
+    assert loudest(wide) < SILENCE  # it is off
+    page.get_by_role("button", name="Play chords").click()
+    page.wait_for_timeout(2200)  # to the next chord
+    assert loudest(wide) > 0.02
+    page.get_by_role("button", name="Mixer").click()
+    page.get_by_role("slider", name="Chords").fill("0")
+    page.wait_for_timeout(FADING)
+    assert loudest(wide) < SILENCE
+    page.get_by_role("slider", name="Chords").fill("40")
+    wide.open()
+    expect(page.get_by_role("button", name="Play chords")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Mixer").click()
+    expect(page.get_by_role("slider", name="Chords")).to_have_value("40")
+
+
+def test_files_have_the_chords(wide: StudioPage) -> None:
+    page = wide.page
+    write_chords(wide, "C | F G7")
+    expect(page.locator(".chord-lane span")).to_have_count(6)
+    plain = wide.saved("MIDI: your melody")
+    assert texts(plain) == ["C", "F", "G7"]
+    assert tracks(plain) == [12]
+    wav = wide.saved("WAV: your melody").read_bytes()
+    page.get_by_role("button", name="Play chords").click()
+    accompanied = wide.saved("MIDI: your melody")
+    assert texts(accompanied) == ["C", "F", "G7"]
+    # The bass and three notes of C and of F, and four above that of G7.
+    assert tracks(accompanied) == [12, 4 + 4 + 5]
+    assert wide.saved("WAV: your melody").read_bytes() != wav

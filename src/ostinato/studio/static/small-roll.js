@@ -11,6 +11,7 @@ const HEIGHT = 160;
 const HEAT_HEIGHT = 8;
 const SURE_HEIGHT = 22;
 const LEAST_STEP_WIDTH = 3.6;
+const NAMES_HEIGHT = 28; // of the numbers of bars and the names of chords below them
 const LETTER_WIDTH = 7; // of a chord's name, at most
 const LEAST_NUMBER_WIDTH = 24; // from one bar's number to the next
 
@@ -161,7 +162,7 @@ export class SmallRoll {
     this.drawnFor = available;
     this.stepWidth = Math.max(available / events.length, LEAST_STEP_WIDTH);
     const width = events.length * this.stepWidth;
-    const top = HEAT_HEIGHT + 4;
+    const top = HEAT_HEIGHT + (variation.chords?.length ? NAMES_HEIGHT : 4);
     const bottom = HEIGHT - SURE_HEIGHT;
     const row = (bottom - top) / (highest - lowest + 1);
     const lines = (interval) => {
