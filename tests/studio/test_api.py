@@ -456,12 +456,17 @@ HARMONIZE = st.fixed_dictionaries(
         "alternatives": st.integers(1, 3),
     },
 )
+READ_CHORDS = st.fixed_dictionaries(
+    {"chords": st.text("CGb#m7/|% HN.", min_size=1, max_size=12) | st.text(min_size=1, max_size=8)},
+    optional={"meter": METERS_SENT},
+)
 ASKED = st.one_of(
     st.tuples(st.just("/api/generate"), MAKE),
     st.tuples(st.just("/api/midi"), WRITE_MIDI),
     st.tuples(st.just("/api/wav"), WRITE_WAV),
     st.tuples(st.just("/api/score"), WRITE_SCORE),
     st.tuples(st.just("/api/harmonize"), HARMONIZE),
+    st.tuples(st.just("/api/chords"), READ_CHORDS),
 )
 
 
