@@ -21,6 +21,30 @@ _LISTEN_IN = """
     };
 """
 
+# The page makes its audio context at the first sound; from then on `peak(ms)` tells the loudest sample of that time.
+METER = """() => {
+    const connect = AudioNode.prototype.connect;
+    AudioNode.prototype.connect = function (target, ...rest) {
+        if (target === this.context.destination) {
+            window.meter = this.context.createAnalyser();
+            connect.call(this, window.meter);
+        }
+        return connect.call(this, target, ...rest);
+    };
+    window.peak = async (milliseconds) => {
+        const samples = new Float32Array(2048);
+        let most = 0;
+        for (const until = performance.now() + milliseconds; performance.now() < until; ) {
+            await new Promise((resolve) => setTimeout(resolve, 20));
+            window.meter.getFloatTimeDomainData(samples);
+            for (const sample of samples) most = Math.max(most, Math.abs(sample));
+        }
+        return most;
+    };
+}"""
+SILENCE = 0.003  # the room sounds a second after what it throws back
+FADING = 1500  # milliseconds
+
 
 @dataclass
 class StudioPage:
@@ -148,6 +172,11 @@ class StudioPage:
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name=name, exact=True).click()
         return download.value
+
+
+def loudest(studio: StudioPage, milliseconds: int = 900) -> float:
+    peak: float = studio.page.evaluate("milliseconds => peak(milliseconds)", milliseconds)
+    return peak
 
 
 def visit(browser: Browser, url: str, width: int = WIDE, **options: Any) -> tuple[BrowserContext, StudioPage]:

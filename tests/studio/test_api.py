@@ -286,6 +286,20 @@ def test_chords_for_a_melody(client: TestClient) -> None:
     assert second != first
 
 
+def test_chords_are_read_one_by_one(client: TestClient) -> None:
+    answer = _described(client.post("/api/chords", json={"chords": "C | N.C. H7/A", "meter": "3/4"}))
+    assert answer["num_steps"] == 24
+    # C3 below C, E and G from E3 on; A2 below B, D sharp, F sharp and A.
+    assert answer["chords"] == [
+        {"step": 0, "name": "C", "root": 0, "pitches": [48, 52, 55, 60]},
+        {"step": 12, "name": "N.C.", "root": None, "pitches": []},
+        {"step": 20, "name": "B7/A", "root": 11, "pitches": [45, 54, 57, 59, 63]},
+    ]
+    refused = client.post("/api/chords", json={"chords": "C | Xm"})
+    assert refused.status_code == 400
+    assert "bar 2: there is no chord 'Xm'" in refused.json()["error"]
+
+
 def test_a_melody_is_a_sound(client: TestClient) -> None:
     response = client.post("/api/wav", json={**MELODY, "qpm": 240})
     with wave.open(io.BytesIO(_described(response))) as sound:
@@ -442,12 +456,17 @@ HARMONIZE = st.fixed_dictionaries(
         "alternatives": st.integers(1, 3),
     },
 )
+READ_CHORDS = st.fixed_dictionaries(
+    {"chords": st.text("CGb#m7/|% HN.", min_size=1, max_size=12) | st.text(min_size=1, max_size=8)},
+    optional={"meter": METERS_SENT},
+)
 ASKED = st.one_of(
     st.tuples(st.just("/api/generate"), MAKE),
     st.tuples(st.just("/api/midi"), WRITE_MIDI),
     st.tuples(st.just("/api/wav"), WRITE_WAV),
     st.tuples(st.just("/api/score"), WRITE_SCORE),
     st.tuples(st.just("/api/harmonize"), HARMONIZE),
+    st.tuples(st.just("/api/chords"), READ_CHORDS),
 )
 
 
@@ -860,7 +879,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 9
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 10
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 

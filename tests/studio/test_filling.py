@@ -64,6 +64,15 @@ def test_a_gap_at_the_end_goes_on_to_it(models: Models, name: str, ending: bool 
         assert ends or len(each.melody) == 72
 
 
+def test_chords_stay_to_the_end(models: Models) -> None:
+    chords = ((0, "C"), (36, "G7"), (60, "F"), (66, "C"))
+    primer = MelodyJson(EVENTS, meter="6/8", ends=True, chords=chords)
+    for fill_bars, locked in (((1, 6), (1, 4)), ((5, 6), ()), ((2, 3), ())):
+        request = GenerateRequest(primer=primer, fill=fill_bars, locked=locked, variations=2)
+        for each in fill(models.model("plain"), request, 1):
+            assert each.melody.chords == chords
+
+
 @pytest.mark.parametrize(
     ("asked", "error"),
     [

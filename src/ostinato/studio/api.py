@@ -29,11 +29,11 @@ from ostinato.formats.scores.abc_writer import sheets_to_abc
 from ostinato.formats.scores.musicxml_writer import sheet_to_musicxml
 from ostinato.generation.model import Model
 from ostinato.generation.trace import StepTrace, Traced
-from ostinato.music.chords import chords_between
+from ostinato.music.chords import accompany, chords_between, parse_chord, parse_chords
 from ostinato.music.harmony import harmonize
 from ostinato.music.keys import MODES, parse_key
 from ostinato.music.melody import Melody
-from ostinato.music.meter import STEPS_PER_QUARTER
+from ostinato.music.meter import STEPS_PER_QUARTER, parse_meter
 from ostinato.music.notation import notate
 from ostinato.music.tracks import rank_tracks
 from ostinato.studio.filling import fill
@@ -46,6 +46,9 @@ from ostinato.studio.schema import (
     MAX_STEPS_PER_BAR,
     MAX_TRACKS,
     MAX_VARIATIONS,
+    ChordSound,
+    ChordSounds,
+    ChordsRequest,
     Error,
     Generated,
     GenerateRequest,
@@ -226,6 +229,14 @@ def _paths() -> Json:
                 "harmonize", "Chords for a melody.", _json("Harmonized"), body=_json("HarmonizeRequest")
             ),
         },
+        "/api/chords": {
+            "post": _operation(
+                "readChords",
+                "Chords as they are written in bars, one by one, with their notes.",
+                _json("ChordSounds"),
+                body=_json("ChordsRequest"),
+            ),
+        },
         "/api/midi": {
             "post": _operation(
                 "writeMidi",
@@ -351,6 +362,7 @@ class Api:
             Route("/api/queue", self.queue, methods=["GET"]),
             Route("/api/primer", self.primer, methods=["POST"]),
             Route("/api/harmonize", self.harmonize, methods=["POST"]),
+            Route("/api/chords", self.chords, methods=["POST"]),
             Route("/api/midi", self.midi, methods=["POST"]),
             Route("/api/wav", self.wav, methods=["POST"]),
             Route("/api/score", self.score, methods=["POST"]),
@@ -395,6 +407,11 @@ class Api:
         """Chords for a melody."""
         asked = read_request(await read_json(request), HarmonizeRequest)
         return json_response(await self._do(lambda: harmonized(asked), request))
+
+    async def chords(self, request: Request) -> Response:
+        """Chords that were written, one by one."""
+        asked = read_request(await read_json(request), ChordsRequest)
+        return json_response(await self._do(lambda: sounding(asked), request))
 
     async def midi(self, request: Request) -> Response:
         """A MIDI file, or several in an archive."""
@@ -484,6 +501,22 @@ def harmonized(request: HarmonizeRequest) -> Harmonized:
         request.melody(), request.key, chords_per_bar=request.chords_per_bar, alternatives=request.alternatives
     )
     return Harmonized([way.chords for way in ways])
+
+
+def sounding(request: ChordsRequest) -> ChordSounds:
+    """The chords of a request, with their notes."""
+    meter = parse_meter(request.meter)
+    track, num_steps = parse_chords(request.chords, meter)
+    chords = [
+        ChordSound(
+            step=step,
+            name=name,
+            root=parse_chord(name).root,
+            pitches=[pitch for pitch, _, _ in accompany(((0, name),), 1, meter)],
+        )
+        for step, name in track
+    ]
+    return ChordSounds(num_steps=num_steps, chords=chords)
 
 
 def midi_file(request: MidiRequest) -> bytes:

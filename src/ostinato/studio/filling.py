@@ -1,12 +1,13 @@
 """Bars of a melody made anew around those that are locked: gap after gap, each fitted to what is there by then."""
 
+import dataclasses
+
 import numpy as np
 from msgspec.structs import replace
 
 from ostinato.errors import SettingsError
 from ostinato.generation.model import Model
 from ostinato.generation.trace import Traced
-from ostinato.music.chords import chords_between
 from ostinato.studio.schema import GenerateRequest, MelodyJson
 
 
@@ -20,7 +21,7 @@ def fill(model: Model, request: GenerateRequest, seed: int) -> list[Traced]:
         SettingsError: if these bars cannot be filled.
     """
     first, *others = _gaps(request)
-    made = model.make_traced(_of_gap(request, first, request.primer).options(seed))
+    made = _make(model, _of_gap(request, first, request.primer), request.primer, seed)
     for gap in others:
         for place, whole in enumerate(made):
             melody = whole.melody
@@ -28,9 +29,17 @@ def fill(model: Model, request: GenerateRequest, seed: int) -> list[Traced]:
             asked = replace(_of_gap(request, gap, primer), variations=1, draw=0)
             # Random numbers of its own for each gap of each of the seed's melodies, however many are asked for.
             its_seed = np.random.SeedSequence([seed, request.draw + place, gap[0]]).generate_state(1)
-            (more,) = model.make_traced(asked.options(int(its_seed[0])))
+            (more,) = _make(model, asked, primer, int(its_seed[0]))
             made[place] = _joined(whole, more)
     return made
+
+
+def _make(model: Model, asked: GenerateRequest, whole: MelodyJson | None, seed: int) -> list[Traced]:
+    """What is asked for, beside the chords of the whole melody: where it goes on to the end, its primer has no more."""
+    options = asked.options(seed)
+    if whole and whole.chords and options.chords is None:
+        options = dataclasses.replace(options, chords=whole.chords)
+    return model.make_traced(options)
 
 
 def _gaps(request: GenerateRequest) -> list[tuple[int, int]]:
@@ -64,7 +73,7 @@ def _of_gap(request: GenerateRequest, gap: tuple[int, int], primer: MelodyJson |
     kept = primer.events[: (first - 1) * bar]
     if not any(event >= 0 for event in kept):
         raise SettingsError(f"no note comes before bar {first}, and all after it would be new; lock a bar that has one")
-    before = replace(primer, events=kept, ends=False, chords=chords_between(primer.chords, 0, len(kept)))
+    before = replace(primer, events=kept, ends=False, chords=())
     return replace(request, primer=before, fill=None, locked=(), num_bars=last)
 
 

@@ -96,6 +96,8 @@ Chords = Annotated[
     Meta(max_length=MAX_STEPS, description="Chords beside it: from which step on, and the name, such as Am7."),
 ]
 
+ChordBars = Annotated[str, Meta(min_length=1, max_length=MAX_CHORD_LETTERS)]
+
 Playing = Annotated[
     Accompaniment | None,
     Meta(description="Play the chords too: held, note after note, or bass and chord in turn; null does not."),
@@ -193,7 +195,7 @@ class GenerateRequest(_Message, frozen=True, kw_only=True):
     min_note: Annotated[Pitch | None, Meta(description="Lowest new note.")] = None
     max_note: Annotated[Pitch | None, Meta(description="Highest new note, included.")] = None
     chords: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=MAX_CHORD_LETTERS)] | None,
+        ChordBars | None,
         Meta(
             description='Chords of the bars, such as "C | Am | F G | C", which come again up to the end: on the beats '
             "their notes are likelier."
@@ -330,6 +332,34 @@ class Harmonized(_Message, frozen=True):
     """Chords for a melody."""
 
     ways: Annotated[list[Chords], Meta(min_length=1, description="Each with all its chords, the likeliest first.")]
+
+
+class ChordsRequest(_Message, frozen=True, kw_only=True):
+    """Chords to read."""
+
+    chords: Annotated[ChordBars, Meta(description='Of the bars, such as "C | Am | F G | C".')]
+    meter: Annotated[MeterName, Meta(description="Of the bars.")] = "4/4"
+
+    def __post_init__(self) -> None:
+        _require_printable(chords=self.chords)
+
+
+class ChordSound(_Message, frozen=True, kw_only=True):
+    """A chord that was read."""
+
+    step: Count
+    name: Annotated[str, Meta(description="In Ostinato's spelling.")]
+    root: Annotated[
+        Annotated[int, Meta(ge=0, le=11)] | None, Meta(description="In semitones above C; null is no chord.")
+    ]
+    pitches: Annotated[list[Pitch], Meta(description="As an accompaniment plays it, the bass first.")]
+
+
+class ChordSounds(_Message, frozen=True, kw_only=True):
+    """Chords that were read."""
+
+    num_steps: Annotated[int, Meta(ge=1, description="Of all the bars.")]
+    chords: list[ChordSound]
 
 
 class Error(_Message, frozen=True):
@@ -473,6 +503,8 @@ class Tracks(_Message, frozen=True):
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
     types = (
+        ChordSounds,
+        ChordsRequest,
         Error,
         GenerateRequest,
         Generated,

@@ -103,7 +103,7 @@ def test_a_damaged_link_is_refused_in_a_line(wide: StudioPage) -> None:
 
 
 def test_a_link_of_a_newer_studio_is_refused(wide: StudioPage) -> None:
-    wide.page.goto(f"{wide.url}#melody=2/4/4/120/AD0")
+    wide.page.goto(f"{wide.url}#melody=3/4/4/120/AD0")
     expect(wide.page.get_by_role("alert")).to_have_text(
         "This link was made by a newer studio. Update Ostinato to open it."
     )

@@ -12,31 +12,7 @@ import numpy as np
 from playwright.sync_api import expect
 
 from ostinato.sound.recorded import FOLDER, decoded
-from studio_page import StudioPage
-
-# The page makes its audio context at the first sound; from then on `peak(ms)` tells the loudest sample of that time.
-METER = """() => {
-    const connect = AudioNode.prototype.connect;
-    AudioNode.prototype.connect = function (target, ...rest) {
-        if (target === this.context.destination) {
-            window.meter = this.context.createAnalyser();
-            connect.call(this, window.meter);
-        }
-        return connect.call(this, target, ...rest);
-    };
-    window.peak = async (milliseconds) => {
-        const samples = new Float32Array(2048);
-        let most = 0;
-        for (const until = performance.now() + milliseconds; performance.now() < until; ) {
-            await new Promise((resolve) => setTimeout(resolve, 20));
-            window.meter.getFloatTimeDomainData(samples);
-            for (const sample of samples) most = Math.max(most, Math.abs(sample));
-        }
-        return most;
-    };
-}"""
-SILENCE = 0.003  # the room sounds a second after what it throws back
-FADING = 1500  # milliseconds
+from studio_page import FADING, METER, SILENCE, StudioPage, loudest
 
 # Where the cursor of the melody was, in 16ths: the least and the most of so many milliseconds.
 PLACES = """async (milliseconds) => {
@@ -49,11 +25,6 @@ PLACES = """async (milliseconds) => {
     }
     return [Math.min(...found), Math.max(...found)];
 }"""
-
-
-def loudest(studio: StudioPage, milliseconds: int = 900) -> float:
-    peak: float = studio.page.evaluate("milliseconds => peak(milliseconds)", milliseconds)
-    return peak
 
 
 def set_tempo(studio: StudioPage, qpm: int) -> None:

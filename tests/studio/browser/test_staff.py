@@ -95,6 +95,9 @@ def test_the_notation_follows_what_is_changed(wide: StudioPage) -> None:
 
 def test_a_line_moves_along_the_notation_as_it_plays(studio: StudioPage) -> None:
     page = studio.page
+    tempo = page.get_by_role("spinbutton", name="Tempo")
+    tempo.fill("40")  # a note lasts long enough to be seen on a busy machine
+    tempo.press("Enter")
     sheet = show_staff(studio)
     playhead = sheet.locator(".staff-playhead")
     expect(playhead).to_be_hidden()

@@ -50,21 +50,31 @@ export async function readMidi(file) {
   return (await (await request(path, options)).json()).tracks;
 }
 
-/** A MIDI file of one melody, a zip of several. */
-export async function midiOf(melodies, qpm, names) {
-  return (await post("api/midi", { melodies: melodies.map(forServer), qpm, names })).blob();
+/** {chords, num_steps}: the chords of a text one by one, {step, name, root, pitches}, and how long its bars are. */
+export async function readChords(text, meter) {
+  return (await post("api/chords", { chords: text, meter })).json();
 }
 
-/** A melody as `sound` says: {qpm, program or instrument, clicks}. */
+/** Ways to put chords to a melody, each [[step, name], …]. */
+export async function harmonize(melody) {
+  return (await (await post("api/harmonize", melody)).json()).ways;
+}
+
+/** A MIDI file of one melody, a zip of several; `accompaniment` says how the chords are played, or null. */
+export async function midiOf(melodies, qpm, names, accompaniment = null) {
+  return (await post("api/midi", { melodies: melodies.map(forServer), qpm, names, accompaniment })).blob();
+}
+
+/** A melody as `sound` says: {qpm, program or instrument, clicks, accompaniment}. */
 export async function wavOf(melody, sound) {
   return (await post("api/wav", { ...forServer(melody), ...sound })).blob();
 }
 
-/** A score of {events, meter, qpm, key, title}, as "abc" or "musicxml". */
+/** A score of {events, meter, chords, qpm, key, title}, as "abc" or "musicxml". */
 export async function scoreOf(score, format) {
   return (await post("api/score", { ...score, format })).blob();
 }
 
-function forServer({ events, meter }) {
-  return { events, meter };
+function forServer({ events, meter, chords = [] }) {
+  return { events, meter, chords };
 }

@@ -3,14 +3,15 @@
 import { bandOf } from "./band.js";
 import { envelope, frequencyOf, oscillator } from "./voices.js";
 
-const parts = new WeakMap(); // track -> what the band plays to it
+const parts = new WeakMap(); // track, or the sounds of its chords -> what the band plays to it
 const noises = new WeakMap(); // context -> a second of noise
 
 /** For the player: plays what is due at a place of a track; `step` is the length of a 16th in seconds. */
 export const BAND = {
   play(context, out, { track, place, when, step }) {
-    if (!parts.has(track)) parts.set(track, bandOf(track));
-    const { bass, drums } = parts.get(track);
+    const known = track.sounds?.length ? track.sounds : track;
+    if (!parts.has(known)) parts.set(known, bandOf(track));
+    const { bass, drums } = parts.get(known);
     const note = bass.get(place);
     if (note) bassNote(context, out, note.pitch, when, when + note.length * step);
     for (const drum of drums.get(place) ?? []) DRUMS[drum](context, out, when);

@@ -1,6 +1,7 @@
 /**
- * What a bass and drums play to a melody, by a few rules: the melody's key, for each bar the chord of that key that
- * holds most of it, the root and the fifth of that chord for the bass, and the meter's pulses for the drums.
+ * What a bass and drums play to a melody, by a few rules: its chords, or where it has none its key, and for each bar
+ * the chord of that key that holds most of it; the root and the fifth of that chord for the bass, and the meter's
+ * pulses for the drums.
  */
 
 import { estimatedKey } from "./keys.js";
@@ -115,9 +116,12 @@ export function drumsOf(meter) {
   return drums;
 }
 
-/** What the band plays to a track {notes, steps, meter}: Maps from steps to {pitch, length} and to names of drums. */
+/**
+ * What the band plays to a track {notes, steps, meter, sounds}: Maps from steps to {pitch, length} and to names of
+ * drums. `sounds` are those of the chords that it has, see chords.js; they may be left out.
+ */
 export function bandOf(track) {
-  const { notes, steps, meter } = track;
+  const { notes, steps, meter, sounds = [] } = track;
   const { stepsPerBar } = meterOf(meter);
   const chords = chordsOf(track);
   const inBar = drumsOf(meter);
@@ -126,23 +130,29 @@ export function bandOf(track) {
   const hits = pulses.length > 1 ? pulses.map(([first]) => first) : [...new Set([pulses[0][0], pulses[0].at(-1)])];
   for (let start = 0; start < steps; start += stepsPerBar) {
     for (const [step, names] of inBar) drums.set(start + step, names);
-    const chord = chords[start / stepsPerBar];
-    if (!chord) continue;
     const isLast = start + stepsPerBar >= steps; // comes to rest on the root
     const played = isLast ? hits.slice(0, 1) : hits;
     played.forEach((hit, i) => {
       const length = (played[i + 1] ?? stepsPerBar) - hit;
-      const pitch = bassPitch(chord, i % 2 === 1, noteAt(notes, start + hit));
+      const given = sounds.findLast(({ step }) => step <= start + hit);
+      const chord = given ? givenChord(given) : chords[start / stepsPerBar];
+      if (!chord) return;
+      const pitch = bassPitch(chord, i % 2 === 1 && given?.step !== start + hit, noteAt(notes, start + hit));
       if (pitch !== null) bass.set(start + hit, { pitch, length: length > 2 ? length - 1 : length });
     });
   }
   return { bass, drums };
 }
 
+/** A chord that the melody has, as those that are found; null where none sounds. */
+function givenChord({ root, pitches }) {
+  return root === null ? null : { root, tones: pitches.map((pitch) => pitch % 12) };
+}
+
 /** The root or the fifth; the other one where it would be a semitone beside the melody; null where both would. */
-function bassPitch({ root }, isFifth, sung) {
+function bassPitch({ root, tones }, isFifth, sung) {
   const low = LOWEST_BASS + root;
-  const fifth = low + 7 < LOWEST_BASS + 12 ? low + 7 : low - 5;
+  const fifth = !tones.includes((root + 7) % 12) ? low : low + 7 < LOWEST_BASS + 12 ? low + 7 : low - 5;
   const rubs = (pitch) => sung !== null && [1, 11].includes((sung.pitch - pitch) % 12);
   return (isFifth ? [fifth, low] : [low, fifth]).find((pitch) => !rubs(pitch)) ?? null;
 }

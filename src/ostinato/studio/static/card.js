@@ -44,7 +44,7 @@ export class Card {
       onclick: () => actions.play(this, this.roll.step ?? beginOf(events, meter)),
     });
     const heading = html("h3", {}, name);
-    const { events, meter, ends } = variation;
+    const { events, meter, ends, chords } = variation;
     let link = null;
     const head = html(
       "div",
@@ -66,9 +66,10 @@ export class Card {
     this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
     if (this.why) this.element.append(this.why.element);
     this.element.append(this.#tools(), this.staff.place);
-    letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends });
+    letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends, chords });
     const { stepsPerBar } = meterOf(variation.meter);
     const track = (events, onstop) => ({
+      chords: variation.chords,
       notes: notesOf(events),
       steps: barsOf(events.length, stepsPerBar) * stepsPerBar, // a loop begins again on a bar line
       meter: variation.meter,

@@ -2,6 +2,8 @@
 
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
+import { ChordLane, wishesOf } from "./chord-lane.js";
+import { firstStepOf, readChords, textOf, trackOf } from "./chords.js";
 import { EditBar } from "./edit-bar.js";
 import { html, isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
@@ -33,14 +35,15 @@ const asking = new Asking(part("generate"), part("waiting"));
 // ---- what is shown, and its past
 
 /** The tests look at it, too. */
-export const history = new History({ notes: [], meter: "4/4", ends: false, locked: [], results: null }, show);
+export const history = new History({ notes: [], meter: "4/4", ends: false, locked: [], chords: "", results: null }, show);
 
 const session = new Session(() => ({ line: history.line, settings: settings() }));
 
-function show({ notes, meter, locked, results }, step = null, isUndo = false) {
+function show({ notes, meter, locked, chords, results }, step = null, isUndo = false) {
   roll.show(notes, meter);
   editBar.show(notes, wishes.key);
   marked.show(notes, meter, locked);
+  lane.show({ notes, meter, chords });
   tools.show({ notes });
   showMeter(meter);
   resultList.show(results);
@@ -123,6 +126,15 @@ const marked = new MarkedBars(roll.picture, {
   say,
 });
 
+const lane = new ChordLane(roll.picture, {
+  key: () => wishes.key,
+  onchange: (chords, what) => {
+    history.commit({ chords }, what);
+    tell(chords ? `Your melody now has ${what}.` : "Your melody has no chords now.", { onundo: undo });
+  },
+  report,
+});
+
 const recording = new Recording(player, {
   settings: () => ({
     ...history.present,
@@ -145,7 +157,19 @@ const recording = new Recording(player, {
   complain,
 });
 
+/** The chords beside the notes on the roll, up to a step. */
+function melodyChords(end) {
+  const { notes, meter, chords } = history.present;
+  return trackOf(chords, meter, end, firstStepOf(eventsOf(notes), meter));
+}
+
+/** The chords of a melody as a text. */
+function chordsOf({ events, meter, chords = [] }) {
+  return textOf(chords, meter, events.length, firstStepOf(events, meter));
+}
+
 const melodyTrack = () => ({
+  chords: melodyChords(barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar()),
   notes: history.present.notes,
   steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
   meter: history.present.meter,
@@ -181,9 +205,9 @@ function stepsPerBar() {
 }
 
 /** Put a melody on the roll. */
-function useMelody({ events, meter, ends = false }, what) {
+function useMelody({ events, meter, ends = false, chords, text = chordsOf({ events, meter, chords }) }, what) {
   player.stop();
-  history.commit({ notes: notesOf(events), meter, ends, locked: [] }, what);
+  history.commit({ notes: notesOf(events), meter, ends, locked: [], chords: text }, what);
   roll.picture.center();
   part("melody-title").scrollIntoView({ block: "nearest" });
   tell(`Your melody is now ${what}.`, { onundo: undo });
@@ -231,6 +255,7 @@ const links = () => import("./share.js");
 async function openLink(link) {
   try {
     const melody = (await links()).melodyOf(link, limits.max_steps);
+    if (melody.text) melody.text = await readChords(melody.text, melody.meter);
     setTempo(melody.qpm);
     useMelody(melody, "what the link holds");
   } catch (error) {
@@ -273,7 +298,7 @@ function generate() {
   const { notes, meter } = history.present;
   const primer = notes.length ? { events: eventsOf(notes), meter } : null;
   const begin = primer ? { primer } : { primer, upbeat: wishes.upbeat };
-  return vary(() => ({ ...begin, meter, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
+  return vary(() => ({ ...begin, meter, ...lane.wishes, ...wishes.lengthOf(wholeLength(primer?.events.length ?? 0, meter)) }));
 }
 
 /** Make bars of the melody anew, between those before and after, around those that are locked. */
@@ -284,6 +309,7 @@ function fill(first, last) {
   return vary(() => ({
     primer: { events: eventsOf(notes), meter, ends },
     fill: [first, last],
+    ...lane.wishes,
     ...(within.length ? { locked: within } : {}),
     ...(isToTheEnd ? { ending: wishes.ending !== "none" } : {}),
   }));
@@ -293,6 +319,7 @@ function fill(first, last) {
 async function vary(request) {
   const clicked = performance.now();
   try {
+    await lane.read(); // what was written just now
     const asked = { ...wishes.read(), ...request() };
     const answer = await asking.ask(asked);
     if (!answer) return;
@@ -332,7 +359,7 @@ async function renew(variation, step, length, what, event = null) {
   const kept = [...variation.events.slice(0, step), ...(event === null ? [] : [event])];
   try {
     const primer = { events: kept, meter: variation.meter };
-    const request = { ...wishes.read(), variations: 1, ...length(), primer };
+    const request = { ...wishes.read(), variations: 1, ...wishesOf(chordsOf(variation)), ...length(), primer };
     // A locked seed goes on through its sequence, or the same would come again.
     if (request.seed !== null) request.draw = nextDraw(request);
     const answer = await asking.ask(request);
@@ -457,13 +484,13 @@ const actions = {
   use: (variation) =>
     useMelody(variation, variation.name ?? `variation ${1 + history.present.results.variations.indexOf(variation)}`),
   midi: (variation) =>
-    save(api.midiOf([variation], variation.qpm ?? player.qpm, [fileNameOf(variation)]), `${fileNameOf(variation)}.mid`),
+    save(api.midiOf([variation], variation.qpm ?? player.qpm, [fileNameOf(variation)], mixer.accompaniment), `${fileNameOf(variation)}.mid`),
   wav: (variation) => {
     const qpm = variation.qpm ?? player.qpm;
-    const sound = { qpm, ...instrumentOf(player.voice), clicks: player.metronome };
+    const sound = { qpm, ...instrumentOf(player.voice), clicks: player.metronome, accompaniment: mixer.accompaniment };
     return save(api.wavOf(variation, sound), `${fileNameOf(variation)}.wav`);
   },
-  score: ({ events, meter, made, qpm = player.qpm, key = made?.request.key ?? null }) => ({ events, meter, qpm, key }),
+  score: ({ events, meter, chords, made, qpm = player.qpm, key = made?.request.key ?? null }) => ({ events, meter, chords, qpm, key }),
   saveScore: (variation, format, title = null) =>
     save(api.scoreOf({ ...actions.score(variation), title }, format), `${fileNameOf(variation)}.${format}`),
   share: async (variation) => {
@@ -472,7 +499,7 @@ const actions = {
   },
   link: async (variation) => {
     const name = fileNameOf(variation);
-    const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [name]).catch(() => null);
+    const blob = await api.midiOf([variation], variation.qpm ?? player.qpm, [name], mixer.accompaniment).catch(() => null);
     return blob && { name: `${name}.mid`, url: await dataUrl(blob) };
   },
 };
@@ -480,7 +507,8 @@ const actions = {
 const tools = new MelodyTools(part("melody-tools"), {
   melody: () => {
     const { notes, meter, ends } = history.present;
-    return { events: eventsOf(notes), meter, ends, name: "melody", qpm: player.qpm, key: wishes.key };
+    const chords = melodyChords(endOf(notes));
+    return { events: eventsOf(notes), meter, ends, chords, name: "melody", qpm: player.qpm, key: wishes.key };
   },
   actions,
   onplay: (step) => {
@@ -509,7 +537,7 @@ function removeFavorite(favorite) {
 function downloadAll() {
   const { variations } = history.present.results;
   const { model, seed } = variations[0].made;
-  save(api.midiOf(variations, player.qpm, variations.map(fileNameOf)), `${model}-${seed}.zip`);
+  save(api.midiOf(variations, player.qpm, variations.map(fileNameOf), mixer.accompaniment), `${model}-${seed}.zip`);
 }
 
 // ---- controls
@@ -619,7 +647,7 @@ async function begin() {
     const { notes, meter, qpm } = firstMelody();
     keptSettings = kept?.settings ?? { qpm };
     setTempo(Number(keptSettings.qpm));
-    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, locked: [], results: null }, future: [] });
+    history.restore(kept?.line ?? { past: [], present: { notes, meter, ends: false, locked: [], chords: "", results: null }, future: [] });
     listen();
     const found = await asked;
     Object.assign(limits, found.limits);

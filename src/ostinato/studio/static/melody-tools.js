@@ -11,7 +11,7 @@ export class MelodyTools {
 
   /**
    * @param place where the buttons go, in a row of more; the notation comes after the row.
-   * @param melody() gives {events, meter, ends, name, qpm, key}; there are no events where nothing is written.
+   * @param melody() gives {events, meter, ends, chords, name, qpm, key}; there are no events where nothing is written.
    * @param actions midi, wav, share, link, score and saveScore: see main.js.
    * @param onplay called with a step to be heard from.
    * @param report called with what went wrong.

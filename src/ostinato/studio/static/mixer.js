@@ -1,15 +1,16 @@
-/** The mixer: how loud the melody, the band and the clicks are, and whether a MIDI output plays. */
+/** The mixer: how loud the melody, the band, the chords and the clicks are, and whether a MIDI output plays. */
 
 import { button, html, isPressed, press } from "./elements.js";
 import { complain, tell } from "./messages.js";
 import { VOLUMES } from "./player.js";
 
-const NAMES = { melody: "Melody", band: "Bass and drums", clicks: "Metronome" };
+const NAMES = { melody: "Melody", band: "Bass and drums", chords: "Chords", clicks: "Metronome" };
 
 export class Mixer {
   isOpen = false;
   #sliders = {};
   #band = document.getElementById("band");
+  #chords = document.getElementById("play-chords");
   #kept = null; // of the MIDI output, while it is not connected
 
   /** `onchange()` is called when something is to be kept that no control of the page tells of. */
@@ -25,14 +26,20 @@ export class Mixer {
     this.find = html("div", { class: "mixer-midi" }, button({ text: "Find MIDI outputs", onclick: () => this.#connect() }));
     if ("requestMIDIAccess" in navigator) place.append(this.find);
     this.#band.addEventListener("click", () => this.#playAlong(!isPressed(this.#band)));
+    this.#chords.addEventListener("click", () => this.#playChords(!isPressed(this.#chords)));
   }
 
   get settings() {
     const midi = this.midi?.settings ?? this.#kept;
-    return { volumes: this.player.volumes, band: isPressed(this.#band), midi };
+    return { volumes: this.player.volumes, band: isPressed(this.#band), chords: isPressed(this.#chords), midi };
   }
 
-  restore({ volumes, band, midi }) {
+  /** How files play the chords, as the server names it; null if they don't. */
+  get accompaniment() {
+    return isPressed(this.#chords) ? "block" : null;
+  }
+
+  restore({ volumes, band, chords, midi }) {
     for (const name of Object.keys(VOLUMES)) {
       const { [name]: found } = Object(volumes);
       const volume = Number.isFinite(found) && found >= 0 && found <= 1 ? found : VOLUMES[name];
@@ -40,6 +47,7 @@ export class Mixer {
       this.player.setVolume(name, volume);
     }
     this.#playAlong(band === true);
+    this.#playChords(chords === true);
     this.#kept = typeof midi?.port === "string" ? midi : null;
     if (this.#kept) this.#reconnect();
   }
@@ -57,6 +65,13 @@ export class Mixer {
     press(this.#band, isOn);
     const band = isOn ? (await import("./band-sound.js")).BAND : null;
     if (isPressed(this.#band) === isOn) this.player.band = band;
+  }
+
+  /** And so is what plays the chords. */
+  async #playChords(isOn) {
+    press(this.#chords, isOn);
+    const accompaniment = isOn ? (await import("./accompaniment.js")).ACCOMPANIMENT : null;
+    if (isPressed(this.#chords) === isOn) this.player.accompaniment = accompaniment;
   }
 
   /** A visitor who once allowed MIDI is not asked again; another one is on a click only. */

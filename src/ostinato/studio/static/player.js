@@ -3,6 +3,7 @@
  * late; the cursor follows the same clock, one look at every frame of the screen.
  */
 
+import { soundsOf } from "./chords.js";
 import { meterOf, secondsPerStep } from "./melody.js";
 import { RECORDED, VOICES, room, tick } from "./voices.js";
 
@@ -15,12 +16,13 @@ const GLIDE = 0.02; // the time constant of a change of volume
 const FIRST_VOICE = Object.keys(VOICES)[0];
 
 /** What has a volume of its own, from 0 to 1. */
-export const VOLUMES = { melody: 1, band: 0.7, clicks: 1 };
+export const VOLUMES = { melody: 1, band: 0.7, chords: 0.7, clicks: 1 };
 
 export class Player {
   metronome = false;
   loop = false; // whether to begin again at the end; without it, the round that is being played is the last
   band = null; // who plays along: see band.js
+  accompaniment = null; // who plays the chords: see accompaniment.js
   midi = null; // where the notes go beside the speakers: see midi-output.js
   context = null;
   #volumes = { ...VOLUMES };
@@ -125,13 +127,15 @@ export class Player {
   }
 
   /**
-   * Play a track {notes, steps, meter, span(), onstep(step), onstop()} from a step on. `span`, if there is one, gives
-   * the steps [first, end] that a loop goes round, or null for all. `onstep` gets the place as a fraction, at every
-   * frame. `begin` is the audio time of this step; by default it is now.
+   * Play a track {notes, steps, meter, chords, span(), onstep(step), onstop()} from a step on. `span`, if there is one,
+   * gives the steps [first, end] that a loop goes round, or null for all. `onstep` gets the place as a fraction, at
+   * every frame. `chords`, if it has some, are a track of chords; without the server it plays without them. `begin` is the audio time of this step; by default it is now.
    */
   async play(track, from = 0, begin = null) {
     this.stop();
-    const now = await this.wake();
+    await this.wake();
+    if (track.chords?.length) track.sounds ??= await soundsOf(track.chords).catch(() => []);
+    const now = this.context.currentTime;
     this.stop(); // what another press began while the clock was starting
     const starts = new Map(track.notes.map((note) => [note.start, note]));
     const session = {
@@ -229,6 +233,7 @@ export class Player {
         tick(this.context, buses.clicks, at, place % stepsPerBar === 0);
       }
       this.band?.play(this.context, buses.band, { track, place, when: at, step });
+      this.accompaniment?.play(this.context, buses.chords, { track, place, when: at, step });
       this.midi?.tick(when, step);
     }
   }

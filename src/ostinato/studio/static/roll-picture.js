@@ -259,6 +259,7 @@ export class RollPicture {
     const hasChanged = width !== this.stepWidth;
     this.stepWidth = width;
     this.board.dataset.stepWidth = width;
+    this.board.style.setProperty("--step-width", `${width}px`);
     return hasChanged;
   }
 

@@ -96,10 +96,11 @@ function packed({ line: { past, present, future }, settings }, variations) {
 
 /** A session of what was packed; null if it is not one. */
 function unpacked({ line, settings }, variations) {
-  // An earlier studio had no locks.
-  const state = ({ notes, meter, ends, locked = [], results }) => {
+  // An earlier studio had no locks, and no chords.
+  const state = ({ notes, meter, ends, locked = [], chords = "", results }) => {
     if (!isMeter(meter) || !notes.every(isNote) || !locked.every(Number.isInteger)) throw null;
-    const melody = { notes, meter, ends: Boolean(ends), locked };
+    if (typeof chords !== "string") throw null;
+    const melody = { notes, meter, ends: Boolean(ends), locked, chords };
     if (results === null) return { ...melody, results };
     const found = results.map((id) => variations.get(id));
     if (!found.every(Boolean)) throw null;

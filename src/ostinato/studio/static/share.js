@@ -3,22 +3,28 @@
  *
  *     #melody=1/6/8/97.5/AT2BAD8
  *
+ * or, with chords,
+ *
+ *     #melody=2/6/8/97.5/AT2BAD8/C%20%7C%20G7
+ *
  * has the version of this form, the meter, the tempo in quarter notes a minute, and bytes in base64url. The first byte
  * is 1 if the tune ends with the melody, else 0. Then a byte is 0 where a note ends, 1 to 128 where pitch 0 to 127
- * starts, and 129 to 255 are 1 to 127 steps on which nothing changes.
+ * starts, and 129 to 255 are 1 to 127 steps on which nothing changes. The chords are a text: see chords.js.
  */
 
+import { firstStepOf, textOf } from "./chords.js";
 import { LINK } from "./files.js";
 import { NOTE_OFF, NO_EVENT, isMeter, meterOf } from "./melody.js";
 
 const VERSION = "1";
+const WITH_CHORDS = "2";
 const FIRST_RUN = 129; // the byte of a single step on which nothing changes
 const LONGEST_RUN = 127;
 const LONGEST_BAR = 64; // steps, as the server takes them
 const [LEAST_QPM, MOST_QPM] = [20, 400];
 
-/** The address of this page with a melody {events, meter, qpm, ends} in it. */
-export function linkOf({ events, meter, qpm, ends = false }) {
+/** The address of this page with a melody {events, meter, qpm, ends, chords} in it. */
+export function linkOf({ events, meter, qpm, ends = false, chords = [] }) {
   const bytes = [Number(ends)];
   for (const event of events) {
     if (event !== NO_EVENT) bytes.push(event + 1);
@@ -27,20 +33,27 @@ export function linkOf({ events, meter, qpm, ends = false }) {
     else bytes.push(FIRST_RUN);
   }
   const data = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  return `${location.href.split("#")[0]}${LINK}${VERSION}/${meter}/${qpm}/${data}`;
+  const text = textOf(chords, meter, events.length, firstStepOf(events, meter));
+  const end = text ? `/${encodeURIComponent(text)}` : "";
+  return `${location.href.split("#")[0]}${LINK}${text ? WITH_CHORDS : VERSION}/${meter}/${qpm}/${data}${end}`;
 }
 
-/** The melody of a link, {events, meter, qpm, ends}; a RangeError says why there is none. */
+/**
+ * The melody of a link, {events, meter, qpm, ends}, and `text`, that of its chords, if it has some; a RangeError says why
+ * there is none.
+ */
 export function melodyOf(link, maxSteps) {
   const [version, numerator, denominator, tempo, data, ...more] = link.split(LINK)[1].split(/\s/)[0].split("/");
-  if (/^\d+$/.test(version) && version !== VERSION)
+  if (/^\d+$/.test(version) && ![VERSION, WITH_CHORDS].includes(version))
     throw new RangeError("This link was made by a newer studio. Update Ostinato to open it.");
   const meter = `${numerator}/${denominator}`;
   const qpm = /^\d+(\.\d+)?$/.test(tempo) ? Number(tempo) : NaN;
   const [ends, events] = eventsIn(data ?? "", maxSteps);
+  const text = version === WITH_CHORDS ? textIn(more[0]) : "";
   const isRight =
-    version === VERSION &&
-    more.length === 0 &&
+    [VERSION, WITH_CHORDS].includes(version) &&
+    more.length === Number(version === WITH_CHORDS) &&
+    text !== null &&
     isMeter(meter) &&
     meterOf(meter).stepsPerBar <= LONGEST_BAR &&
     qpm >= LEAST_QPM &&
@@ -49,7 +62,16 @@ export function melodyOf(link, maxSteps) {
     events.length <= maxSteps &&
     events.some((event) => event >= 0);
   if (!isRight) throw new RangeError("This link is damaged, so your melody stays as it is. Ask for the link again.");
-  return { events, meter, qpm, ends: ends === 1 };
+  return { events, meter, qpm, ends: ends === 1, ...(text ? { text } : {}) };
+}
+
+/** The text of a part of a link; null if there is none. */
+function textIn(part) {
+  try {
+    return decodeURIComponent(part ?? "") || null;
+  } catch {
+    return null;
+  }
 }
 
 /** The first byte, and the events of the others, which are no more than a little too many. */

@@ -11,6 +11,8 @@ const HEIGHT = 160;
 const HEAT_HEIGHT = 8;
 const SURE_HEIGHT = 22;
 const LEAST_STEP_WIDTH = 3.6;
+const NAMES_HEIGHT = 28; // of the numbers of bars and the names of chords below them
+const LETTER_WIDTH = 7; // of a chord's name, at most
 const LEAST_NUMBER_WIDTH = 24; // from one bar's number to the next
 
 /** The pitches that hold all the melodies, with some air, an octave and a half at least. */
@@ -160,7 +162,7 @@ export class SmallRoll {
     this.drawnFor = available;
     this.stepWidth = Math.max(available / events.length, LEAST_STEP_WIDTH);
     const width = events.length * this.stepWidth;
-    const top = HEAT_HEIGHT + 4;
+    const top = HEAT_HEIGHT + (variation.chords?.length ? NAMES_HEIGHT : 4);
     const bottom = HEIGHT - SURE_HEIGHT;
     const row = (bottom - top) / (highest - lowest + 1);
     const lines = (interval) => {
@@ -209,6 +211,7 @@ export class SmallRoll {
       this.#sure(),
       ...ghosts,
       ...notes,
+      ...this.#chordNames(),
       // As at the end of a score: a thin line and a thick one.
       ...(variation.ends ? [this.#endLine(width - 5, 1), this.#endLine(width, 3)] : []),
       this.heat,
@@ -228,6 +231,17 @@ export class SmallRoll {
     for (let i = 0; i * stepsPerBar < this.variation.events.length; i += every)
       numbers.push(svg("text", { class: "small-number", x: round(i * bar + 3), y: HEAT_HEIGHT + 10 }, `${i + firstBar}`));
     return numbers;
+  }
+
+  /** The names of the chords, but for those that the one before leaves no room. */
+  #chordNames() {
+    let end = 0;
+    return (this.variation.chords ?? []).flatMap(([step, name]) => {
+      const x = round(step * this.stepWidth + 3);
+      if (x < end) return [];
+      end = x + LETTER_WIDTH * name.length + 4;
+      return [svg("text", { class: "small-chord", x, y: HEAT_HEIGHT + 24 }, name)];
+    });
   }
 
   #endLine(right, width) {

@@ -8,7 +8,7 @@ export class StaffToggle {
 
   /**
    * @param name of the melody, for headings and screen readers.
-   * @param score() gives what is to be written: {events, meter, qpm, key}, the key null for the one that fits.
+   * @param score() gives what is to be written: {events, meter, chords, qpm, key}, the key null for the one that fits.
    * @param onplay called with a step to be heard from.
    * @param save(format) downloads it, as "abc" or "musicxml".
    * @param report called with what went wrong.

@@ -1,5 +1,6 @@
 /**
- * One result: {events, stepsPerBar, meter, ends, given, explained, original, surprise, made}. `given` has [from, to] of
+ * One result: {events, stepsPerBar, meter, ends, chords, given, explained, original, surprise, made}. `chords` is a
+ * track, or is not there where an earlier studio made it: see chords.js. `given` has [from, to] of
  * each stretch of steps that were not made, `explained`, for every step that was drawn, {event, probability,
  * repeatSteps, candidates, attention}. `original` are the events that were there before a change, or null; `surprise`
  * is how many bits a new step is worth to the model. `made` is what it takes to make the same again: {model, seed,
@@ -8,6 +9,7 @@
  * for this step or null, and what made the steps before.
  */
 
+import { isTrack } from "./chords.js";
 import { NOTE_OFF, eventName, firstBarOf, isMeter, meterOf, notesOf, placeName } from "./melody.js";
 
 /** How a step came about; the legend, the colors and the patterns go by these names. */
@@ -41,6 +43,7 @@ export function variationsOf(answer, request, before = null) {
       stepsPerBar: answer.steps_per_bar,
       meter: answer.meter,
       ends: one.ends,
+      chords: one.chords,
       given: before ? givenBefore(before) : givenIn(one, answer.steps_per_bar, request),
       explained,
       original: before ? before.original : request.fill ? request.primer.events : null,
@@ -93,7 +96,7 @@ export function sourceOf({ made, events, meter, source = "" }) {
 /** What else it was made with, in words. */
 export function settingsOf({ made, events, meter }) {
   if (!made) return "";
-  const { temperature = 1, key = null, top_k: topK = 0, top_p: topP = 1, fill = null, locked = [] } = made.request;
+  const { temperature = 1, key = null, top_k: topK = 0, top_p: topP = 1, fill = null, locked = [], chords } = made.request;
   const shift = firstBarOf(events, meter) - 1;
   const numbers = locked.map((bar) => bar + shift);
   return [
@@ -101,6 +104,7 @@ export function settingsOf({ made, events, meter }) {
     ...(key ? [`key ${key}`] : []),
     ...(topK ? [`top-k ${topK}`] : []),
     ...(topP < 1 ? [`top-p ${topP}`] : []),
+    ...(chords ? [`chords ${chords}`, `chord strength ${made.request.chord_strength}`] : []),
     ...(fill ? [`bars ${fill[0] + shift} to ${fill[1] + shift} made anew`] : []),
     ...(locked.length ? [`${locked.length === 1 ? "bar" : "bars"} ${numbers.join(", ")} locked`] : []),
   ].join(", ");
@@ -123,6 +127,7 @@ export function isVariation(value) {
     value.stepsPerBar === meterOf(value.meter).stepsPerBar &&
     isListOf(value.given, (span) => isListOf(span, Number.isInteger) && span.length === 2) &&
     isListOf(value.explained, isExplained) &&
+    (value.chords == null || isTrack(value.chords)) &&
     (value.original == null || isListOf(value.original, isEvent)) &&
     (value.surprise == null || Number.isFinite(value.surprise)) &&
     (!value.made || isMade(value.made))

@@ -12,7 +12,7 @@ const ENDINGS = {
   none: "Each stops at the last bar line, as if it went on.",
 };
 
-const KEPT = ["model", "beside", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p", "upbeat"];
+const KEPT = ["model", "beside", "bars", "variations", "temperature", "seed", "tonic", "mode", "top-k", "top-p", "upbeat", "chord-strength"];
 
 const field = (id) => document.getElementById(id);
 
