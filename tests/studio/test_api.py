@@ -442,12 +442,17 @@ HARMONIZE = st.fixed_dictionaries(
         "alternatives": st.integers(1, 3),
     },
 )
+MINUTES = st.floats(0, 40)
 ASKED = st.one_of(
     st.tuples(st.just("/api/generate"), MAKE),
     st.tuples(st.just("/api/midi"), WRITE_MIDI),
     st.tuples(st.just("/api/wav"), WRITE_WAV),
     st.tuples(st.just("/api/score"), WRITE_SCORE),
     st.tuples(st.just("/api/harmonize"), HARMONIZE),
+    # No tunes are there, so that this begins nothing.
+    st.tuples(
+        st.just("/api/learn"), st.fixed_dictionaries({"name": st.text(max_size=41)}, optional={"minutes": MINUTES})
+    ),
 )
 
 
@@ -482,7 +487,7 @@ def test_whatever_json_is_asked_is_answered_or_refused(client: TestClient, asked
 @settings(deadline=None, max_examples=100)
 @given(
     path=st.sampled_from(sorted(document()["paths"])),
-    method=st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS"]),
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]),
     said=st.sampled_from(["application/json", "audio/midi", "text/plain", ""]),
     body=st.binary(max_size=80) | st.just(midi(f"{NOTE} {END}")),
 )
@@ -860,7 +865,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 9
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 16
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 
