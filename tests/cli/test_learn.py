@@ -77,7 +77,8 @@ def test_all_the_way(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     work = tmp_path / "work"
-    arguments = command(tunes, model, "--num_training_steps=12", f"--work_dir={work}")
+    progress = tmp_path / "progress.jsonl"
+    arguments = command(tunes, model, "--num_training_steps=12", f"--work_dir={work}", f"--progress={progress}")
     assert main(arguments) == 0
     told = capsys.readouterr().out
     assert "read 10 of 11 music files" in told
@@ -95,6 +96,13 @@ def test_all_the_way(
     assert before["bits_per_step"] > after["bits_per_step"] > 0
     # The loss that chose it is of events: the same in nats.
     assert bundle.provenance["held_out"]["loss"] == pytest.approx(after["bits_per_step"] * math.log(2), abs=2e-4)
+    # For programs: the evaluations, the best of which was kept, and the summaries.
+    lines = [json.loads(line) for line in progress.read_text().splitlines()]
+    evaluations = {line["step"]: line["held_out"] for line in lines if "held_out" in line}
+    assert list(evaluations) == [0, 5, 10, 12]
+    assert evaluations[card["best_step"]] == min(evaluations.values()) == bundle.provenance["held_out"]["loss"]
+    assert [line["step"] for line in lines if "loss" in line] == [10, 12]
+    assert all(line.keys() == {"step", "seconds", "held_out" if "held_out" in line else "loss"} for line in lines)
     assert f"{after['bits_per_step']:.3f} bits a 16th step, {before['bits_per_step']:.3f} before" in told
     assert "Learned from tunes" in bundle.provenance["description"]
     assert bundle.provenance["init_from"]["file"] == "old.mag"

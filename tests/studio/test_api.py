@@ -460,6 +460,7 @@ READ_CHORDS = st.fixed_dictionaries(
     {"chords": st.text("CGb#m7/|% HN.", min_size=1, max_size=12) | st.text(min_size=1, max_size=8)},
     optional={"meter": METERS_SENT},
 )
+MINUTES = st.floats(0, 40)
 ASKED = st.one_of(
     st.tuples(st.just("/api/generate"), MAKE),
     st.tuples(st.just("/api/midi"), WRITE_MIDI),
@@ -467,6 +468,10 @@ ASKED = st.one_of(
     st.tuples(st.just("/api/score"), WRITE_SCORE),
     st.tuples(st.just("/api/harmonize"), HARMONIZE),
     st.tuples(st.just("/api/chords"), READ_CHORDS),
+    # No tunes are there, so that this begins nothing.
+    st.tuples(
+        st.just("/api/learn"), st.fixed_dictionaries({"name": st.text(max_size=41)}, optional={"minutes": MINUTES})
+    ),
 )
 
 
@@ -501,7 +506,7 @@ def test_whatever_json_is_asked_is_answered_or_refused(client: TestClient, asked
 @settings(deadline=None, max_examples=100)
 @given(
     path=st.sampled_from(sorted(document()["paths"])),
-    method=st.sampled_from(["GET", "POST", "PUT", "HEAD", "OPTIONS"]),
+    method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS"]),
     said=st.sampled_from(["application/json", "audio/midi", "text/plain", ""]),
     body=st.binary(max_size=80) | st.just(midi(f"{NOTE} {END}")),
 )
@@ -879,7 +884,7 @@ def test_its_schemas_are_schemas() -> None:
 
 def test_every_operation_has_a_name_of_its_own_and_words() -> None:
     operations = [operation for path in document()["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 10
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 17
     assert all(operation["summary"].endswith(".") for operation in operations)
 
 

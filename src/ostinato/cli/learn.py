@@ -11,7 +11,7 @@ import shlex
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -44,7 +44,9 @@ from ostinato.training.recipe import FEW_MELODIES, MANY_MELODIES, Recipe, num_he
 if TYPE_CHECKING:
     from ostinato.dataset.melodies import Melodies, SourceMelody
     from ostinato.music.melody import Melody
+    from ostinato.training.evaluation import Summary
     from ostinato.training.job import TrainReport
+    from ostinato.training.step import Metrics
 
 _SCRATCH = "scratch"
 _MINUTES = 10.0
@@ -100,6 +102,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_argument_group("what else to write")
     what.add_argument("--work_dir", metavar="FOLDER", help="keep the training run here")
+    what.add_argument(
+        "--progress", metavar="FILE", help="write how it goes to this file while it trains, a line of JSON each time"
+    )
     add_report(what)
     what.add_argument(
         "--force", action="store_true", help="overwrite a bundle that is there, even one of the same tunes and settings"
@@ -430,6 +435,7 @@ def _train(
     limits += [counted(args.num_training_steps, "step")] if args.num_training_steps else []
     say(f"Training for at most {' or '.join(limits)}; Ctrl-C ends it and keeps the best so far")
     line = LiveLine(num_training_steps=args.num_training_steps, max_seconds=seconds, draws_curve=True)
+    progress = _Progress(args.progress)
     training, held_out = (examples_of_melodies(some, recipe.config, args.folder) for some in melodies)
     with line, stopped_by_signals(patient=False) as signals:
         report = train(
@@ -440,11 +446,47 @@ def _train(
             held_out=held_out,
             origin=None if origin is None else checkpoints.Origin(origin.path, origin.bundle),
             stop=signals.stop,
-            on_step=line.on_step,
-            on_evaluation=line.on_evaluation,
+            on_step=_both(line.on_step, progress.on_step),
+            on_evaluation=_both(line.on_evaluation, progress.on_evaluation),
         )
         line.done(report)
     return report, signals.exit_code
+
+
+class _Progress:
+    """How a training goes, for programs: a line of JSON for each summary and each evaluation.
+
+    Of a line `step` is the number of steps, `seconds` how long it has trained, and `loss` the mean of the last steps or
+    `held_out` that of the held-out melodies, both in nats a step.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = None if path is None else Path(path)
+        self._began = time.monotonic()
+        if self._path is not None:
+            self._path.write_text("")
+
+    def on_step(self, step: int, summary: "Summary | None") -> None:
+        if summary is not None:
+            self._write(step, loss=summary.metrics.loss)
+
+    def on_evaluation(self, step: int, metrics: "Metrics") -> None:
+        self._write(step, held_out=metrics.loss)
+
+    def _write(self, step: int, **losses: float) -> None:
+        if self._path is None:
+            return
+        told = {"step": step, "seconds": time.monotonic() - self._began, **losses}
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({name: round(value, 4) for name, value in told.items()}) + "\n")
+
+
+def _both(*calls: Callable[[int, Any], None]) -> Callable[[int, Any], None]:
+    def call(step: int, told: Any) -> None:
+        for each in calls:
+            each(step, told)
+
+    return call
 
 
 def _figures(bundle: Bundle, melodies: "Sequence[Melody]") -> dict[str, Any]:

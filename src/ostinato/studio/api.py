@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -37,6 +37,7 @@ from ostinato.music.meter import STEPS_PER_QUARTER, parse_meter
 from ostinato.music.notation import notate
 from ostinato.music.tracks import rank_tracks
 from ostinato.studio.filling import fill
+from ostinato.studio.learning import Learner
 from ostinato.studio.models import Models
 from ostinato.studio.schema import (
     MAX_BARS,
@@ -54,6 +55,7 @@ from ostinato.studio.schema import (
     GenerateRequest,
     Harmonized,
     HarmonizeRequest,
+    LearnRequest,
     Limits,
     MelodyJson,
     MidiRequest,
@@ -158,6 +160,10 @@ def _cut(melody: Melody) -> Melody:
 Json = dict[str, Any]
 
 
+_BUNDLE_TYPE = "application/octet-stream"
+_MIDI_BODY = {media_type: {"schema": {"type": "string", "contentMediaType": "audio/midi"}} for media_type in MIDI_TYPES}
+
+
 @functools.cache
 def document() -> Json:
     """The document; not to be changed."""
@@ -207,10 +213,7 @@ def _paths() -> Json:
                 "readPrimer",
                 "The melody of each track of a MIDI, MusicXML or ABC file, to be a primer; the likeliest first.",
                 _json("Tracks"),
-                body={
-                    media_type: {"schema": {"type": "string", "contentMediaType": "audio/midi"}}
-                    for media_type in MIDI_TYPES
-                },
+                body=_MIDI_BODY,
                 parameters=[
                     {
                         "name": "filename",
@@ -264,10 +267,66 @@ def _paths() -> Json:
                 body=_json("ScoreRequest"),
             ),
         },
+        "/api/tunes": {
+            "post": _operation(
+                "putTune",
+                "Put in a MIDI, MusicXML or ABC file to learn from, one of 2,000 and 64 MiB together.",
+                _json("TuneCount"),
+                body=_MIDI_BODY,
+                parameters=[_parameter("filename", "Of the file, with its extension."), _client_parameter()],
+                too_large="UploadTooLarge",
+            ),
+            "get": _operation(
+                "inspectTunes",
+                "What is in your tunes, and what is left out and why.",
+                _json("TuneReport"),
+                parameters=[_client_parameter()],
+                may_refuse=True,
+            ),
+            "delete": _operation(
+                "dropTunes",
+                "Take out all your tunes.",
+                _json("TuneCount"),
+                parameters=[_client_parameter()],
+                may_refuse=True,
+            ),
+        },
+        "/api/learn": {
+            "post": _operation(
+                "learn",
+                "Train a model on your tunes. One training runs at a time.",
+                _json("Learning"),
+                body=_json("LearnRequest"),
+                parameters=[_client_parameter()],
+            ),
+            "get": _operation(
+                "learning", "How the training goes, or went.", _json("Learning"), parameters=[_client_parameter()]
+            ),
+            "delete": _operation(
+                "cancelLearning",
+                "Cancel your training, and keep nothing of it; or forget one that has ended, but for its model.",
+                _json("Learning"),
+                parameters=[_client_parameter()],
+                may_refuse=True,
+            ),
+        },
+        "/api/bundle": {
+            "get": _operation(
+                "readBundle",
+                "The bundle of a model that was trained here, to be kept: the studio forgets it when it ends.",
+                {_BUNDLE_TYPE: {"schema": {"type": "string", "contentMediaType": _BUNDLE_TYPE}}},
+                parameters=[_parameter("model", "Its name.")],
+                may_refuse=True,
+            ),
+        },
         "/api/openapi.json": {
             "get": _operation("describe", "This document.", {"application/json": {"schema": {"type": "object"}}}),
         },
     }
+
+
+def _parameter(name: str, description: str) -> Json:
+    return {"name": name, "in": "query", "required": True, "description": description, "schema": {"type": "string"}}
 
 
 def _client_parameter() -> Json:
@@ -288,11 +347,14 @@ def _operation(
     body: Json | None = None,
     parameters: list[Json] | None = None,
     too_large: str = "BodyTooLarge",
+    may_refuse: bool = False,
 ) -> Json:
     operation: Json = {"operationId": name, "summary": summary}
     if parameters:
         operation["parameters"] = parameters
     refused = {"403": "Forbidden"}
+    if may_refuse:
+        refused["400"] = "BadRequest"
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
         refused |= {"400": "BadRequest", "408": "TooSlow", "413": too_large, "415": "WrongType", "503": "Busy"}
@@ -347,12 +409,16 @@ class Api:
         models: what can be played.
         workers: who does what takes time.
         players: processes that make melodies; without them the workers do it themselves.
+        learner: who trains models; one that adds them to the others if it is not given.
     """
 
-    def __init__(self, models: Models, workers: Workers, players: Players | None = None) -> None:
+    def __init__(
+        self, models: Models, workers: Workers, players: Players | None = None, learner: Learner | None = None
+    ) -> None:
         self._models = models
         self._workers = workers
         self._players = players
+        self._learner = learner or Learner(models)
 
     def routes(self) -> list[Route]:
         """Where each endpoint is."""
@@ -366,6 +432,9 @@ class Api:
             Route("/api/midi", self.midi, methods=["POST"]),
             Route("/api/wav", self.wav, methods=["POST"]),
             Route("/api/score", self.score, methods=["POST"]),
+            _route("/api/tunes", POST=self.put_tune, GET=self.tunes, DELETE=self.drop_tunes),
+            _route("/api/learn", POST=self.learn, GET=self.learning, DELETE=self.cancel_learning),
+            Route("/api/bundle", self.bundle, methods=["GET"]),
             Route("/api/openapi.json", self.openapi, methods=["GET"]),
         ]
 
@@ -434,12 +503,54 @@ class Api:
         data = await self._do(lambda: score_file(asked), request)
         return _file(data, _SCORES[asked.format], f"melody.{asked.format}")
 
+    async def put_tune(self, request: Request) -> Response:
+        """One more file to learn from."""
+        data = await read_midi(request)
+        name = request.query_params.get("filename", "")
+        return json_response(await asyncio.to_thread(self._learner.put, _client(request), name, data))
+
+    async def tunes(self, request: Request) -> Response:
+        """What is in the files to learn from."""
+        return json_response(await asyncio.to_thread(self._learner.report, _client(request)))
+
+    async def drop_tunes(self, request: Request) -> Response:
+        """Nothing to learn from."""
+        return json_response(await asyncio.to_thread(self._learner.drop, _client(request)))
+
+    async def learn(self, request: Request) -> Response:
+        """Begin a training."""
+        asked = read_request(await read_json(request), LearnRequest)
+        return json_response(await asyncio.to_thread(self._learner.begin, _client(request), asked))
+
+    async def learning(self, request: Request) -> Response:
+        """How the training goes."""
+        return json_response(await asyncio.to_thread(self._learner.state, _client(request)))
+
+    async def cancel_learning(self, request: Request) -> Response:
+        """No training."""
+        return json_response(await asyncio.to_thread(self._learner.cancel, _client(request)))
+
+    async def bundle(self, request: Request) -> Response:
+        """A model that was trained here, as a file."""
+        name = request.query_params.get("model", "")
+        path = self._learner.bundle(name)
+        return _file(await asyncio.to_thread(path.read_bytes), _BUNDLE_TYPE, f"{name}.mag")
+
     async def openapi(self, _request: Request) -> Response:
         """What describes all this."""
         return json_response(document())
 
     async def _do(self, work: Callable[[], T], request: Request) -> T:
         return await self._workers.do(work, _vanished(request), _client(request))
+
+
+def _route(path: str, **endpoints: Callable[[Request], Awaitable[Response]]) -> Route:
+    """One path with an endpoint for each method; HEAD is GET's."""
+
+    async def answer(request: Request) -> Response:
+        return await endpoints["GET" if request.method == "HEAD" else request.method](request)
+
+    return Route(path, answer, methods=list(endpoints))
 
 
 async def refuse_http(request: Request, error: Exception) -> Response:

@@ -25,7 +25,7 @@ class Models:
     """
 
     def __init__(self, paths: Mapping[str, Path], default: str) -> None:
-        self.paths = paths
+        self.paths = dict(paths)
         self.default = default
         self._loaders = {name: _Loader(path) for name, path in paths.items()}
 
@@ -51,6 +51,27 @@ class Models:
         for name in paths:
             models.bundle(name)
         return models
+
+    def add(self, wanted: str, path: Path) -> str:
+        """Add a model while others play; one thread at a time may.
+
+        Args:
+            wanted: what to call it; a number is appended if another one is called so.
+            path: its bundle, which is read at once.
+
+        Returns:
+            Its name.
+
+        Raises:
+            OstinatoError: if it cannot be read.
+        """
+        name = _free_name(wanted, self.paths)
+        loader = _Loader(path)
+        loader.bundle()
+        # Another thread may be going through those that are there.
+        self._loaders = {**self._loaders, name: loader}
+        self.paths = {**self.paths, name: path}
+        return name
 
     def bundle(self, name: str | None = None) -> Bundle:
         """Settings, arrays and provenance of a model, by default of the default.

@@ -45,6 +45,11 @@ MAX_PRIMER_STEPS = MAX_STEPS // 2
 """A longer melody of an uploaded file is cut to this: half of what a melody may hold leaves room to go on."""
 MAX_TRACKS = 256
 """More could not be chosen from."""
+MAX_TUNES, MAX_TUNE_BYTES = 2000, 1 << 26
+"""What can be learned from: files, and all their bytes."""
+MIN_MINUTES, MAX_MINUTES, DEFAULT_MINUTES = 1.0, 30.0, 5.0  # of training; who wants more has a terminal
+MAX_LEARNED = 20
+"""Models that were trained from the page: each takes some megabytes of memory and disk."""
 MAX_CHORD_LETTERS = 4000  # of all chords
 _MAX_TEXT = 100  # characters of a name
 _MAX_SHOWN = 40  # characters of a value in an error
@@ -499,6 +504,76 @@ class Tracks(_Message, frozen=True):
     tracks: Annotated[list[Track], Meta(min_length=1, max_length=MAX_TRACKS)]
 
 
+class TuneCount(_Message, frozen=True, kw_only=True):
+    """What there is to learn from."""
+
+    files: Annotated[int, Meta(ge=0, le=MAX_TUNES)]
+    bytes: Annotated[int, Meta(ge=0, le=MAX_TUNE_BYTES)]
+
+
+class LeftOut(_Message, frozen=True, kw_only=True):
+    """A reason why something was left out or changed."""
+
+    count: Count
+    what: Annotated[str, Meta(description="Of what, and why.")]
+
+
+class SkippedTune(_Message, frozen=True, kw_only=True):
+    """A file or a tune that could not be read."""
+
+    file: str
+    reason: str
+
+
+class TuneReport(_Message, frozen=True, kw_only=True):
+    """What is in the tunes."""
+
+    files: Annotated[Count, Meta(description="Music files.")]
+    read: Annotated[Count, Meta(description="Those that could be read.")]
+    tunes: Annotated[Count, Meta(description="In them: a file of ABC may hold many.")]
+    melodies: Annotated[Count, Meta(description="That differ, to learn from and to measure on.")]
+    held_out: Annotated[Count, Meta(description="Those of them to measure on.")]
+    left_out: list[LeftOut]
+    skipped: Annotated[list[SkippedTune], Meta(description="The first of them.")]
+
+
+class LearnRequest(_Message, frozen=True, kw_only=True):
+    """A training to begin."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=40, description="Of the model.")]
+    minutes: Annotated[float, Meta(ge=MIN_MINUTES, le=MAX_MINUTES, description="How long to train at most.")] = (
+        DEFAULT_MINUTES
+    )
+
+    def __post_init__(self) -> None:
+        _require_printable(name=self.name)
+        if not self.name.strip():
+            raise SettingsError("name must hold more than spaces")
+
+
+class Learning(_Message, frozen=True, kw_only=True):
+    """How a training goes, or went."""
+
+    state: Literal["idle", "learning", "done", "failed"]
+    tunes: Annotated[Count, Meta(description="Files of yours to learn from.")] = 0
+    missing: Annotated[str | None, Meta(description="What must be installed before anything can be learned.")] = None
+    yours: Annotated[bool, Meta(description="Whether you began it, and may cancel it.")] = False
+    name: Annotated[str, Meta(description="That was asked for.")] = ""
+    minutes: Annotated[float, Meta(ge=0, description="That it may take.")] = 0
+    seconds: Annotated[float, Meta(ge=0, description="That it has taken, reading the tunes included.")] = 0
+    step: Count = 0
+    curve: Annotated[
+        list[tuple[Count, float]],
+        Meta(description="Steps, and the loss then on the tunes held out, in nats a step: the less the better."),
+    ] = []
+    model: Annotated[str | None, Meta(description="The name of the model, once it is there.")] = None
+    error: Annotated[str | None, Meta(description="Why it failed.")] = None
+    bits_before: Annotated[
+        float | None, Meta(description="Bits a step on the tunes held out, of the model that it began from.")
+    ] = None
+    bits_after: Annotated[float | None, Meta(description="And of the new one.")] = None
+
+
 @functools.cache
 def schemas() -> dict[str, Any]:
     """The JSON schema of each type, by its name; not to be changed."""
@@ -510,11 +585,15 @@ def schemas() -> dict[str, Any]:
         Generated,
         HarmonizeRequest,
         Harmonized,
+        LearnRequest,
+        Learning,
         MidiRequest,
         ModelList,
         Queue,
         ScoreRequest,
         Tracks,
+        TuneCount,
+        TuneReport,
         WavRequest,
     )
     return msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")[1]

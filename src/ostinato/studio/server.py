@@ -27,6 +27,7 @@ from ostinato.errors import OstinatoError, SettingsError
 from ostinato.sound.recorded import FOLDER as INSTRUMENTS
 from ostinato.studio import DEFAULT_PORT
 from ostinato.studio.api import Api, refuse, refuse_http
+from ostinato.studio.learning import Learner
 from ostinato.studio.models import Models
 from ostinato.studio.security import Guard, PatientSending, json_response
 from ostinato.studio.workers import Players, Workers
@@ -52,6 +53,7 @@ def create_app(
     allowed: Iterable[str] = (),
     workers: Workers | None = None,
     players: Players | None = None,
+    learner: Learner | None = None,
 ) -> ASGIApp:
     """The whole studio: the page, its files and the API.
 
@@ -62,20 +64,24 @@ def create_app(
         allowed: names under which it is reached besides; see `Guard`.
         workers: who does what takes time; by default two at once, or as many as there are players.
         players: processes that make melodies; without them this one does.
+        learner: who trains models; by default one whose models all of them play.
     """
     at_work = workers or Workers(max(players.count, 2) if players else 2)
+
+    trains = learner or (Learner(models, players.add) if players else Learner(models))
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         at_work.close()
+        await asyncio.to_thread(trains.close)
         if players:
             players.close()
 
     app = Starlette(
         routes=[
             Route("/", _page, methods=["GET"], middleware=[Middleware(GZipMiddleware)]),
-            *Api(models, at_work, players).routes(),
+            *Api(models, at_work, players, trains).routes(),
             # The page loads a recorded instrument when it is chosen.
             Mount("/static/instruments", StaticFiles(directory=INSTRUMENTS)),
             # Answers of the API are not packed: on this machine that takes longer than sending them.

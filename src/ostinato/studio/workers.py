@@ -23,6 +23,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from ostinato.errors import OstinatoError, SettingsError
 
 MAX_PROCESSES = 4
@@ -264,13 +266,21 @@ class Players:
 
     def __init__(self, paths: Mapping[str, Path], default: str, count: int | None = None) -> None:
         self.count = count or max(min(_processors(), MAX_PROCESSES), 1)
-        self._models = (dict(paths), default)
+        self._paths, self._default = dict(paths), default
+        self._added: tuple[tuple[str, Path], ...] = ()
         self._is_closed = False
         self._all = {self._start() for _ in range(self.count)}
         # The one that was used last comes first: what it needs is in the processor's cache.
         self._idle: queue.LifoQueue[_Player] = queue.LifoQueue()
         for player in self._all:
             self._idle.put(player)
+
+    def add(self, name: str, path: Path) -> None:
+        """Let a new model be asked for by its name; one thread at a time may.
+
+        Each process hears of it before its next request.
+        """
+        self._added = (*self._added, (name, path))
 
     def make(self, body: bytes) -> bytes:
         """The JSON of the answer to a request of `/api/generate`, from whichever process is free.
@@ -291,7 +301,10 @@ class Players:
         """What a process answers; None if it dies over it, and another one takes its place."""
         player = self._idle.get()
         try:
-            player.connection.send_bytes(body)
+            for name, path in self._added[player.num_added :]:
+                player.connection.send_bytes(_ADD + msgspec.json.encode([name, str(path)]))
+                player.num_added += 1
+            player.connection.send_bytes(_MAKE + body)
             return player.connection.recv_bytes()
         except (EOFError, OSError):
             self._all.discard(player)
@@ -311,7 +324,7 @@ class Players:
 
     def _start(self) -> "_Player":
         ours, theirs = _CONTEXT.Pipe()
-        process = _CONTEXT.Process(target=_play, args=(*self._models, theirs), daemon=True)
+        process = _CONTEXT.Process(target=_play, args=(self._paths, self._default, theirs), daemon=True)
         process.start()
         theirs.close()
         return _Player(process, ours)
@@ -320,6 +333,7 @@ class Players:
 class _Player:
     def __init__(self, process: BaseProcess, connection: "Connection[bytes, bytes]") -> None:
         self.process, self.connection = process, connection
+        self.num_added = 0  # models that it has heard of
 
     def stop(self) -> None:
         self.process.kill()
@@ -329,6 +343,7 @@ class _Player:
 
 # A fork beside the server's threads could copy a lock that is held.
 _CONTEXT = multiprocessing.get_context("spawn")
+_MAKE, _ADD = b"?", b"&"
 _DONE, _REFUSED, _FAILED = b"+", b"-", b"!"
 
 
@@ -344,11 +359,15 @@ def _play(paths: dict[str, Path], default: str, connection: "Connection[bytes, b
     models.model()  # so that the first click waits for no loading
     while True:
         try:
-            body = connection.recv_bytes()
+            message = connection.recv_bytes()
         except (EOFError, OSError):
             return
+        if message[:1] == _ADD:
+            name, path = msgspec.json.decode(message[1:])
+            models.add(name, Path(path))
+            continue
         try:
-            answer = _DONE + answer_to(body, models)
+            answer = _DONE + answer_to(message[1:], models)
         except OstinatoError as error:
             answer = _REFUSED + str(error).encode()
         except Exception:  # it goes to the studio's log, and the next request must be answered

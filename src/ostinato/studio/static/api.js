@@ -75,6 +75,39 @@ export async function scoreOf(score, format) {
   return (await post("api/score", { ...score, format })).blob();
 }
 
+/** One more file to learn from. */
+export async function putTune(file) {
+  const path = `api/tunes?filename=${encodeURIComponent(file.name)}`;
+  await request(path, { method: "POST", headers: { "Content-Type": "audio/midi" }, body: file });
+}
+
+/** What is in the files to learn from. */
+export async function inspectTunes() {
+  return (await request("api/tunes")).json();
+}
+
+export async function dropTunes() {
+  await request("api/tunes", { method: "DELETE" });
+}
+
+export async function learn(name, minutes) {
+  return (await post("api/learn", { name, minutes })).json();
+}
+
+/** How the training goes, or went. */
+export async function fetchLearning() {
+  return (await request("api/learn")).json();
+}
+
+export async function cancelLearning() {
+  await request("api/learn", { method: "DELETE" });
+}
+
+/** A model that was trained here, as a file. */
+export async function bundleOf(model) {
+  return (await request(`api/bundle?model=${encodeURIComponent(model)}`)).blob();
+}
+
 function forServer({ events, meter, chords = [] }) {
   return { events, meter, chords };
 }

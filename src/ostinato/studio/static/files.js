@@ -29,8 +29,11 @@ export function dataUrl(blob) {
   });
 }
 
-/** Call onfile(file) for a file dropped anywhere on the page, or chosen by the button. */
-export function listenForFiles(onfile) {
+/**
+ * Call onfile(file) for a file dropped anywhere on the page, or chosen by the button; and ontunes({entries, files}) for
+ * a folder or several files, or whatever is dropped while they are asked for.
+ */
+export function listenForFiles(onfile, ontunes) {
   const veil = document.getElementById("drop");
   const chooser = document.getElementById("file");
   const hasFile = (event) => event.dataTransfer?.types.includes("Files");
@@ -47,7 +50,11 @@ export function listenForFiles(onfile) {
     veil.hidden = true;
     if (!hasFile(event)) return;
     event.preventDefault();
-    if (event.dataTransfer.files[0]) onfile(event.dataTransfer.files[0]);
+    const files = [...event.dataTransfer.files];
+    const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+    const isFolder = files.length > 1 || entries.some((entry) => entry.isDirectory);
+    if (isFolder || document.querySelector("#training[open]")) ontunes({ entries, files });
+    else if (files[0]) onfile(files[0]);
   });
   document.getElementById("open").addEventListener("click", () => chooser.click());
   chooser.addEventListener("change", () => {

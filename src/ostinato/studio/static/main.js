@@ -540,6 +540,30 @@ function downloadAll() {
   save(api.midiOf(variations, player.qpm, variations.map(fileNameOf), mixer.accompaniment), `${model}-${seed}.zip`);
 }
 
+// ---- a model of one's own tunes
+
+let training = null;
+
+/** What trains is loaded when it is asked for. */
+async function openTraining(dropped = null) {
+  try {
+    const { Training } = await import("./training.js");
+    training ??= new Training({ maxBytes: limits.max_upload_bytes, onlearned: playLearned, save });
+    await training.open(dropped);
+  } catch (error) {
+    report(error);
+  }
+}
+
+async function playLearned(model) {
+  const chosen = wishes.settings;
+  wishes.setUp(await api.fetchModels());
+  wishes.restore({ ...chosen, model });
+  followModel(wishes.model);
+  session.changed();
+  tell(`“${model}” has learned from your tunes, and is the model now.`);
+}
+
 // ---- controls
 
 function motion() {
@@ -592,7 +616,8 @@ function listen() {
     tools.staff.refresh(); // the key may be another
   });
   document.addEventListener("click", () => session.changed());
-  listenForFiles(openFile);
+  listenForFiles(openFile, openTraining);
+  part("show-training").addEventListener("click", () => openTraining());
   const place = part("roll");
   const isMelody = (event) => event.dataTransfer?.types.includes(DRAGGED);
   place.addEventListener("dragover", (event) => {
@@ -661,6 +686,8 @@ async function begin() {
     listenForLinks(openLink);
     part("version").textContent = `Ostinato ${found.version} · everything happens on this machine`;
     document.documentElement.dataset.ready = "true";
+    const { state, yours } = await api.fetchLearning();
+    if (state === "learning" && yours) openTraining();
   } catch (error) {
     report(error);
   }
