@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from ostinato.formats.midi.writer import note_sequence_to_midi
 from ostinato.music.melody import Melody
-from ostinato.studio.api import document
+from ostinato.studio.openapi import document
 from ostinato.studio.server import create_app, listen, make_server
 from studio_parts import HOME, small_models, studio_client
 

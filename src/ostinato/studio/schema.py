@@ -41,6 +41,9 @@ MAX_MELODIES = 64
 MIN_QPM, MAX_QPM, DEFAULT_QPM = 20.0, 400.0, 120.0  # a little wider than a metronome's
 MAX_SOUND_SECONDS = 300.0
 """In stereo at 44,100 samples a second, 53 MB."""
+CLIENT_HEADER = "Ostinato-Client"
+"""By which browsers behind one address are told apart, so that they take turns."""
+MAX_CLIENT_NAME = 64  # characters
 MAX_PRIMER_STEPS = MAX_STEPS // 2
 """A longer melody of an uploaded file is cut to this: half of what a melody may hold leaves room to go on."""
 MAX_TRACKS = 256
