@@ -1,12 +1,14 @@
 """Which model the flags name."""
 
 import argparse
+import typing
 from pathlib import Path
 
 import pytest
 
 import golden_files
 from ostinato.cli.flags import (
+    ACCOMPANIMENTS,
     add_boolean,
     add_extraction,
     add_model,
@@ -17,8 +19,13 @@ from ostinato.cli.flags import (
     model_paths,
 )
 from ostinato.errors import SettingsError
+from ostinato.music.chords import Accompaniment
 from ostinato.music.extract import ExtractionSettings
 from ostinato.shipped import BEST_MODEL, shipped_path
+
+
+def test_the_accompaniments_are_those_that_can_be_played() -> None:
+    assert typing.get_args(Accompaniment) == ACCOMPANIMENTS
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.front import extract_melodies
 from ostinato.generation import model as model_module
 from ostinato.generation.model import Model
+from ostinato.generation.options import DEFAULT_CHORD_STRENGTH
 from ostinato.generation.search import Growing, most_varied
 from ostinato.music.melody import Melody
 from ostinato.shipped import BEST_MODEL, load_shipped
@@ -742,6 +743,10 @@ def test_the_primer_is_left_out_of_the_chords_too(make: Generate, tmp_path: Path
     assert make(*flags, "--num_steps=32", "--num_outputs=1") == 0
     (path,) = (tmp_path / "out").glob("*.mid")
     assert [(8 * text.time, text.text) for text in read_midi(path).text_annotations] == [(0, "F"), (8, "G")]
+
+
+def test_help_names_the_strength_that_the_options_have() -> None:
+    assert generate._CHORD_STRENGTH == DEFAULT_CHORD_STRENGTH
 
 
 @pytest.mark.parametrize(

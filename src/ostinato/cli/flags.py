@@ -32,6 +32,8 @@ USUAL = "usual flags"
 """The group that stands first: the five flags that most users want."""
 MAGENTAS = "flags of Magenta's scripts"
 """The group that stands last: what nobody needs who does not come from Magenta."""
+ACCOMPANIMENTS = ("block", "arpeggio", "bass")
+"""As `ostinato.music.chords` has them, which would make every help slower."""
 
 _BYTES_A_PROCESS = 40_000_000
 

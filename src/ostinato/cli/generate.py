@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ostinato.cli.flags import USUAL, add_boolean, add_magentas, add_model, chosen_model, settle_config
+from ostinato.cli.flags import ACCOMPANIMENTS, USUAL, add_boolean, add_magentas, add_model, chosen_model, settle_config
 from ostinato.cli.terminal import Signals, cut, progress, say, stopped_by_signals
 from ostinato.errors import DataError, SettingsError
 
@@ -34,7 +34,6 @@ _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100
 _PATIENCE = 1.0  # seconds that nobody minds: only longer work shows a bar
 _CHORD_STRENGTH = 0.9  # the default of the options, which help does without
-_ACCOMPANIMENTS = ("block", "arpeggio", "bass")
 # Flags that are fields of the options by the same name.
 _AS_THEY_ARE = (
     *("num_outputs", "temperature", "top_k", "top_p", "key", "beam_size", "branch_factor", "steps_per_iteration"),
@@ -141,7 +140,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     chords.add_argument(
         "--accompaniment",
-        choices=_ACCOMPANIMENTS,
+        choices=ACCOMPANIMENTS,
         help="play the chords too, in the MIDI and sound files: held, note after note, or bass and chord in turn",
     )
 

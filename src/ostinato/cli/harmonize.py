@@ -4,13 +4,11 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from ostinato.cli.flags import USUAL
+from ostinato.cli.flags import ACCOMPANIMENTS, USUAL
 from ostinato.cli.terminal import say
 from ostinato.errors import SettingsError
 
 EXAMPLE = "ostinato harmonize data/aird/midi/book5_0900.mid --alternatives=3"
-
-_ACCOMPANIMENTS = ("block", "arpeggio", "bass")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "numbers",
     )
     usual.add_argument(
-        "--alternatives", type=int, default=1, metavar="N", help="find so many ways, the likeliest first"
+        "--alternatives", type=int, default=1, metavar="N", help="how many ways to find, the likeliest first"
     )
     usual.add_argument("--chords_per_bar", type=int, default=1, metavar="N", help="1, or 2 where a bar has two halves")
     usual.add_argument("--key", metavar="KEY", help="that the melody is in; found from the file if not given")
     usual.add_argument(
         "--accompaniment",
-        choices=_ACCOMPANIMENTS,
+        choices=ACCOMPANIMENTS,
         help="play the chords too, in a MIDI or sound file: held, note after note, or bass and chord in turn",
     )
     parser.add_argument_group("which melody").add_argument(

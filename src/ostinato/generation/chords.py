@@ -1,10 +1,10 @@
 """How chords guide what is drawn: on the beats their notes are likelier, between the beats all are as likely as before.
 
 On a strong beat the odds of a note outside the chord are multiplied by 1 -
-strength, on another beat by the square root of that; so are those of holding on
-such a note. Strong are the first beat of a bar, the third of four, and where a
-chord begins. Approach notes between the beats,
-and whether a note begins at all, are left to the model.
+strength, on another beat by the square root of that; so are those of holding
+such a note. The first beat of a bar is strong, and so are the third of four and
+wherever a chord begins. Approach notes between the beats, and whether a note
+begins at all, are left to the model.
 
 Shapes: B melodies, C classes.
 """

@@ -1,8 +1,9 @@
 /** How the chords of a melody sound: held softly, and struck again in each bar. */
 
 import { meterOf } from "./melody.js";
-import { envelope, frequencyOf, oscillator } from "./voices.js";
+import { softNote } from "./voices.js";
 
+const HELD = { cutoff: 1400, peak: 0.07, attack: 0.03, decay: 0.6, sustain: 0.035, release: 0.06 };
 const strokes = new WeakMap(); // sounds -> what is struck at which step
 
 /** For the player: plays what is due at a place of a track; `step` is the length of a 16th in seconds. */
@@ -11,7 +12,7 @@ export const ACCOMPANIMENT = {
     if (!track.sounds?.length) return;
     if (!strokes.has(track.sounds)) strokes.set(track.sounds, strokesOf(track));
     const struck = strokes.get(track.sounds).get(place);
-    for (const pitch of struck?.pitches ?? []) held(context, out, pitch, when, when + struck.length * step);
+    for (const pitch of struck?.pitches ?? []) softNote(context, out, pitch, when, when + struck.length * step, HELD);
   },
 };
 
@@ -28,14 +29,4 @@ export function strokesOf({ sounds, steps, meter }) {
     }
   });
   return struck;
-}
-
-function held(context, out, pitch, when, until) {
-  const loudness = { peak: 0.07, attack: 0.03, decay: 0.6, sustain: 0.035, release: 0.06 };
-  const { gain, end } = envelope(context, out, when, loudness);
-  const filter = context.createBiquadFilter();
-  filter.type = "lowpass";
-  filter.frequency.value = 1400;
-  filter.connect(gain);
-  oscillator(context, "triangle", frequencyOf(pitch), when, filter).stop(end(until));
 }

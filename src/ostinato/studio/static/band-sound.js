@@ -1,8 +1,9 @@
 /** How the band sounds: a soft bass, and drums made of noise and a falling sine. */
 
 import { bandOf } from "./band.js";
-import { envelope, frequencyOf, oscillator } from "./voices.js";
+import { envelope, oscillator, softNote } from "./voices.js";
 
+const BASS = { cutoff: 420, peak: 0.3, attack: 0.012, decay: 0.5, sustain: 0.12, release: 0.05 };
 const parts = new WeakMap(); // track, or the sounds of its chords -> what the band plays to it
 const noises = new WeakMap(); // context -> a second of noise
 
@@ -13,20 +14,10 @@ export const BAND = {
     if (!parts.has(known)) parts.set(known, bandOf(track));
     const { bass, drums } = parts.get(known);
     const note = bass.get(place);
-    if (note) bassNote(context, out, note.pitch, when, when + note.length * step);
+    if (note) softNote(context, out, note.pitch, when, when + note.length * step, BASS);
     for (const drum of drums.get(place) ?? []) DRUMS[drum](context, out, when);
   },
 };
-
-function bassNote(context, out, pitch, when, until) {
-  const loudness = { peak: 0.3, attack: 0.012, decay: 0.5, sustain: 0.12, release: 0.05 };
-  const { gain, end } = envelope(context, out, when, loudness);
-  const filter = context.createBiquadFilter();
-  filter.type = "lowpass";
-  filter.frequency.value = 420;
-  filter.connect(gain);
-  oscillator(context, "triangle", frequencyOf(pitch), when, filter).stop(end(until));
-}
 
 function kick(context, out, when) {
   const loudness = { peak: 0.4, attack: 0.004, decay: 0.09, sustain: 0, release: 0.05 };

@@ -23,8 +23,7 @@ export class Card {
     Object.assign(this, { variation, name, actions });
     const change = actions.change ? (step) => step > 0 && actions.change(variation, step) : null;
     const choose = (step, event) => {
-      const { stepsPerBar: bar, events } = variation;
-      if (event === events[step]) actions.play(this, Math.max(Math.floor(step / bar) * bar, step - bar / 2));
+      if (event === variation.events[step]) this.hear(step);
       else actions.choose(variation, step, event);
     };
     this.why = actions.change ? new WhyPanel(variation, change, choose) : null;
@@ -89,6 +88,12 @@ export class Card {
   remove() {
     this.roll.remove();
     this.staff.remove();
+  }
+
+  /** Play from half a bar before a step, or from the bar line if that is nearer. */
+  hear(step) {
+    const { stepsPerBar: bar } = this.variation;
+    this.actions.play(this, Math.max(Math.floor(step / bar) * bar, step - bar / 2));
   }
 
   showPlaying(isPlaying) {

@@ -1,7 +1,7 @@
 /** The row under the roll: selecting, snapping and zooming; what can be done with selected notes; key and range. */
 
 import { html, isPressed, press } from "./elements.js";
-import { estimatedKey } from "./keys.js";
+import { estimatedKey, onPaper } from "./keys.js";
 import { pitchName } from "./melody.js";
 
 const part = (id) => document.getElementById(id);
@@ -58,7 +58,7 @@ export class EditBar {
     const range = `${pitchName(Math.min(...pitches))} to ${pitchName(Math.max(...pitches))}`;
     part("melody-key").replaceChildren(
       ...(key ? [html("b", {}, key.name), ` · ${range}`] : []),
-      ...(wished ? [`${key ? " · " : ""}new notes in ${pretty(wished)}`] : []),
+      ...(wished ? [`${key ? " · " : ""}new notes in ${onPaper(wished)}`] : []),
     );
   }
 
@@ -95,9 +95,4 @@ export class EditBar {
     part("zoom-in").disabled = !canZoomIn;
     part("zoom-out").disabled = !canZoomOut;
   }
-}
-
-/** "Bb minor" as it is written on paper. */
-function pretty(key) {
-  return key.replace(/^([A-G])b/, "$1♭").replace("#", "♯");
 }

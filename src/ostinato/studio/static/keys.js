@@ -36,3 +36,8 @@ export function estimatedKey(notes) {
 function sharpsOf(major) {
   return ((7 * major + 5) % 12) - 5;
 }
+
+/** "Bb minor" as it is written on paper: B♭ minor. */
+export function onPaper(key) {
+  return key.replace(/^([A-G])b/, "$1♭").replace("#", "♯");
+}

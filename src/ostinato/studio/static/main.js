@@ -168,15 +168,19 @@ function chordsOf({ events, meter, chords = [] }) {
   return textOf(chords, meter, events.length, firstStepOf(events, meter));
 }
 
-const melodyTrack = () => ({
-  chords: melodyChords(barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar()),
-  notes: history.present.notes,
-  steps: barsOf(endOf(history.present.notes), stepsPerBar()) * stepsPerBar(),
-  meter: history.present.meter,
-  span: () => marked.span,
-  onstep: showMelodyPlayhead,
-  onstop: () => showMelodyPlaying(false),
-});
+function melodyTrack() {
+  const { notes, meter } = history.present;
+  const steps = barsOf(endOf(notes), stepsPerBar()) * stepsPerBar();
+  return {
+    notes,
+    chords: melodyChords(steps),
+    steps,
+    meter,
+    span: () => marked.span,
+    onstep: showMelodyPlayhead,
+    onstop: () => showMelodyPlaying(false),
+  };
+}
 let playedMelody = null;
 
 function showMelodyPlaying(isPlaying) {
@@ -407,11 +411,11 @@ function change(variation, step) {
 
 /** Another event at a step, and how the melody goes on from it, to be heard at once. */
 async function choose(variation, step, event) {
-  const { events, stepsPerBar: bar } = variation;
+  const { events } = variation;
   const name = eventName(event, isSoundingBefore(events, step));
   if (step === events.length - 1) return complain("This is the last step: nothing would come after it. Choose an earlier one.");
   const card = await renew(variation, step, () => lengthFrom(variation, step + 1), `${name} instead, and a new rest`, event);
-  if (card) actions.play(card, Math.max(Math.floor(step / bar) * bar, step - bar / 2));
+  card?.hear(step);
 }
 
 /** How long a variation is to be after a change from a step on. */

@@ -5,6 +5,7 @@
 
 import { press } from "./elements.js";
 import { barsOf, endOf, eventsOf, firstBarOf, meterOf } from "./melody.js";
+import { capital } from "./messages.js";
 
 const part = (id) => document.getElementById(id);
 
@@ -166,10 +167,6 @@ export class MarkedBars {
 
 function isOne([first, last]) {
   return first === last;
-}
-
-function capital(words) {
-  return words[0].toUpperCase() + words.slice(1);
 }
 
 function sorted(one, other) {

@@ -44,3 +44,8 @@ function show(sentence, onundo, kind = "") {
   part("message-close").onclick = hide;
   part("message").hidden = false;
 }
+
+/** Words as they begin a sentence. */
+export function capital(words) {
+  return words[0].toUpperCase() + words.slice(1);
+}

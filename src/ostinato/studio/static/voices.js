@@ -31,6 +31,16 @@ export function oscillator(context, type, frequency, when, out) {
   return source;
 }
 
+/** A soft note from `when` to `until`: a triangle, dark above `cutoff` Hz. */
+export function softNote(context, out, pitch, when, until, { cutoff, ...loudness }) {
+  const { gain, end } = envelope(context, out, when, loudness);
+  const filter = context.createBiquadFilter();
+  filter.type = "lowpass";
+  filter.frequency.value = cutoff;
+  filter.connect(gain);
+  oscillator(context, "triangle", frequencyOf(pitch), when, filter).stop(end(until));
+}
+
 /** Two sines, one bending the other: keys and bells, by their ratio. */
 function bent(context, out, pitch, when, { ratio, depth, fade, ...loudness }) {
   const frequency = frequencyOf(pitch);

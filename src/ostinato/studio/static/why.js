@@ -2,6 +2,7 @@
 
 import { html } from "./elements.js";
 import { eventName, firstBarOf, placeName } from "./melody.js";
+import { capital } from "./messages.js";
 import { boldestStep, isGiven, isSoundingBefore, kindOf } from "./variation.js";
 
 const CANDIDATES = 5;
@@ -109,7 +110,7 @@ export class WhyPanel {
               type: "button",
               tabindex: "-1", // the keys 1 to 5 on the roll press it
               class: isDrawn ? "is-drawn" : null,
-              title: `${capital(label)}`,
+              title: capital(label),
               "aria-label": `${label}, ${percent(probability)}`,
               onclick: () => this.onchoose(step, event),
             },
@@ -121,8 +122,4 @@ export class WhyPanel {
       }),
     );
   }
-}
-
-function capital(words) {
-  return words[0].toUpperCase() + words.slice(1);
 }

@@ -1,6 +1,7 @@
 /** What is asked of the model: the form below the roll. */
 
 import { html, isPressed, press } from "./elements.js";
+import { onPaper } from "./keys.js";
 
 const TONICS = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"];
 const MOST_SEED = 2 ** 53 - 1;
@@ -24,7 +25,7 @@ export class Wishes {
   /** `onmodel(model)` is called when another model is chosen, `onkey()` when another key is. */
   constructor(onmodel, onkey) {
     const tonic = field("tonic");
-    tonic.append(new Option("Any key", ""), ...TONICS.map((name) => new Option(pretty(name), name)));
+    tonic.append(new Option("Any key", ""), ...TONICS.map((name) => new Option(onPaper(name), name)));
     tonic.addEventListener("change", () => (field("mode").disabled = !tonic.value));
     for (const each of [tonic, field("mode")]) each.addEventListener("change", onkey);
     const [slider, number] = [field("temperature-slider"), field("temperature")];
@@ -192,8 +193,4 @@ function seedIn(input) {
   if (/^\d+$/.test(text) && seed <= MOST_SEED) return seed;
   input.focus();
   throw new RangeError(`Please make the seed a whole number from 0 to ${MOST_SEED}, or leave it empty.`);
-}
-
-function pretty(name) {
-  return name.replace("#", "♯").replace("b", "♭");
 }
