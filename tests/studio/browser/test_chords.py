@@ -130,6 +130,30 @@ def test_what_was_written_just_now_is_sent(wide: StudioPage) -> None:
     assert wide.asked_for()["chords"] == "F | C"
 
 
+def test_a_round_that_ends_as_it_begins_stays_whole(wide: StudioPage) -> None:
+    page = wide.page
+    write_chords(wide, "C | Am | F G | C")
+    field = page.get_by_role("textbox", name="Chords", exact=True)
+    expect(page.locator(".chord-lane span")).to_have_count(5)
+    expect(field).to_have_value("C | Am | F G | C")
+    made = wide.generate(New_bars="4", Variations="1")["variations"][0]
+    # The fifth bar is the first again: C, which goes on, and then Am.
+    assert made["chords"] == [[0, "C"], [16, "Am"], [32, "F"], [40, "G"], [48, "C"], [80, "Am"]]
+    page.get_by_role("button", name="Use as melody: Variation 1").click()
+    expect(field).to_have_value("C | Am | F G | C")
+    link = page.evaluate(
+        """async () => {
+            const { linkOf } = await import("/static/share.js");
+            const { history } = await import("/static/main.js");
+            const { meter, chords: text } = history.present;
+            return linkOf({ events: [60, -2], meter, qpm: 120, text });
+        }"""
+    )
+    assert link.endswith("/C%20%7C%20Am%20%7C%20F%20G%20%7C%20C")  # though the melody ends in bar 1
+    write_chords(wide, "C | G | C | G")  # twice the same is written once
+    expect(field).to_have_value("C | G")
+
+
 def test_names_that_are_no_chords_are_refused(wide: StudioPage) -> None:
     write_chords(wide, "C | G")
     expect(wide.page.locator(".chord-lane span")).to_have_count(4)

@@ -1,5 +1,6 @@
 /** One melody that was made: its roll, why it is so, and what can be done with it. */
 
+import { chordTextOf } from "./chords.js";
 import { button, html, icon, press } from "./elements.js";
 import { letDrag } from "./files.js";
 import { barsOf, beginOf, firstBarOf, meterOf, notesOf } from "./melody.js";
@@ -43,7 +44,7 @@ export class Card {
       onclick: () => actions.play(this, this.roll.step ?? beginOf(events, meter)),
     });
     const heading = html("h3", {}, name);
-    const { events, meter, ends, chords } = variation;
+    const { events, meter, ends } = variation;
     let link = null;
     const head = html(
       "div",
@@ -65,7 +66,7 @@ export class Card {
     this.element = html("article", { class: "card", "aria-label": name }, head, this.roll.element);
     if (this.why) this.element.append(this.why.element);
     this.element.append(this.#tools(), this.staff.place);
-    letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends, chords });
+    letDrag(head, () => (link ??= actions.link(variation)), { events, meter, ends, text: chordTextOf(variation) });
     const { stepsPerBar } = meterOf(variation.meter);
     const track = (events, onstop) => ({
       chords: variation.chords,

@@ -32,8 +32,11 @@ export function trackOf(text, meter, end, first = 0) {
   return track;
 }
 
-/** The text of a track, in even shares of each bar, that is `end` steps long and whose bar 1 begins at step `first`; "" if it has none. */
-export function textOf(track, meter, end, first = 0) {
+/**
+ * The text of a track, in even shares of each bar, that is `end` steps long and whose bar 1 begins at step `first`; ""
+ * if it has none. What comes again is written once; the last time may be cut off, unless the track `isWhole`.
+ */
+export function textOf(track, meter, end, first = 0, isWhole = false) {
   if (!track.length) return "";
   const bar = meterOf(meter);
   const bars = [];
@@ -48,7 +51,9 @@ export function textOf(track, meter, end, first = 0) {
     while (!isRight(count)) count += 1;
     bars.push(shares(count, bar).map((place) => begun.get(place) ?? "/").join(" "));
   }
-  const round = bars.findIndex((_, length) => length > 0 && bars.every((each, i) => each === bars[i % length]));
+  const isRound = (length) =>
+    length > 0 && !(isWhole && bars.length % length) && bars.every((each, i) => each === bars[i % length]);
+  const round = bars.findIndex((_, length) => isRound(length));
   return bars.slice(0, round < 0 ? bars.length : round).join(" | ");
 }
 
@@ -62,7 +67,12 @@ export async function readChords(text, meter) {
   if (!text.trim()) return "";
   const { chords, num_steps: end } = await api.readChords(text, meter);
   for (const { name, root, pitches } of chords) sounds.set(name, { root, pitches });
-  return textOf(chords.map(({ step, name }) => [step, name]), meter, end);
+  return textOf(chords.map(({ step, name }) => [step, name]), meter, end, 0, true);
+}
+
+/** The chords of a melody as a text: its own, or the one that it was made over, or else what its track comes to. */
+export function chordTextOf({ events, meter, chords = [], made = null, text = made?.request.chords }) {
+  return text ?? textOf(chords, meter, events.length, firstStepOf(events, meter));
 }
 
 /** What the chords of a track sound like: [{step, root, pitches}, …], the root null where none sounds. */

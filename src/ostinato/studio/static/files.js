@@ -108,7 +108,7 @@ export function chooseTrack(tracks) {
  * Let a melody be dragged by a handle: onto the roll, and out of the browser where it knows how (Chrome and Edge do).
  *
  * @param link() resolves to {name, url} of its MIDI file, or to null; it is called when the handle is pressed.
- * @param melody what the roll takes, {events, meter, ends, chords}; null for what is there already.
+ * @param melody what the roll takes, {events, meter, ends, text}; null for what is there already.
  */
 export function letDrag(handle, link, melody = null) {
   let address = null;

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Asking } from "./asking.js";
 import { ChordLane, wishesOf } from "./chord-lane.js";
-import { firstStepOf, readChords, textOf, trackOf } from "./chords.js";
+import { chordTextOf, firstStepOf, readChords, trackOf } from "./chords.js";
 import { EditBar } from "./edit-bar.js";
 import { html, isPressed, press } from "./elements.js";
 import { firstMelody } from "./first-melody.js";
@@ -163,11 +163,6 @@ function melodyChords(end) {
   return trackOf(chords, meter, end, firstStepOf(eventsOf(notes), meter));
 }
 
-/** The chords of a melody as a text. */
-function chordsOf({ events, meter, chords = [] }) {
-  return textOf(chords, meter, events.length, firstStepOf(events, meter));
-}
-
 function melodyTrack() {
   const { notes, meter } = history.present;
   const steps = barsOf(endOf(notes), stepsPerBar()) * stepsPerBar();
@@ -209,9 +204,10 @@ function stepsPerBar() {
 }
 
 /** Put a melody on the roll. */
-function useMelody({ events, meter, ends = false, chords, text = chordsOf({ events, meter, chords }) }, what) {
+function useMelody(melody, what) {
+  const { events, meter, ends = false } = melody;
   player.stop();
-  history.commit({ notes: notesOf(events), meter, ends, locked: [], chords: text }, what);
+  history.commit({ notes: notesOf(events), meter, ends, locked: [], chords: chordTextOf(melody) }, what);
   roll.picture.center();
   part("melody-title").scrollIntoView({ block: "nearest" });
   tell(`Your melody is now ${what}.`, { onundo: undo });
@@ -363,7 +359,7 @@ async function renew(variation, step, length, what, event = null) {
   const kept = [...variation.events.slice(0, step), ...(event === null ? [] : [event])];
   try {
     const primer = { events: kept, meter: variation.meter };
-    const request = { ...wishes.read(), variations: 1, ...wishesOf(chordsOf(variation)), ...length(), primer };
+    const request = { ...wishes.read(), variations: 1, ...wishesOf(chordTextOf(variation)), ...length(), primer };
     // A locked seed goes on through its sequence, or the same would come again.
     if (request.seed !== null) request.draw = nextDraw(request);
     const answer = await asking.ask(request);
@@ -512,7 +508,8 @@ const tools = new MelodyTools(part("melody-tools"), {
   melody: () => {
     const { notes, meter, ends } = history.present;
     const chords = melodyChords(endOf(notes));
-    return { events: eventsOf(notes), meter, ends, chords, name: "melody", qpm: player.qpm, key: wishes.key };
+    const text = history.present.chords;
+    return { events: eventsOf(notes), meter, ends, chords, text, name: "melody", qpm: player.qpm, key: wishes.key };
   },
   actions,
   onplay: (step) => {

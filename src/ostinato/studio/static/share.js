@@ -12,7 +12,7 @@
  * starts, and 129 to 255 are 1 to 127 steps on which nothing changes. The chords are a text: see chords.js.
  */
 
-import { firstStepOf, textOf } from "./chords.js";
+import { chordTextOf } from "./chords.js";
 import { LINK } from "./files.js";
 import { NOTE_OFF, NO_EVENT, isMeter, meterOf } from "./melody.js";
 
@@ -23,8 +23,9 @@ const LONGEST_RUN = 127;
 const LONGEST_BAR = 64; // steps, as the server takes them
 const [LEAST_QPM, MOST_QPM] = [20, 400];
 
-/** The address of this page with a melody {events, meter, qpm, ends, chords} in it. */
-export function linkOf({ events, meter, qpm, ends = false, chords = [] }) {
+/** The address of this page with a melody {events, meter, qpm, ends, chords, made} in it. */
+export function linkOf(melody) {
+  const { events, meter, qpm, ends = false } = melody;
   const bytes = [Number(ends)];
   for (const event of events) {
     if (event !== NO_EVENT) bytes.push(event + 1);
@@ -33,7 +34,7 @@ export function linkOf({ events, meter, qpm, ends = false, chords = [] }) {
     else bytes.push(FIRST_RUN);
   }
   const data = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
-  const text = textOf(chords, meter, events.length, firstStepOf(events, meter));
+  const text = chordTextOf(melody);
   const end = text ? `/${encodeURIComponent(text)}` : "";
   return `${location.href.split("#")[0]}${LINK}${text ? WITH_CHORDS : VERSION}/${meter}/${qpm}/${data}${end}`;
 }
