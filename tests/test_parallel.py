@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -111,6 +112,22 @@ def test_large_jobs_and_results_do_not_block_each_other() -> None:
 
 def buffer_of(size: int) -> pickle.PickleBuffer:
     return pickle.PickleBuffer(b"x" * size)
+
+
+def test_workers_end_with_their_parent_even_if_they_are_sending() -> None:
+    script = """
+import itertools, time
+from ostinato.parallel import map_jobs
+results = map_jobs(bytes, itertools.repeat(10**7), processes=2)
+next(results)
+print("there they are", flush=True)
+time.sleep(1000)
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout
+    assert parent.stdout.readline() == "there they are\n"
+    parent.kill()
+    parent.communicate(timeout=60)  # to the end of what the workers could write as well
 
 
 def test_buffers_arrive_as_bytes() -> None:

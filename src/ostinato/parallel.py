@@ -36,7 +36,7 @@ FIRST_BATCH = 4  # jobs, before any time is known
 LARGEST_BATCH = 256  # jobs
 BATCH_SECONDS = 0.02  # long against the cost of handing a batch over, short against a person's patience
 BATCHES_AHEAD = 4  # batches under way or done but not yet asked for, per process
-PARENT_CHECK_SECONDS = 1.0  # how often an idle worker looks whether its parent is still there
+PARENT_CHECK_SECONDS = 1.0  # how often a worker looks whether its parent is still there
 
 _logger = logging.getLogger(__name__)
 
@@ -139,15 +139,21 @@ def _work(function: Callable[[Sequence[Any]], Sequence[Any]], connection: Connec
     """A worker's life: batches in, results out, until told to end or left alone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _allow_interrupts(True)
+    threading.Thread(target=_leave_with, args=(parent,), daemon=True).start()
     with contextlib.suppress(EOFError, OSError):  # the parent is gone
-        while True:
-            while not connection.poll(PARENT_CHECK_SECONDS):
-                if os.getppid() != parent:
-                    return
-            batch = connection.recv()
-            if batch is None:
-                return
+        while (batch := connection.recv()) is not None:
             _send(connection, attempt(function, batch))
+
+
+def _leave_with(parent: int) -> None:
+    """End this process soon after its parent.
+
+    A closed pipe does not tell: forked workers hold each other's ends of it, and one that is sending would wait for
+    ever for somebody to read.
+    """
+    while os.getppid() == parent:
+        time.sleep(PARENT_CHECK_SECONDS)
+    os._exit(1)
 
 
 def _send(connection: Connection, results: Sequence[Any]) -> None:
