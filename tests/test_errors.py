@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from ostinato.errors import MissingExtraError, did_you_mean, nearest_file, printable
+from ostinato.errors import (
+    DataError,
+    FormatError,
+    MissingExtraError,
+    OstinatoError,
+    SettingsError,
+    did_you_mean,
+    nearest_file,
+    printable,
+)
 
 PROJECT = Path(__file__).parent.parent
 EXTRAS = {"train", "studio", "live", "sound", "dask", "onnx"}
@@ -34,6 +43,12 @@ def test_text_of_strangers_commands_no_terminal() -> None:
     assert printable("a\nb\x1b[31mc\u202e") == "a b [31mc "
     assert printable("größer") == "größer"
     assert printable("x" * 5000) == "x" * 2000 + "..."
+
+
+def test_an_error_is_one_line_whatever_it_names() -> None:
+    for kind in (OstinatoError, SettingsError, FormatError, DataError):
+        assert str(kind("a\nb\r\x1b[2J: no melody")) == "a b  [2J: no melody"
+    assert str(DataError("x" * 5000)) == "x" * 5000
 
 
 def test_what_was_likely_meant_is_named() -> None:

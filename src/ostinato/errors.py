@@ -26,8 +26,11 @@ _MAX_TEXT = 2000  # characters of a text of unknown origin that are shown
 
 def printable(text: str) -> str:
     """Text out of a file that may come from anyone: on one line, without what would command a terminal."""
-    line = "".join(character if character.isprintable() else " " for character in text[:_MAX_TEXT])
-    return line + "..." if len(text) > _MAX_TEXT else line
+    return _one_line(text[:_MAX_TEXT]) + ("..." if len(text) > _MAX_TEXT else "")
+
+
+def _one_line(text: str) -> str:
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def did_you_mean(word: str, known: Iterable[str], place: str = "") -> str:
@@ -60,6 +63,10 @@ class OstinatoError(Exception):
     """Anything that a user can mend: bad data, a bad setting, a missing part."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        # It may name what a stranger's file calls itself.
+        super().__init__(_one_line(message))
 
 
 class SettingsError(OstinatoError):
