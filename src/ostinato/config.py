@@ -1,6 +1,6 @@
 """Settings of a model: its encoding and its hyperparameters. All frozen, checked when made.
 
-Four presets are Magenta's configs of the same names; the fifth, `ostinato`, is ours.
+Four presets are Magenta's configs of the same names; `ostinato` is ours, and `chord_rnn` is the same with chords.
 """
 
 import ast
@@ -33,6 +33,8 @@ class Hparams:
         batch_size: melodies a training step.
         rnn_layer_sizes: cells of each LSTM layer, from the input up.
         dropout_keep_prob: share of each layer's outputs that training keeps, above 0 to 1.
+        chord_keep_prob: share of the melodies whose chords training shows, 0 to 1, drawn anew in each epoch; of the
+            others it hides them, so that the model learns to do without. Only of encodings that tell of chords.
         attn_length: rows of the attention's memory; 0 is no attention.
         attn_scope: "stack", attention around all layers (2016), or "first_layer" (later Magenta).
         clip_norm: global norm that the gradients are cut to.
@@ -56,6 +58,7 @@ class Hparams:
     batch_size: int = 128
     rnn_layer_sizes: tuple[int, ...] = (128, 128)
     dropout_keep_prob: float = 0.5
+    chord_keep_prob: float = 1.0
     attn_length: int = 0
     attn_scope: AttentionScope = "stack"
     clip_norm: float = 5.0
@@ -81,6 +84,7 @@ class Hparams:
             list(self.rnn_layer_sizes),
         )
         _require(0 < self.dropout_keep_prob <= 1, "dropout_keep_prob", "above 0 and at most 1", self.dropout_keep_prob)
+        _require(0 <= self.chord_keep_prob <= 1, "chord_keep_prob", "at least 0 and at most 1", self.chord_keep_prob)
         _require(self.attn_length >= 0, "attn_length", "at least 0", self.attn_length)
         _require_one_of(AttentionScope, "attn_scope", self.attn_scope)
         _require(self.clip_norm > 0, "clip_norm", "above 0", self.clip_norm)
@@ -270,6 +274,18 @@ def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
+_OSTINATO = Hparams(
+    batch_size=32,
+    rnn_layer_sizes=(256, 256),
+    initial_learning_rate=0.003,
+    warmup_steps=100,
+    lr_schedule="cosine",
+    dropout_keep_prob=0.45,
+    decay_steps=1700,
+    decay_rate=0.02,
+    loss="events",
+)
+
 PRESETS: Mapping[str, Config] = MappingProxyType(
     {
         config.name: config
@@ -278,20 +294,11 @@ PRESETS: Mapping[str, Config] = MappingProxyType(
             Config("mono_rnn", OneHotEncoding(min_pitch=0, max_pitch=128, transpose_to_key=None)),
             Config("lookback_rnn", LookbackEncoding()),
             Config("attention_rnn", KeyEncoding(), Hparams(attn_length=40, clip_norm=3.0)),
+            Config("ostinato", BarEncoding(tells_beat=True, tells_matches=True, foretells_end=True), _OSTINATO),
             Config(
-                "ostinato",
-                BarEncoding(tells_beat=True, tells_matches=True, foretells_end=True),
-                Hparams(
-                    batch_size=32,
-                    rnn_layer_sizes=(256, 256),
-                    initial_learning_rate=0.003,
-                    warmup_steps=100,
-                    lr_schedule="cosine",
-                    dropout_keep_prob=0.45,
-                    decay_steps=1700,
-                    decay_rate=0.02,
-                    loss="events",
-                ),
+                "chord_rnn",
+                BarEncoding(tells_beat=True, tells_matches=True, tells_chords=True, foretells_end=True),
+                dataclasses.replace(_OSTINATO, chord_keep_prob=0.7),
             ),
         )
     }

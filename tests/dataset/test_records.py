@@ -22,6 +22,7 @@ from ostinato.dataset.records import (
     compact_of,
     distinct,
     eval_ratio_for,
+    example_of,
     examples_of,
     fingerprint,
     is_for_eval,
@@ -122,10 +123,18 @@ def test_a_melody_as_a_compact_record() -> None:
         "counter_bits": 9,
         "tells_beat": False,
         "tells_matches": False,
+        "tells_chords": False,
         "foretells_end": True,
     }
     read = melody_of(record)
     assert (read, read.ends) == (melody, True)
+    # An encoding that tells of no chords does without them, and its records are what they were.
+    beside = Melody(melody.events[:4], meter=melody.meter, ends=True, chords=[(1, "Am"), (3, "G7/B")])
+    assert compact_of(beside, encoding).chords == ()
+    assert example_of(beside, encoding).chords == ()
+    with_chords = dataclasses.replace(encoding, tells_chords=True)
+    assert compact_of(beside, with_chords).chords == beside.chords == melody_of(compact_of(beside, with_chords)).chords
+    assert example_of(beside, with_chords).chords == beside.chords
     # An encoding that does not predict the end learns nothing from it.
     assert not compact_of(melody, preset("lookback_rnn").encoding).ends
 

@@ -25,6 +25,7 @@ ENCODINGS: list[Encoding] = [
     KeyEncoding(60, 72, lookback_distances="1,2,4 bars", counter_bits=6),
     BarEncoding(60, 72, lookback_distances="1,2 bars"),
     BarEncoding(60, 72, tells_beat=True, tells_matches=True, foretells_end=True),
+    BarEncoding(60, 72, lookback_distances="1,2 bars", tells_chords=True),
 ]
 METERS = st.integers(1, 20)
 EVENTS = st.lists(st.sampled_from([-2, -1, 60, 61, 62, 64, 71]), max_size=40)

@@ -145,6 +145,23 @@ def test_batches_of_many_lengths_and_meters_say_what_the_model_says_of_each_melo
     np.testing.assert_allclose(event_scores([made], melodies).bits, bits, atol=1e-3)
 
 
+def test_a_model_that_is_told_of_chords_hears_those_of_each_melody() -> None:
+    made = bundle(BarEncoding(lookback_distances="1,2 bars", tells_chords=True))
+    names = [("C", "G7"), ("Am", "F"), ()]
+    melodies = [
+        Melody(one.events, meter=one.meter, chords=[(7 * place, name) for place, name in enumerate(names[number % 3])])
+        for number, one in enumerate(tunes(1))
+    ]
+    model = Model(made)
+    expected = np.concatenate([-model.event_log_probabilities(melody) / math.log(2) for melody in melodies])
+    scores = event_scores([made], melodies, dtype=np.float64)
+    np.testing.assert_allclose(scores.bits, expected, atol=1e-6)
+    without = event_scores([made], [Melody(one.events, meter=one.meter) for one in melodies], dtype=np.float64)
+    of_third = np.repeat(np.arange(9) % 3 == 2, [len(one) - 1 for one in melodies])
+    np.testing.assert_allclose(without.bits[of_third], scores.bits[of_third], atol=1e-9)
+    assert np.abs(without.bits[~of_third] - scores.bits[~of_third]).max() > 0.01
+
+
 def _one_by_one(made: Bundle, melodies: Sequence[Melody]) -> tuple[NDArray[np.float64], list[bool], float]:
     """Bits and hits of each step, and the mean cross entropy of the classes, the plain way."""
     encoding = made.config.encoding

@@ -13,9 +13,13 @@ from ostinato.bundle import Bundle
 from ostinato.config import PRESETS, Config, Hparams
 from ostinato.encodings import OneHotEncoding
 from ostinato.errors import SettingsError
-from ostinato.generation.chords import ChordGuide, ChordPlan, chord_plan, working_key
+from ostinato.generation.chords import ChordGuide, progression_of, working_key
 from ostinato.generation.model import Model
+from ostinato.generation.network import Network
 from ostinato.generation.options import GenerationOptions
+from ostinato.generation.sampling import log_probabilities_of
+from ostinato.music.chords import Progression, parse_chords
+from ostinato.music.keys import transpose
 from ostinato.music.melody import NO_EVENT, NOTE_OFF, Melody
 from ostinato.music.meter import Meter
 from ostinato.music.notes import note_spans
@@ -38,7 +42,7 @@ def unmoved_model(random_bundle: MakeBundle) -> Model:
 
 def guide(chords: tuple[tuple[int, str], ...], strength: float, events: list[int], semitones: int = 0) -> ChordGuide:
     """A guide of one melody after these events."""
-    made = ChordGuide(ChordPlan(chords, None, 0), strength, FOUR, semitones, 1)
+    made = ChordGuide(Progression(chords), strength, FOUR, semitones, 1)
     for event in events:
         made.push(np.array([event]))
     return made
@@ -74,7 +78,7 @@ def test_what_chords_cost_by_hand() -> None:
 
 
 def test_the_last_note_counts_as_on_a_strong_beat() -> None:
-    made = ChordGuide(ChordPlan(((0, "C"), (4, "G")), None, 0), 0.75, FOUR, 0, 2)
+    made = ChordGuide(Progression(((0, "C"), (4, "G"))), 0.75, FOUR, 0, 2)
     for events in ([60, 62], [NO_EVENT, NOTE_OFF], [NO_EVENT, NO_EVENT], [NO_EVENT, NO_EVENT]):
         made.push(np.array(events))
     # The end of the fourth step is in C; D is its last note, though it is over.
@@ -86,7 +90,7 @@ def test_the_last_note_counts_as_on_a_strong_beat() -> None:
 
 
 def test_rows_go_their_own_ways() -> None:
-    made = ChordGuide(ChordPlan(((0, "C"),), None, 0), 0.75, FOUR, 0, 2)
+    made = ChordGuide(Progression(((0, "C"),)), 0.75, FOUR, 0, 2)
     for events in ([60, 62], [NO_EVENT, NO_EVENT], [NO_EVENT, NO_EVENT], [NO_EVENT, NO_EVENT]):
         made.push(np.array(events))
     costs = made.select(np.array([1, 0, 1])).lean(np.tile(EVENTS, (3, 1)))
@@ -95,30 +99,30 @@ def test_rows_go_their_own_ways() -> None:
 
 
 def test_chords_come_again_from_the_first_whole_bar_on() -> None:
-    plan = chord_plan(GenerationOptions(num_bars=4, chords="C | G"), upbeat=True)
-    assert plan is not None
-    assert plan.at(15) == (None, False)
-    assert [(str(chord), begins) for chord, begins in map(plan.at, (16, 17, 32, 48, 64))] == [
+    progression = progression_of(GenerationOptions(num_bars=4, chords="C | G"), upbeat=True)
+    assert progression is not None
+    assert progression.at(15) == (None, False)
+    assert [(str(chord), begins) for chord, begins in map(progression.at, (16, 17, 32, 48, 64))] == [
         *(("C", True), ("C", False), ("G", True), ("C", True), ("G", True)),
     ]
-    assert plan.track(70) == ((16, "C"), (32, "G"), (48, "C"), (64, "G"))
+    assert progression.track(70) == ((16, "C"), (32, "G"), (48, "C"), (64, "G"))
     # A primer's upbeat counts too; a list is taken as it is, and its last chord goes on.
     primer = Melody([NO_EVENT] * 12 + [60] * 6)
-    plan = chord_plan(GenerationOptions(num_bars=4, primer=primer, chords="C"), upbeat=False)
-    assert plan is not None
-    assert plan.track(20) == ((16, "C"),)
-    plan = chord_plan(GenerationOptions(num_bars=4, chords=[(4, "Am"), (8, "F")]), upbeat=True)
-    assert plan is not None
-    assert [str(plan.at(step)[0]) for step in (3, 4, 100)] == ["None", "Am", "F"]
-    assert chord_plan(GenerationOptions(num_bars=4), upbeat=False) is None
-    assert chord_plan(GenerationOptions(num_bars=4, chords=[]), upbeat=False) is None
+    progression = progression_of(GenerationOptions(num_bars=4, primer=primer, chords="C"), upbeat=False)
+    assert progression is not None
+    assert progression.track(20) == ((16, "C"),)
+    progression = progression_of(GenerationOptions(num_bars=4, chords=[(4, "Am"), (8, "F")]), upbeat=True)
+    assert progression is not None
+    assert [str(progression.at(step)[0]) for step in (3, 4, 100)] == ["None", "Am", "F"]
+    assert progression_of(GenerationOptions(num_bars=4), upbeat=False) is None
+    assert progression_of(GenerationOptions(num_bars=4, chords=[]), upbeat=False) is None
 
 
 def test_the_key_that_chords_are_in() -> None:
     def key(chords: str) -> str:
-        plan = chord_plan(GenerationOptions(num_bars=4, chords=chords), upbeat=False)
-        assert plan is not None
-        return str(working_key(plan))
+        progression = progression_of(GenerationOptions(num_bars=4, chords=chords), upbeat=False)
+        assert progression is not None
+        return str(working_key(progression))
 
     assert key("C | Am | F G | C") == "C major"
     assert key("Am | F | C | G") == "A minor"
@@ -138,12 +142,12 @@ def test_strict_chords_hold_on_every_beat(unmoved_model: Model, seed: int, chord
     for melody in unmoved_model.generate(
         num_bars=4, meter=meter, chords=chords, chord_strength=1, num_outputs=3, seed=seed
     ):
-        plan = chord_plan(GenerationOptions(num_bars=4, meter=meter, chords=chords), upbeat=False)
-        assert plan is not None
-        assert melody.chords == plan.track(len(melody))
+        progression = progression_of(GenerationOptions(num_bars=4, meter=meter, chords=chords), upbeat=False)
+        assert progression is not None
+        assert melody.chords == progression.track(len(melody))
         for pitch, start, end in note_spans(melody):
             for step in range(start, end):
-                chord, begins = plan.at(step)
+                chord, begins = progression.at(step)
                 if step % melody.meter.steps_per_beat == 0 or begins:
                     assert chord is not None
                     assert pitch % 12 in chord.pitch_classes, (melody, step)
@@ -233,3 +237,45 @@ def test_chords_that_cannot_be() -> None:
         GenerationOptions(chords="C | Q")
     with pytest.raises(SettingsError, match="put them in order"):
         GenerationOptions(chords=[(4, "C"), (0, "G")])
+
+
+@pytest.fixture(scope="module")
+def chord_model(random_bundle: MakeBundle) -> Model:
+    """A small model that is told of chords, with random arrays."""
+    return Model(random_bundle(PRESETS["chord_rnn"].with_hparams({"rnn_layer_sizes": (16, 16)})))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"until_end": True}, {"upbeat": True}, {"beam_size": 2, "branch_factor": 2, "ending": False}],
+)
+def test_a_model_is_told_the_chords_of_the_melody_that_it_makes(chord_model: Model, more: dict[str, Any]) -> None:
+    text = "D | Bm7 | G A7/C#"
+    asked: dict[str, Any] = {"num_bars": 6, "chords": text, "chord_strength": 0, "seed": 5, **more}
+    network, encoding = Network(chord_model.bundle, np.float64), chord_model.bundle.config.encoding
+    for traced in chord_model.generate_traced(num_outputs=2, **asked):
+        melody = traced.melody
+        assert [name for _, name in melody.chords[:4]] == ["D", "Bm7", "G", "A7/C#"]
+        # Where it ends within its last bar, it was told of the chords up to the bar line, and where nobody knew when it
+        # would end, of those that would have come.
+        first = 16 * ("upbeat" in more)
+        chords = Progression(*parse_chords(text, FOUR), first).track(400 if "until_end" in more else first + 96)
+        # The model works in C.
+        heard = transpose(Melody(melody.events, meter=melody.meter, chords=chords), -2)
+        logits, _ = network.run(encoding.inputs(heard))
+        are_it = encoding.class_events(heard)[1:] == np.array(heard.events)[1:, np.newaxis]
+        expected = log_probabilities_of(logits[:-1, : are_it.shape[1]], are_it)
+        made = expected[-len(traced.steps) :]
+        assert traced.log_likelihood == pytest.approx(made.sum(), abs=1e-3)
+        without = network.run(encoding.inputs(Melody(heard.events, meter=heard.meter)))[0]
+        assert np.abs(without - logits).max() > 0.01
+
+
+def test_chords_that_a_model_is_told_decide_in_double_precision_too(chord_model: Model) -> None:
+    asked: dict[str, Any] = {"num_bars": 4, "chords": "C | G7", "ending": False, "seed": 3}
+    in_doubt = GenerationOptions(**asked, num_outputs=3)
+    # Every draw is taken up again.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ostinato.generation.search.LOG_PROBABILITY_ERROR", 1.0)
+        again = chord_model.make(in_doubt)
+    assert chord_model.make(in_doubt) == again

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ostinato.errors import SettingsError
 from ostinato.formats.note_sequence_pb2 import NoteSequence
 from ostinato.music.chords import (
+    Progression,
     accompany,
     chord_spans,
     chord_track,
@@ -16,7 +17,6 @@ from ostinato.music.chords import (
     chords_text,
     parse_chord,
     parse_chords,
-    repeated,
     transpose_chords,
 )
 from ostinato.music.keys import squash, transpose
@@ -105,7 +105,30 @@ def test_a_track_is_checked() -> None:
 
 def test_chords_repeat() -> None:
     chords, period = parse_chords("C | G", FOUR)
-    assert repeated(chords, period, 16, 70) == ((16, "C"), (32, "G"), (48, "C"), (64, "G"))
+    assert Progression(chords, period, 16).track(70) == ((16, "C"), (32, "G"), (48, "C"), (64, "G"))
+
+
+def test_what_sounds_and_what_comes_next() -> None:
+    progression = Progression(((0, "C"), (24, "G"), (32, "C")), 48, 16)
+    told = [str(progression.at(step)[0]) for step in (15, 16, 39, 40, 48, 63, 64, 88)]
+    assert told == ["None", "C", "C", "G", "C", "C", "C", "G"]
+    # From the last C into the first one it is the same chord: what comes next is G.
+    following = {step: progression.next_after(step) for step in (10, 16, 39, 40, 48, 63, 64)}
+    assert {step: (str(each[0]), each[1]) for step, each in following.items() if each} == {
+        10: ("C", 6),
+        16: ("G", 24),
+        39: ("G", 1),
+        40: ("C", 8),
+        48: ("G", 40),
+        63: ("G", 25),
+        64: ("G", 24),
+    }
+    assert Progression(((0, "C"),), 16).next_after(3) is None
+    assert Progression(((0, "C"), (16, "G"))).next_after(16) is None
+    assert Progression(()).at(0) == (None, False)
+    assert Progression(()).next_after(0) is None
+    assert Progression(((4, "Am"),), None, 2).track(20) == ((6, "Am"),)
+    assert progression.transposed(2).track(48) == ((16, "D"), (40, "A"))
 
 
 def test_a_part_of_a_track() -> None:

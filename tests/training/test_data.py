@@ -140,6 +140,7 @@ def test_compact_and_wide_records_give_the_same_batches(name: str, loss: str, tm
     config = preset(name).with_hparams({"loss": loss})
     tunes = tiny_examples.melodies(11)
     tunes[3:5] = [Melody(tune.events, meter=Meter(6, 8), ends=True) for tune in tunes[3:5]]
+    tunes[5:7] = [Melody(tune.events, chords=[(0, "C"), (9, "G7")]) for tune in tunes[5:7]]
     wide = [serialize_sequence_example(example_of(melody, config.encoding)) for melody in tunes]
     write_records(tmp_path / "wide", wide)
     write_records(tmp_path / "half", wide[6:])
@@ -208,6 +209,8 @@ def test_compact_records_name_the_encoding_by_its_settings_not_by_their_order(tm
         ({"events": bytes([62, 0, 49])}, "pitch 47 is outside the encoding's 48..83"),
         ({"meter": (0, 4)}, "there is no meter 0/4"),
         ({"ends": True}, "it ends, which basic_rnn does not predict"),
+        ({"chords": ((0, "Q"),)}, "there is no chord 'Q'"),
+        ({"chords": ((3, "C"), (0, "G"))}, "chords: 'G' is at step 0, but must be at 4 or later"),
         ({"encoding": "[" * 100_000}, "build the data set again"),
         ({"encoding": '{"kind": "drums"}'}, "these are no settings of an encoding: 'drums'"),
     ],
@@ -400,6 +403,37 @@ def test_the_shares_of_a_batch_make_it_up(examples: Examples, num_processes: int
     assert sum(int((share.labels != IGNORED).sum()) for share in shares) == whole.num_steps
     labels = sorted(tuple(row[row != IGNORED].tolist()) for share in shares for row in share.labels)
     assert [row for row in labels if row] == sorted(tuple(row[row != IGNORED].tolist()) for row in whole.labels)
+
+
+def test_chords_are_hidden_from_some_melodies_anew_in_each_epoch() -> None:
+    tunes = [Melody([60, *[-2] * 7, 62, 64], chords=[(0, "C"), (4, "G")])] * 200
+    config = preset("chord_rnn").with_hparams({"chord_keep_prob": 0.75})
+    examples = examples_of_melodies(tunes, config, "tunes")
+
+    def shown(rank: int = 0, num_processes: int = 1, **hparams: float) -> list[dict[int, bool]]:
+        """Of each epoch, which melodies show their chords."""
+        some = replace(examples, config=config.with_hparams(hparams))
+        epochs: list[dict[int, bool]] = [{}, {}]
+        batches = endless(some, batch_size=50, seed=3, start=Position(), rank=rank, num_processes=num_processes)
+        for number, batch in enumerate(itertools.islice(batches, 8)):
+            its = batch.records[rank::num_processes]
+            values = batch.inputs[:, :, -54:].any(dim=1).any(dim=1).tolist()
+            assert batch.inputs[:, :, :-54].any(dim=2).all()
+            epochs[number // 4].update(zip(its, values, strict=True))
+        return epochs
+
+    first, second = shown()
+    # Of 200 draws at 3/4 between 127 and 173 are kept, but for one seed in five thousand.
+    assert all(127 <= sum(epoch.values()) <= 173 for epoch in (first, second))
+    assert first != second
+    assert shown() == [first, second]
+    halves = [shown(rank, 2) for rank in (0, 1)]
+    assert [halves[0][epoch] | halves[1][epoch] for epoch in (0, 1)] == [first, second]
+    assert all(all(epoch.values()) for epoch in shown(chord_keep_prob=1.0))
+    assert not any(any(epoch.values()) for epoch in shown(chord_keep_prob=0.0))
+    # What is measured on has them all.
+    (batch,) = evaluation_batches(examples, batch_size=200)
+    assert batch.inputs[:, :, -54:].any(dim=1).any(dim=1).all()
 
 
 def test_evaluation_leaves_nothing_out(examples: Examples) -> None:

@@ -104,7 +104,14 @@ def test_the_names_are_magentas() -> None:
 
 def test_the_class_of_no_event() -> None:
     classes = {name: no_event_class(config.encoding) for name, config in PRESETS.items()}
-    assert classes == {"basic_rnn": 0, "mono_rnn": 0, "lookback_rnn": 0, "attention_rnn": 36, "ostinato": 0}
+    assert classes == {
+        "basic_rnn": 0,
+        "mono_rnn": 0,
+        "lookback_rnn": 0,
+        "attention_rnn": 36,
+        "ostinato": 0,
+        "chord_rnn": 0,
+    }
 
 
 def fresh(config: Config = CONFIG) -> Checkpoint:

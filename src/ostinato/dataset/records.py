@@ -321,17 +321,18 @@ def compact_of(melody: Melody, encoding: Encoding) -> CompactRecord:
     """A squashed melody as a compact record; `melody_of` is its inverse."""
     events = (np.array(melody.events, np.int16) - LOWEST_EVENT).astype(np.uint8).tobytes()
     ends = melody.ends and encoding.foretells_end
-    return CompactRecord(events, melody.meter.time_signature, ends, encoding_text(encoding))
+    chords = melody.chords if encoding.num_chord_inputs else ()
+    return CompactRecord(events, melody.meter.time_signature, ends, encoding_text(encoding), chords)
 
 
 def melody_of(record: CompactRecord) -> Melody:
     """The melody that a compact record holds.
 
     Raises:
-        SettingsError: if there is no such meter.
+        SettingsError: if there is no such meter or chord.
     """
     events = (np.frombuffer(record.events, np.uint8).astype(np.int16) + LOWEST_EVENT).tolist()
-    return Melody(events, meter=Meter(*record.meter), ends=record.ends)
+    return Melody(events, meter=Meter(*record.meter), ends=record.ends, chords=record.chords)
 
 
 def encoding_text(encoding: Encoding) -> str:
@@ -346,7 +347,8 @@ def example_of(melody: Melody, encoding: Encoding) -> Example:
     # The length of the bars alone means the plainest meter, as it always has.
     meter = None if melody.meter == plainest_meter(steps_per_bar) else melody.meter.time_signature
     ends = melody.ends and encoding.foretells_end
-    return Example(inputs, labels, np.array(melody.events), steps_per_bar, meter, ends)
+    chords = melody.chords if encoding.num_chord_inputs else ()
+    return Example(inputs, labels, np.array(melody.events), steps_per_bar, meter, ends, chords)
 
 
 def build_dataset(

@@ -1,6 +1,9 @@
 """Bar encoding, of the Ostinato model: lookbacks in bars of the melody's own meter, the place in the bar, the key."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +16,9 @@ from ostinato.encodings.one_hot import event_classes, num_event_classes
 from ostinato.encodings.repeats import bars_of, num_lookbacks
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody
 from ostinato.music.meter import Meter
+
+if TYPE_CHECKING:
+    from ostinato.music.chords import Progression
 
 _BEATS = (1, 2, 3, 4, 6, 8, 12)  # lengths of a beat that are distinguished, in steps; all others are one more
 # Of repeats, in steps and as shares of a bar: enough to tell a motif from a phrase, and a variation from another tune.
@@ -48,6 +54,10 @@ class BarEncoding:
     | 8 values         | is the longest repeat of 4, 8, 16, 24, 32, 48, 64, 96 steps?     | [552, 560) |
     | R + 2 values     | the event p + 1 if that one goes on, one-hot                     | [560, 598) |
 
+    and with `tells_chords`
+
+    | 54 values        | the chord of p + 1 and the next one; see `chord_inputs`          | [598, 652) |
+
     Labels are those of lookback encoding. They name the furthest repeat; if training
     counts events and not classes (hparam loss), any repeat or the event itself is
     equally right.
@@ -60,6 +70,7 @@ class BarEncoding:
         counter_bits: K, of the place of the next event; 9 bits count 32 bars of up to 16 steps.
         tells_beat: say how long a beat is: 4 steps in 3/4, 6 in 6/8, whose bars are equally long.
         tells_matches: say for how long the melody has been repeating itself; see `matches`.
+        tells_chords: say which chord sounds and which comes next.
         foretells_end: have one more class, the last, which says that the tune is over.
 
     Raises:
@@ -74,6 +85,7 @@ class BarEncoding:
     counter_bits: int = 9
     tells_beat: bool = False
     tells_matches: bool = False
+    tells_chords: bool = False
     foretells_end: bool = False
 
     def __post_init__(self) -> None:
@@ -85,7 +97,16 @@ class BarEncoding:
         size = self._lookback.input_size + 2 * _PLACES + self._num_pitches + 1 + NOTES_PER_OCTAVE
         lookbacks = num_lookbacks(self.lookback_distances)
         matches = lookbacks * (len(_RUNS) + len(_LIKENESS)) + len(_LONGEST_RUNS) + num_event_classes(*self._range)
-        return size + self.tells_beat * (len(_BEATS) + 1) + self.tells_matches * matches
+        return size + self.tells_beat * (len(_BEATS) + 1) + self.tells_matches * matches + self.num_chord_inputs
+
+    @property
+    def num_chord_inputs(self) -> int:
+        """How many of the inputs, the last ones, tell of chords; all are 0 where none are known."""
+        if not self.tells_chords:
+            return 0
+        from ostinato.encodings.chords import NUM_CHORD_INPUTS  # which most models do without
+
+        return NUM_CHORD_INPUTS
 
     @property
     def num_classes(self) -> int:
@@ -101,7 +122,9 @@ class BarEncoding:
         events = checked_events(melody, self.min_pitch, self.max_pitch)
         matches = Matches.along(events, melody.steps_per_bar) if self.tells_matches else None
         next_steps = np.arange(1, len(events) + 1)
-        return self._rows(self._lookback.inputs(melody), NotesSoFar.along(events), matches, next_steps, melody.meter)
+        chords = [_progression(melody)] if self.tells_chords else []
+        lookback, notes = self._lookback.inputs(melody), NotesSoFar.along(events)
+        return self._rows(lookback, notes, matches, next_steps, melody.meter, chords)
 
     def labels(self, melody: Melody) -> NDArray[np.int64]:
         """[n]: the class of each event given those before it."""
@@ -124,12 +147,12 @@ class BarEncoding:
         """The event that each class stands for at each position, given those before it: [n, C]."""
         return self._lookback.class_events(melody)
 
-    def stepper(self, batch_size: int, meter: Meter) -> "BarStepper":
-        """Begin `batch_size` empty melodies of this meter."""
+    def stepper(self, batch_size: int, meter: Meter, chords: "Sequence[Progression]" = ()) -> "BarStepper":
+        """Begin `batch_size` empty melodies of this meter, over these chords: one for all, or of each."""
         lookback, notes = self._lookback.stepper(batch_size, meter), NotesSoFar.nothing(batch_size)
         matching = Matching(batch_size, meter.steps_per_bar) if self.tells_matches else None
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
-        return BarStepper(self, gate, lookback, notes, matching, 0, meter)
+        return BarStepper(self, gate, lookback, notes, matching, 0, meter, chords)
 
     @property
     def _lookback(self) -> LookbackEncoding:
@@ -152,6 +175,7 @@ class BarEncoding:
         matches: Matches | None,
         next_steps: NDArray[np.int64],
         meter: Meter,
+        chords: "Sequence[Progression]",
     ) -> NDArray[np.float32]:
         """The table above, of n steps of one melody or of one step of n melodies.
 
@@ -161,6 +185,7 @@ class BarEncoding:
             matches: what has been repeated, n rows; None if the encoding leaves it out.
             next_steps: [n] or [1], p + 1.
             meter: of the melody or melodies.
+            chords: of the melody or of each; one for all of them, or nothing if none are known.
         """
         rows = np.zeros((len(lookback), self.input_size), np.float32)
         every = np.arange(len(rows))
@@ -177,6 +202,11 @@ class BarEncoding:
             rows[:, at + NOTES_PER_OCTAVE + (_BEATS.index(beat) if beat in _BEATS else len(_BEATS))] = 1
         if matches is not None:
             self._fill_matches(rows[:, at + NOTES_PER_OCTAVE + self.tells_beat * (len(_BEATS) + 1) :], matches, meter)
+        if self.tells_chords and chords:
+            from ostinato.encodings.chords import NUM_CHORD_INPUTS, chord_inputs
+
+            told = [chord_inputs(one, step) for one, step in itertools.product(chords, next_steps.tolist())]
+            rows[:, -NUM_CHORD_INPUTS:] = np.reshape(told, (-1, NUM_CHORD_INPUTS))
         return rows
 
     def _fill_matches(self, rows: NDArray[np.float32], matches: Matches, meter: Meter) -> None:
@@ -199,6 +229,12 @@ class BarEncoding:
         rows[np.arange(len(rows)), at + event_classes(matches.ahead, self.min_pitch)] = 1
 
 
+def _progression(melody: Melody) -> "Progression":
+    from ostinato.music.chords import Progression  # which most models do without
+
+    return Progression(melody.chords)
+
+
 class BarStepper:
     """Bar encoding of B melodies that grow together."""
 
@@ -211,6 +247,7 @@ class BarStepper:
         matching: Matching | None,
         num_events: int,
         meter: Meter,
+        chords: "Sequence[Progression]",
     ) -> None:
         self._encoding = encoding
         self._gate = gate
@@ -219,6 +256,7 @@ class BarStepper:
         self._matching = matching
         self._num_events = num_events
         self._meter = meter
+        self._chords = chords
 
     def push(self, events: NDArray[np.integer]) -> NDArray[np.float32]:
         """Append one event to each melody; returns [B, D], the inputs at the new position."""
@@ -227,7 +265,8 @@ class BarStepper:
         self._notes = self._notes.after(admitted)
         matches = self._matching.push(admitted) if self._matching else None
         self._num_events += 1
-        return self._encoding._rows(lookback, self._notes, matches, np.array([self._num_events]), self._meter)
+        next_steps = np.array([self._num_events])
+        return self._encoding._rows(lookback, self._notes, matches, next_steps, self._meter, self._chords)
 
     def class_events(self) -> NDArray[np.int64]:
         """The event that each class stands for at the next position: [B, C]."""
@@ -237,6 +276,6 @@ class BarStepper:
         """A new stepper of the melodies at `rows`, in that order; rows may repeat."""
         lookback, notes = self._lookback.select(rows), self._notes.select(rows)
         matching = self._matching.select(rows) if self._matching else None
-        return BarStepper(
-            self._encoding, self._gate.select(rows), lookback, notes, matching, self._num_events, self._meter
-        )
+        gate = self._gate.select(rows)
+        chords = [self._chords[row] for row in rows] if len(self._chords) > 1 else self._chords
+        return BarStepper(self._encoding, gate, lookback, notes, matching, self._num_events, self._meter, chords)

@@ -7,7 +7,8 @@ events before it, and `input(p)` is fed at p to predict p + 1. A melody of n
 events gives n inputs, and n - 1 training pairs (input p, label p + 1).
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from ostinato.errors import DataError, SettingsError
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE, Melody
 from ostinato.music.meter import Meter
+
+if TYPE_CHECKING:
+    from ostinato.music.chords import Progression
 
 
 class Stepper(Protocol):
@@ -71,6 +75,11 @@ class Encoding(Protocol):
         ...
 
     @property
+    def num_chord_inputs(self) -> int:
+        """How many of the inputs, the last ones, tell of chords; all are 0 where none are known."""
+        ...
+
+    @property
     def num_classes(self) -> int:
         """C, number of labels."""
         ...
@@ -110,8 +119,14 @@ class Encoding(Protocol):
         """
         ...
 
-    def stepper(self, batch_size: int, meter: Meter) -> Stepper:
-        """Begin `batch_size` empty melodies of this meter."""
+    def stepper(self, batch_size: int, meter: Meter, chords: "Sequence[Progression]" = ()) -> Stepper:
+        """Begin `batch_size` empty melodies of this meter.
+
+        Args:
+            batch_size: B.
+            meter: of them all.
+            chords: beside each, as the model hears them; one for all of them, or nothing if none are known.
+        """
         ...
 
 

@@ -1,6 +1,8 @@
 """Key encoding, of the Attention RNN: what sounds, where it is going, and which keys it fits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,9 @@ from ostinato.encodings.repeats import Lookbacks, Past, RepeatEncoding, num_look
 from ostinato.errors import SettingsError
 from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTES_PER_OCTAVE
 from ostinato.music.meter import STEPS_PER_BAR, Meter
+
+if TYPE_CHECKING:
+    from ostinato.music.chords import Progression
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,12 @@ class KeyEncoding(RepeatEncoding):
         lookbacks = num_lookbacks(self.lookback_distances)
         return self._num_event_classes + 2 + lookbacks + self.counter_bits + 1 + 2 * NOTES_PER_OCTAVE
 
-    def stepper(self, batch_size: int, meter: Meter) -> "KeyStepper":
+    def stepper(
+        self,
+        batch_size: int,
+        meter: Meter,
+        chords: "Sequence[Progression]" = (),  # noqa: ARG002 - chords are not encoded
+    ) -> "KeyStepper":
         """Begin `batch_size` empty melodies of this meter."""
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
         return KeyStepper(self, gate, Past(batch_size, self._lookbacks(meter)), NotesSoFar.nothing(batch_size))

@@ -1,6 +1,8 @@
 """Lookback encoding, of the Lookback RNN: what was played one and two bars ago, and whether it came back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,9 @@ from ostinato.encodings.encoding import EventGate
 from ostinato.encodings.one_hot import event_classes, events_of_classes
 from ostinato.encodings.repeats import Lookbacks, Past, RepeatEncoding, num_lookbacks, with_repeats
 from ostinato.music.meter import Meter
+
+if TYPE_CHECKING:
+    from ostinato.music.chords import Progression
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,12 @@ class LookbackEncoding(RepeatEncoding):
         lookbacks = num_lookbacks(self.lookback_distances)
         return self._num_event_classes * (1 + lookbacks) + self.counter_bits + lookbacks
 
-    def stepper(self, batch_size: int, meter: Meter) -> "LookbackStepper":
+    def stepper(
+        self,
+        batch_size: int,
+        meter: Meter,
+        chords: "Sequence[Progression]" = (),  # noqa: ARG002 - chords are not encoded
+    ) -> "LookbackStepper":
         """Begin `batch_size` empty melodies of this meter."""
         gate = EventGate(batch_size, self.min_pitch, self.max_pitch)
         return LookbackStepper(self, gate, Past(batch_size, self._lookbacks(meter)))

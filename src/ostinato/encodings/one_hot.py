@@ -1,7 +1,9 @@
 """One-hot encoding, of the Basic and Mono RNN: an event is its class, and nothing else."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,9 @@ from ostinato.encodings.encoding import EventGate, check_pitch_range, checked_ev
 from ostinato.music.keys import squash
 from ostinato.music.melody import MAX_PITCH, MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import Meter
+
+if TYPE_CHECKING:
+    from ostinato.music.chords import Progression
 
 _NUM_SPECIAL_EVENTS = 2  # no event, note-off
 
@@ -53,6 +58,11 @@ class OneHotEncoding:
         return num_event_classes(self.min_pitch, self.max_pitch)
 
     @property
+    def num_chord_inputs(self) -> int:
+        """None: chords are not encoded."""
+        return 0
+
+    @property
     def foretells_end(self) -> bool:
         """Not here: every class is an event."""
         return False
@@ -82,7 +92,12 @@ class OneHotEncoding:
         """The event that each class stands for at each position: [n, C]."""
         return np.broadcast_to(events_of_classes(self.min_pitch, self.max_pitch), (len(melody), self.num_classes))
 
-    def stepper(self, batch_size: int, meter: Meter) -> "OneHotStepper":  # noqa: ARG002 - meters are not encoded
+    def stepper(
+        self,
+        batch_size: int,
+        meter: Meter,  # noqa: ARG002 - meters and chords are not encoded
+        chords: "Sequence[Progression]" = (),  # noqa: ARG002
+    ) -> "OneHotStepper":
         """Begin `batch_size` empty melodies."""
         return OneHotStepper(self, EventGate(batch_size, self.min_pitch, self.max_pitch), batch_size)
 

@@ -245,6 +245,11 @@ class RepeatEncoding(ABC):
         return self._num_event_classes + num_lookbacks(self.lookback_distances)
 
     @property
+    def num_chord_inputs(self) -> int:
+        """None: chords are not encoded."""
+        return 0
+
+    @property
     def foretells_end(self) -> bool:
         """Not here: every class is an event."""
         return False

@@ -257,7 +257,12 @@ class _Member:
         self._labels = np.zeros((len(melodies), num_steps), np.int64)
         for row, melody in enumerate(melodies):
             self._labels[row, : len(melody)] = self._encoding.labels(melody)
-        self._stepper = self._encoding.stepper(len(melodies), melodies[0].meter)
+        chords = []
+        if self._encoding.num_chord_inputs:
+            from ostinato.music.chords import Progression
+
+            chords = [Progression(melody.chords) for melody in melodies]
+        self._stepper = self._encoding.stepper(len(melodies), melodies[0].meter, chords)
         self._state = self._network.initial_state(len(melodies))
 
     def after(self, events: NDArray[np.int64]) -> NDArray[np.float64]:

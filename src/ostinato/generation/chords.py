@@ -10,8 +10,6 @@ Shapes: B melodies, C classes.
 """
 
 import copy
-from bisect import bisect_right
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 from ostinato.formats.chord_symbols import NO_CHORD
 from ostinato.generation.options import GenerationOptions
 from ostinato.generation.transposition import heard_table
-from ostinato.music.chords import Chord, ChordTrack, chords_between, key_of_chords, parse_chord, parse_chords, repeated
+from ostinato.music.chords import Chord, Progression, key_of_chords, parse_chords
 from ostinato.music.keys import Key
 from ostinato.music.melody import MIN_PITCH, NO_EVENT, NOTE_OFF, NOTES_PER_OCTAVE
 from ostinato.music.meter import Meter
@@ -28,44 +26,8 @@ _STRONG, _OTHER, _BETWEEN = 1.0, 0.5, 0.0  # exponents
 _WORST_END = -1e6  # so that of ends that are all impossible the likeliest is taken
 
 
-@dataclass(frozen=True, slots=True)
-class ChordPlan:
-    """Which chord sounds at which step of a melody that is made.
-
-    Attributes:
-        chords: from `first_step` on.
-        period: after how many steps they come again; None if the last one goes on.
-        first_step: of the first bar that is counted.
-        guides: whether they have a say in what is drawn.
-    """
-
-    chords: ChordTrack
-    period: int | None
-    first_step: int
-    guides: bool = True
-
-    def at(self, step: int) -> tuple[Chord | None, bool]:
-        """The chord that sounds at a step, and whether it begins there."""
-        place = step - self.first_step
-        if place < 0:
-            return None, False
-        if self.period is not None:
-            place %= self.period
-        held = bisect_right(self.chords, place, key=lambda chord: chord[0]) - 1
-        if held < 0:
-            return None, False
-        start, name = self.chords[held]
-        return parse_chord(name), start == place
-
-    def track(self, num_steps: int) -> ChordTrack:
-        """The chords of a melody of this many steps."""
-        if self.period is not None:
-            return repeated(self.chords, self.period, self.first_step, num_steps)
-        return chords_between(self.chords, 0, num_steps)
-
-
-def chord_plan(options: GenerationOptions, *, upbeat: bool) -> ChordPlan | None:
-    """The plan that the options ask for; None without chords.
+def progression_of(options: GenerationOptions, *, upbeat: bool) -> Progression | None:
+    """The chords of a melody to be made; None without any.
 
     Args:
         options: what to make.
@@ -74,35 +36,53 @@ def chord_plan(options: GenerationOptions, *, upbeat: bool) -> ChordPlan | None:
     opening = options.opening
     if isinstance(options.chords, str):
         chords, period = parse_chords(options.chords, opening.meter)
-        return ChordPlan(chords, period, opening.steps_per_bar if upbeat or opening.has_upbeat else 0)
+        return Progression(chords, period, opening.steps_per_bar if upbeat or opening.has_upbeat else 0)
     if options.chords is not None:
-        return ChordPlan(tuple(options.chords), None, 0)
+        return Progression(tuple(options.chords))
     if not opening.chords:
         return None
     # The primer's own say what goes with it; beyond it nobody knows.
     beyond = () if options.fill else ((len(opening), NO_CHORD),)
     known = tuple(chord for chord in opening.chords if chord[0] < len(opening))
-    return ChordPlan((*known, *beyond), None, 0, guides=options.fill is not None)
+    return Progression((*known, *beyond))
 
 
-def working_key(plan: ChordPlan) -> Key | None:
-    """The key that a model works in to make a melody over chords; None if they have no say."""
-    return key_of_chords(plan.chords, plan.period or plan.chords[-1][0] + 1) if plan.guides else None
+def guides(options: GenerationOptions) -> bool:
+    """Whether chords have a say in what is drawn: those that were asked for, or those of what is filled."""
+    return options.chords is not None or options.fill is not None
+
+
+def as_told(progression: Progression, options: GenerationOptions, semitones: int) -> Progression:
+    """The chords as a model hears them that works so many semitones above what is heard.
+
+    Where the length of the melody is known they end with it, as those of the tunes did that the model learned from.
+    """
+    if options.num_steps is not None and not options.until_end:
+        progression = Progression(progression.track(options.num_steps))
+    return progression.transposed(semitones)
+
+
+def working_key(progression: Progression) -> Key:
+    """The key that a model works in to make a melody over chords."""
+    chords = progression.chords
+    return key_of_chords(chords, progression.period or chords[-1][0] + 1)
 
 
 class ChordGuide:
-    """What a plan makes of the next event of B melodies that grow together.
+    """What chords make of the next event of B melodies that grow together.
 
     Args:
-        plan: which chord sounds when.
+        progression: which chord sounds when.
         strength: 0 to 1.
         meter: of the melodies.
         semitones: how far above what is heard the model works.
         batch_size: B.
     """
 
-    def __init__(self, plan: ChordPlan, strength: float, meter: Meter, semitones: int, batch_size: int) -> None:
-        self._plan, self._strength, self._meter, self._semitones = plan, strength, meter, semitones
+    def __init__(
+        self, progression: Progression, strength: float, meter: Meter, semitones: int, batch_size: int
+    ) -> None:
+        self._progression, self._strength, self._meter, self._semitones = progression, strength, meter, semitones
         self._step = 0  # events that have been pushed
         self._costs: dict[tuple[str, float], NDArray[np.float64]] = {}  # by chord and weight, of each model's event
         self._sounding: NDArray[np.integer] = np.full(batch_size, NOTE_OFF)  # [B], a pitch or note-off
@@ -122,7 +102,7 @@ class ChordGuide:
 
     def lean(self, class_events: NDArray[np.integer]) -> NDArray[np.float64] | None:
         """What is added to the log-probabilities [B, C] of the next event; None for nothing."""
-        chord, begins = self._plan.at(self._step)
+        chord, begins = self._progression.at(self._step)
         weight = _weight(self._step, self._meter, begins=begins)
         if chord is None or not chord.pitch_classes or not weight:
             return None
@@ -133,7 +113,7 @@ class ChordGuide:
 
     def lean_of_end(self) -> NDArray[np.float64] | float:
         """What is added to the log-probabilities [B] that the tune ends here: by its last note, as on a strong beat."""
-        chord, _ = self._plan.at(self._step - 1)
+        chord, _ = self._progression.at(self._step - 1)
         if chord is None or not chord.pitch_classes:
             return 0.0
         lean: NDArray[np.float64] = np.maximum(self._costs_of(chord, _STRONG)[self._last - NO_EVENT], _WORST_END)

@@ -345,7 +345,7 @@ class Model:
                 opening.start_step,
                 meter=opening.meter,
                 ends=bool(it_ends) or (options.fill is not None and options.opening.ends),
-                chords=begun.plan.track(len(opening) + len(events) + len(after)) if begun.plan else (),
+                chords=begun.progression.track(len(opening) + len(events) + len(after)) if begun.progression else (),
             )
             for opening, events, it_ends in zip(begun.openings, made, ends, strict=True)
         ]

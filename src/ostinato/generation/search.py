@@ -26,8 +26,9 @@ from ostinato.music.melody import MIN_PITCH, NO_EVENT, Melody
 from ostinato.music.meter import Meter
 
 if TYPE_CHECKING:
-    from ostinato.generation.chords import ChordGuide, ChordPlan
+    from ostinato.generation.chords import ChordGuide
     from ostinato.generation.trace import Recorder
+    from ostinato.music.chords import ChordTrack, Progression
 
 _log = logging.getLogger(__name__)
 
@@ -56,12 +57,20 @@ class Replay:
     Args:
         exact_logits: goes through one melody.
         meter: of the melodies.
+        chords: beside each, as the model hears them; None if none are known.
         events: [B] for each step.
     """
 
-    def __init__(self, exact_logits: ExactLogits, meter: Meter, events: Sequence[NDArray[np.integer]] = ()) -> None:
+    def __init__(
+        self,
+        exact_logits: ExactLogits,
+        meter: Meter,
+        chords: "Progression | None" = None,
+        events: Sequence[NDArray[np.integer]] = (),
+    ) -> None:
         self._exact_logits = exact_logits
         self._meter = meter
+        self._chords = chords
         self._events = list(events)
 
     def push(self, events: NDArray[np.integer]) -> None:
@@ -70,11 +79,17 @@ class Replay:
 
     def logits(self, row: int) -> NDArray[np.float64]:
         """The logits [n, C] after each of a melody's n events."""
-        return self._exact_logits(Melody([int(events[row]) for events in self._events], meter=self._meter))
+        events = [int(events[row]) for events in self._events]
+        chords: ChordTrack = ()
+        if self._chords is not None:
+            from ostinato.encodings.chords import LOOKAHEAD_STEPS
+
+            chords = self._chords.track(len(events) + LOOKAHEAD_STEPS + 1)
+        return self._exact_logits(Melody(events, meter=self._meter, chords=chords))
 
     def select(self, rows: NDArray[np.integer]) -> "Replay":
         """The melodies at `rows`, in that order; rows may repeat."""
-        return Replay(self._exact_logits, self._meter, [events[rows] for events in self._events])
+        return Replay(self._exact_logits, self._meter, self._chords, [events[rows] for events in self._events])
 
 
 class _Drawing:
@@ -259,7 +274,7 @@ class Begun:
         recorder: of how they grow, or None.
         generators: random numbers of each.
         following: what comes after the gap that is to be filled, as the model hears it; nothing without one.
-        plan: the chords beside them, or None.
+        progression: the chords beside them, or None.
     """
 
     openings: list[Melody]
@@ -268,7 +283,7 @@ class Begun:
     recorder: "Recorder | None"
     generators: list[np.random.Generator]
     following: NDArray[np.int64]
-    plan: "ChordPlan | None" = None
+    progression: "Progression | None" = None
 
 
 def begin(
@@ -296,11 +311,12 @@ def begin(
         SettingsError: if no note could be drawn.
     """
     whole, key = options.opening, options.parsed_key
-    plan = guide = None
+    progression = guide = None
+    guided = False
     if options.has_chords:
-        from ostinato.generation.chords import ChordGuide, chord_plan, working_key
+        from ostinato.generation.chords import ChordGuide, as_told, guides, progression_of, working_key
 
-        plan = chord_plan(options, upbeat=upbeat)
+        progression, guided = progression_of(options, upbeat=upbeat), guides(options)
     if upbeat:
         whole = replace(whole, events=(NO_EVENT,) * (whole.steps_per_bar // 2))
     fed = whole
@@ -313,7 +329,7 @@ def begin(
             kept = "it is" if outside == 1 else "they are"
             _log.info("%s not %s; %s kept", which, options.allowed_notes, kept)
     else:
-        key = key or (working_key(plan) if plan else None)
+        key = key or (working_key(progression) if progression and guided else None)
         semitones = semitones_without_primer(encoding, key, *options.note_range)
     constraints = Constraints(options, encoding, semitones) if options.is_constrained else None
     recorder = None
@@ -324,10 +340,12 @@ def begin(
     generators = options.generators() if generators is None else generators
     # A primer is fed once, for all melodies.
     batch_size = 1 if given else len(generators)
-    stepper, state = encoding.stepper(batch_size, given.meter), network.initial_state(batch_size)
-    replay = Replay(exact_logits, given.meter) if exact_logits else None
-    if plan and plan.guides:
-        guide = ChordGuide(plan, options.chord_strength, given.meter, semitones, batch_size)
+    told = as_told(progression, options, semitones) if progression and encoding.num_chord_inputs else None
+    stepper = encoding.stepper(batch_size, given.meter, [told] if told else ())
+    state = network.initial_state(batch_size)
+    replay = Replay(exact_logits, given.meter, told) if exact_logits else None
+    if progression and guided:
+        guide = ChordGuide(progression, options.chord_strength, given.meter, semitones, batch_size)
     if given:
         *earlier, last = np.array(fed.events)[: len(given), np.newaxis]
         if earlier:
@@ -339,7 +357,7 @@ def begin(
                 guide.push(event)
         openings = [given] * len(generators)
     else:
-        chord = plan.at(0)[0] if plan else None
+        chord = progression.at(0)[0] if progression else None
         notes = opening_notes(encoding, constraints.notes if constraints else None, key, semitones, chord)
         last = np.array([notes[generator.integers(len(notes))] for generator in generators])
         firsts = heard_events(last, semitones).tolist()
@@ -349,7 +367,7 @@ def begin(
     if given:
         melodies = melodies.select(np.zeros(len(generators), np.intp))
     following = np.array(fed.events[options.fill_steps[1] :]) if options.fill else np.array([], np.int64)
-    return Begun(openings, melodies, semitones, recorder, generators, following, plan)
+    return Begun(openings, melodies, semitones, recorder, generators, following, progression)
 
 
 class Melodies(Protocol):

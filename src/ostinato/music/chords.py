@@ -203,15 +203,63 @@ def _shared(count: int, meter: Meter) -> list[int]:
     return [-(-place * beats // count) * meter.steps_per_beat for place in range(count)]
 
 
-def repeated(chords: ChordTrack, period: int, first_step: int, num_steps: int) -> ChordTrack:
-    """Chords of `period` steps again and again, from `first_step` on up to `num_steps`."""
-    again = (
-        (start + step, name)
-        for start in range(first_step, num_steps, period)
-        for step, name in chords
-        if start + step < num_steps
-    )
-    return chord_track(again)
+@dataclass(frozen=True, slots=True)
+class Progression:
+    """Which chord sounds at which step of a melody, however long it will be.
+
+    Attributes:
+        chords: from `first_step` on.
+        period: after how many steps they come again; None if the last one goes on.
+        first_step: of the first bar that is counted.
+    """
+
+    chords: ChordTrack
+    period: int | None = None
+    first_step: int = 0
+
+    def at(self, step: int) -> tuple[Chord | None, bool]:
+        """The chord that sounds at a step, and whether it begins there."""
+        place = self._place(step)
+        held = self._held(place)
+        if held < 0:
+            return None, False
+        start, name = self.chords[held]
+        return parse_chord(name), start == place
+
+    def next_after(self, step: int) -> tuple[Chord, int] | None:
+        """The chord that comes after the one that sounds at a step, and how many steps later; None if none comes."""
+        place = self._place(step)
+        held = self._held(place)
+        again = [(start + self.period, name) for start, name in self.chords] if self.period is not None else []
+        for start, name in (*self.chords[held + 1 :], *again):
+            if held < 0 or name != self.chords[held][1]:
+                return parse_chord(name), start - place
+        return None
+
+    def track(self, num_steps: int) -> ChordTrack:
+        """The chords of a melody of this many steps."""
+        if self.period is None:
+            return chords_between(self.chords, -self.first_step, num_steps - self.first_step)
+        again = (
+            (start + step, name)
+            for start in range(self.first_step, num_steps, self.period)
+            for step, name in self.chords
+            if start + step < num_steps
+        )
+        return chord_track(again)
+
+    def transposed(self, semitones: int) -> "Progression":
+        """The chords this many semitones higher."""
+        return Progression(transpose_chords(self.chords, semitones), self.period, self.first_step)
+
+    def _place(self, step: int) -> int:
+        """The step, counted from the first one; below 0 before it."""
+        place = step - self.first_step
+        return place % self.period if self.period is not None and place >= 0 else place
+
+    def _held(self, place: int) -> int:
+        """The number of the chord that sounds there; -1 for none yet."""
+        return bisect_right(self.chords, place, key=lambda chord: chord[0]) - 1
 
 
 def chords_between(chords: ChordTrack, start: int, end: int) -> ChordTrack:

@@ -51,6 +51,7 @@ IGNORED = -100
 # How far chance may move a melody among those sorted by length, as a share of its length: more mixes the batches
 # better, less pads them less. At a tenth, padding on real melodies stays under a twentieth.
 _LENGTH_JITTER = 0.1
+_CHORDS = 1  # sets the random numbers of chords apart from those of an epoch's order
 _ZLIB_LEVEL = 1  # higher ones take longer, and save little
 
 
@@ -349,7 +350,13 @@ def _melody(example: Example) -> Melody | None:
     if example.events is None or example.steps_per_bar is None:
         return None
     meter = None if example.meter is None else Meter(*example.meter)
-    return Melody(example.events.tolist(), steps_per_bar=example.steps_per_bar, meter=meter, ends=example.ends)
+    return Melody(
+        example.events.tolist(),
+        steps_per_bar=example.steps_per_bar,
+        meter=meter,
+        ends=example.ends,
+        chords=example.chords,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +396,17 @@ def epoch_order(lengths: NDArray[np.int64], batch_size: int, seed: int, epoch: i
     return [batches[number] for number in chance.permutation(len(batches))]
 
 
+def _chords_shown(examples: Examples, seed: int, epoch: int) -> NDArray[np.bool_] | None:
+    """Of which melodies an epoch shows the chords; None for all."""
+    config = examples.config
+    if not config.encoding.num_chord_inputs or config.hparams.chord_keep_prob == 1:
+        return None
+    shown: NDArray[np.bool_] = (
+        np.random.default_rng([seed, epoch, _CHORDS]).random(len(examples)) < config.hparams.chord_keep_prob
+    )
+    return shown
+
+
 def training_batches(
     examples: Examples,
     *,
@@ -413,12 +431,13 @@ def training_batches(
     epoch, first = start.epoch, start.batch
     while True:
         batches = epoch_order(examples.lengths, batch_size, seed, epoch)
+        chords_shown = _chords_shown(examples, seed, epoch)
         for index in range(first, len(batches)):
             last = index + 1 == len(batches)
             after = Position(epoch + 1) if last else Position(epoch, index + 1)
             # Every num_processes-th: the batch is sorted by length, so the shares are of like length too.
             share = batches[index][rank::num_processes]
-            yield _batch(examples, batches[index], share, skip_first_n_losses, after)
+            yield _batch(examples, batches[index], share, skip_first_n_losses, after, chords_shown)
         epoch, first = epoch + 1, 0
 
 
@@ -431,7 +450,12 @@ def evaluation_batches(examples: Examples, *, batch_size: int, skip_first_n_loss
 
 
 def _batch(
-    examples: Examples, numbers: NDArray[np.int64], share: NDArray[np.int64], skip: int, after: Position
+    examples: Examples,
+    numbers: NDArray[np.int64],
+    share: NDArray[np.int64],
+    skip: int,
+    after: Position,
+    chords_shown: NDArray[np.bool_] | None = None,
 ) -> Batch:
     num_steps = int(np.maximum(examples.lengths[numbers] - skip, 0).sum())
     records = tuple(numbers.tolist())
@@ -449,6 +473,8 @@ def _batch(
         length = len(pairs.labels)
         kept = pairs.inputs
         inputs[:length, row] = kept.values(size) if isinstance(kept, PackedInputs) else kept
+        if chords_shown is not None and not chords_shown[number]:
+            inputs[:, row, size - encoding.num_chord_inputs :] = 0
         labels[row, skip:length] = pairs.labels[skip:]
         if pairs.right is not None:
             right[row, :length] = pairs.right

@@ -35,6 +35,7 @@ def test_the_bytes_of_a_record() -> None:
         st.tuples(st.integers(1, 255), st.integers(1, 64)),
         st.booleans(),
         st.text(max_size=300),
+        st.lists(st.tuples(st.integers(0, 400), st.text(max_size=9)), max_size=9).map(tuple),
     )
 )
 def test_what_is_written_is_read_back(record: CompactRecord) -> None:
@@ -76,9 +77,12 @@ def changed(name: str, *values: int | bytes) -> bytes:
         (changed("meter", 3), "lacks one of"),
         (changed("ends", 0, 1), "lacks one of"),
         (changed("encoding", b"\xff"), "lacks one of"),
+        (changed("chords", b"C", b"G"), "lacks one of .*, the steps of chords"),
+        (changed("chord_steps", 0), "lacks one of"),
+        (changed("chords", b"\xff"), "lacks one of"),
         (changed("events", bytes([130])), "an event of 130, above 129"),
     ],
-    ids=range(8),  # of the bytes there would be other names in each process: protobuf orders no maps
+    ids=range(11),  # of the bytes there would be other names in each process: protobuf orders no maps
 )
 def test_what_a_record_may_not_be(data: bytes, message: str) -> None:
     with pytest.raises(FormatError, match=message):

@@ -36,6 +36,7 @@ def assert_equal(example: Example, other: Example) -> None:
     if example.events is not None and other.events is not None:
         np.testing.assert_array_equal(example.events, other.events, strict=True)
     assert (example.steps_per_bar, example.meter, example.ends) == (other.steps_per_bar, other.meter, other.ends)
+    assert example.chords == other.chords
 
 
 def test_exact_bytes() -> None:
@@ -74,6 +75,7 @@ def test_exact_bytes() -> None:
     first_event=st.none() | st.integers(-2, 127),
     meter=st.none() | st.sampled_from([(6, 8), (12, 16)]),
     ends=st.booleans(),
+    chords=st.sampled_from([(), ((0, "C"),), ((3, "Bbmaj7/D"), (300, "N.C."))]),
 )
 def test_protobuf_and_we_read_back_what_we_write(
     inputs: np.ndarray[tuple[int, int], np.dtype[np.float32]],
@@ -81,10 +83,11 @@ def test_protobuf_and_we_read_back_what_we_write(
     first_event: int | None,
     meter: tuple[int, int] | None,
     ends: bool,
+    chords: tuple[tuple[int, str], ...],
 ) -> None:
     labels = np.arange(first_label, first_label + len(inputs))
     events = None if first_event is None else np.array([first_event, *([-2] * len(inputs))])
-    example = Example(inputs, labels, events, None if events is None else 12, meter, ends)
+    example = Example(inputs, labels, events, None if events is None else 12, meter, ends, chords)
     data = serialize_sequence_example(example)
     assert_equal(parse_sequence_example(data), example)
     message = SequenceExample.FromString(data)
@@ -93,7 +96,10 @@ def test_protobuf_and_we_read_back_what_we_write(
     assert [list(step.int64_list.value) for step in lists["labels"].feature] == labels[:, None].tolist()
     told = message.context.feature
     names = [] if events is None else ["events", "steps_per_bar"]
+    names += ["chords", "chord_steps"] if chords else []
     assert sorted(told) == sorted([*names, *(["meter"] if meter else []), *(["ends"] if ends else [])])
+    assert [name.decode() for name in told["chords"].bytes_list.value] == [name for _, name in chords]
+    assert list(told["chord_steps"].int64_list.value) == [step for step, _ in chords]
     if events is not None:
         assert list(told["events"].int64_list.value) == events.tolist()
         assert list(told["steps_per_bar"].int64_list.value) == [12]

@@ -15,6 +15,7 @@ const LONGEST_RUNS = [4, 8, 16, 24, 32, 48, 64, 96];
 const PLACES = 32;
 const MAX_MATCH_BARS = 32;
 const PLACE_BITS = 4;
+const NUM_CHORD_INPUTS = 54; // the last ones, which stay 0: here no chords are known
 
 /** How the melodies of a model become numbers, by the encoding in its settings. */
 export class Encoding {
@@ -38,7 +39,8 @@ export class Encoding {
       bar:
         lookbackSize + 2 * PLACES + numPitches + 1 + 12 +
         (settings.tells_beat ? BEATS.length + 1 : 0) +
-        (settings.tells_matches ? 9 * numLookbacks + LONGEST_RUNS.length + numEvents : 0),
+        (settings.tells_matches ? 9 * numLookbacks + LONGEST_RUNS.length + numEvents : 0) +
+        (settings.tells_chords ? NUM_CHORD_INPUTS : 0),
     }[settings.kind];
     if (this.inputSize === undefined) throw new Error(`this script knows no encoding called ${settings.kind}`);
   }

@@ -2,13 +2,15 @@
 
 A record is a tf.train.Example, which on the wire is also a SequenceExample with a context and nothing else:
 
-| feature    | kind            | what                                                                   |
-|------------|-----------------|------------------------------------------------------------------------|
-| `version`  | int64_list of 1 | of this table: 1                                                       |
-| `events`   | bytes_list of 1 | a byte for each event: 0 no event, 1 note-off, a pitch and 2           |
-| `meter`    | int64_list of 2 | numerator and denominator                                              |
-| `ends`     | int64_list of 1 | 1 if the tune's end is to be predicted after the last event; else 0     |
-| `encoding` | bytes_list of 1 | JSON: for which encoding's range and key, and with which settings      |
+| feature       | kind            | what                                                                 |
+|---------------|-----------------|----------------------------------------------------------------------|
+| `version`     | int64_list of 1 | of this table: 1                                                     |
+| `events`      | bytes_list of 1 | a byte for each event: 0 no event, 1 note-off, a pitch and 2         |
+| `meter`       | int64_list of 2 | numerator and denominator                                            |
+| `ends`        | int64_list of 1 | 1 if the tune's end is to be predicted after the last event; else 0   |
+| `encoding`    | bytes_list of 1 | JSON: for which encoding's range and key, and with which settings    |
+| `chords`      | bytes_list      | their names, in the melody's key; missing if the encoding tells none |
+| `chord_steps` | int64_list      | the step at which each begins                                        |
 
 It takes a byte a step, where the wide form (`sequence_example`) takes four for each input.
 """
@@ -40,12 +42,14 @@ class CompactRecord:
         meter: numerator and denominator.
         ends: whether the tune's end is to be predicted after the last event.
         encoding: JSON of the encoding.
+        chords: beside the melody, as (step, name).
     """
 
     events: bytes
     meter: tuple[int, int]
     ends: bool
     encoding: str
+    chords: tuple[tuple[int, str], ...] = ()
 
 
 def serialize_compact(record: CompactRecord) -> bytes:
@@ -57,6 +61,9 @@ def serialize_compact(record: CompactRecord) -> bytes:
     features["meter"].int64_list.value.extend(record.meter)
     features["ends"].int64_list.value.append(int(record.ends))
     features["encoding"].bytes_list.value.append(record.encoding.encode())
+    if record.chords:
+        features["chords"].bytes_list.value.extend(name.encode() for _, name in record.chords)
+        features["chord_steps"].int64_list.value.extend(step for step, _ in record.chords)
     return message.SerializeToString(deterministic=True)
 
 
@@ -102,10 +109,14 @@ def parse_compact(data: bytes) -> CompactRecord | None:
         (ends,) = feature("ends").int64_list.value
         # Thousands of records name the same one.
         encoding = sys.intern(only(feature("encoding").bytes_list.value).decode())
+        names = [name.decode() for name in feature("chords").bytes_list.value]
+        chords = tuple(zip(feature("chord_steps").int64_list.value, names, strict=True))
     except ValueError:
-        raise FormatError("a compact record lacks one of events, meter, ends, encoding; build it again") from None
+        raise FormatError(
+            "a compact record lacks one of events, meter, ends, encoding, the steps of chords; build it again"
+        ) from None
     if max(events, default=0) >= _NUM_EVENTS:
         raise FormatError(
             f"a compact record has an event of {max(events)}, above {_NUM_EVENTS - 1}; build the data set again"
         )
-    return CompactRecord(events, (numerator, denominator), bool(ends), encoding)
+    return CompactRecord(events, (numerator, denominator), bool(ends), encoding, chords)

@@ -8,6 +8,8 @@
 | context `steps_per_bar` | int64_list of 1          | length of its bars; ours, may be missing  |
 | context `meter`         | int64_list of 2          | numerator and denominator; likewise       |
 | context `ends`          | int64_list of 1          | 1 if the last label is the tune's end     |
+| context `chords`        | bytes_list               | their names, if the inputs tell of chords |
+| context `chord_steps`   | int64_list               | the step at which each begins             |
 
 Other programs that read these records ignore a context they do not know.
 
@@ -27,11 +29,19 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from ostinato.errors import FormatError
-from ostinato.formats.tensorflow.tensorflow_pb2 import Feature, FeatureList, Features, Int64List, SequenceExample
+from ostinato.formats.tensorflow.tensorflow_pb2 import (
+    BytesList,
+    Feature,
+    FeatureList,
+    Features,
+    Int64List,
+    SequenceExample,
+)
 from ostinato.formats.wire import read_varint, varint
 
 _INPUTS, _LABELS = "inputs", "labels"
 _EVENTS, _STEPS_PER_BAR, _METER, _ENDS = "events", "steps_per_bar", "meter", "ends"
+_CHORDS, _CHORD_STEPS = "chords", "chord_steps"
 
 # Field numbers: SequenceExample, the entries of its two maps, FeatureList, Feature, and the lists in it.
 _CONTEXT, _FEATURE_LISTS = 1, 2
@@ -56,6 +66,7 @@ class Example:
         steps_per_bar: length of its bars in steps, or None if it is not in the record.
         meter: numerator and denominator, or None if it is the plainest for its bar, or not in the record.
         ends: whether the last label is the end of the tune.
+        chords: beside the melody, as (step, name), if the inputs tell of them.
     """
 
     inputs: NDArray[np.float32]
@@ -64,6 +75,7 @@ class Example:
     steps_per_bar: int | None = None
     meter: tuple[int, int] | None = None
     ends: bool = False
+    chords: tuple[tuple[int, str], ...] = ()
 
     @property
     def has_upbeat(self) -> bool:
@@ -98,6 +110,10 @@ def _context(example: Example) -> bytes:
         features += _context_feature(_METER, example.meter)
     if example.ends:
         features += _context_feature(_ENDS, [1])
+    if example.chords:
+        names = Feature(bytes_list=BytesList(value=[name.encode() for _, name in example.chords])).SerializeToString()
+        features += _map_entry_header(_CHORDS, len(names)) + names
+        features += _context_feature(_CHORD_STEPS, [step for step, _ in example.chords])
     return _header(_CONTEXT, len(features)) + features if features else b""
 
 
@@ -289,17 +305,21 @@ def _any_labels(labels: FeatureList) -> NDArray[np.int64]:
 
 def _read_context(
     context: Features,
-) -> tuple[NDArray[np.int64] | None, int | None, tuple[int, int] | None, bool]:
-    """Events, steps per bar and meter, each None if the context does not have it in our form, and whether it ends."""
+) -> tuple[NDArray[np.int64] | None, int | None, tuple[int, int] | None, bool, tuple[tuple[int, str], ...]]:
+    """Events, steps per bar and meter, each None if they are not there in our form; whether it ends, and its chords."""
+
+    def feature(key: str) -> Feature:
+        return context.feature[key] if key in context.feature else Feature()
 
     def integers(key: str) -> Sequence[int]:
-        feature = context.feature[key] if key in context.feature else Feature()
-        return feature.int64_list.value
+        return feature(key).int64_list.value
 
     events, steps_per_bar, meter = integers(_EVENTS), integers(_STEPS_PER_BAR), integers(_METER)
+    names = [name.decode(errors="replace") for name in feature(_CHORDS).bytes_list.value]
     return (
         np.array(events, np.int64) if events else None,
         steps_per_bar[0] if len(steps_per_bar) == 1 else None,
         (meter[0], meter[1]) if len(meter) == 2 else None,
         list(integers(_ENDS)) == [1],
+        tuple(zip(integers(_CHORD_STEPS), names, strict=False)),
     )
