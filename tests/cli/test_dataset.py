@@ -51,6 +51,28 @@ def test_magentas_flags_and_more_input_files(tmp_path: Path) -> None:
     assert made.stdout.startswith("27 melodies")  # each file once
 
 
+def test_chords_go_from_files_into_records(tmp_path: Path) -> None:
+    (tmp_path / "songs").mkdir()
+    lines = ['"C"C2E2 "F"F2A2', '"Dm7"D2F2 "G7"G2B,2'] * 5
+    for key in ("C", "D"):
+        (tmp_path / "songs" / f"{key}.abc").write_text(f"X:1\nM:4/4\nL:1/8\nK:{key}\n{'|'.join(lines)}|\n")
+    notes = tmp_path / "notes.tfrecord"
+    assert dataset(f"--input_dir={tmp_path}/songs", f"--output_file={notes}", command="convert").returncode == 0
+    given = (f"--input={notes}", f"--output_dir={tmp_path}", "--eval_ratio=0")
+    made = dataset("--config=chord_rnn", *given)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "2 of 2 melodies have chords\n" in made.stdout
+    for record in read_records(tmp_path / "training_melodies.tfrecord"):
+        compact = parse_compact(record)
+        assert compact is not None
+        # Both go to C, and the chords with them; in the second song they stood for C in a tune in D.
+        assert [step for step, _ in compact.chords] == list(range(0, 160, 8))
+        names = [name for _, name in compact.chords]
+        assert names[:4] in (["C", "F", "Dm7", "G7"], ["Bb", "Eb", "Cm7", "F7"])
+    told = dataset("--config=ostinato", *given).stdout
+    assert "2 of 2 melodies have chords (--config=chord_rnn learns to fit melodies to them)\n" in told
+
+
 def test_records_are_compact_but_under_magentas_names(tmp_path: Path) -> None:
     flags = (f"--input={NOTES}", "--eval_ratio=0")
     assert dataset(*flags, "--config=lookback_rnn", f"--train_output={tmp_path / 'compact'}").returncode == 0

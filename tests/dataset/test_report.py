@@ -4,6 +4,7 @@ from ostinato.dataset.report import (
     LeftOut,
     Remarked,
     Skipped,
+    chords_words,
     counted,
     endings,
     not_extracted,
@@ -11,6 +12,7 @@ from ostinato.dataset.report import (
     report_json,
     unread,
 )
+from ostinato.encodings import BarEncoding
 from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
 from ostinato.music.quantize import OffGrid
 
@@ -75,3 +77,13 @@ def test_the_report_as_json_names_all_there_is() -> None:
         "skipped": [{"file": "b.abc", "kind": "tune", "reason": "no note"}],
         "remarks": [{"file": "c.mid", "name": "cut off", "text": "it ends early"}],
     }
+
+
+def test_what_a_model_learns_of_chords() -> None:
+    deaf, hearing = BarEncoding(), BarEncoding(tells_chords=True)
+    assert chords_words(0, 9, deaf, "--from=X") == ""
+    assert (
+        chords_words(7, 9, deaf, "--from=X") == "7 of 9 melodies have chords (--from=X learns to fit melodies to them)"
+    )
+    assert chords_words(7, 9, hearing, "--from=X") == "7 of 9 melodies have chords"
+    assert chords_words(0, 9, hearing, "--from=X").startswith("None of the melodies has chords")

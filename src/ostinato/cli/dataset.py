@@ -23,7 +23,7 @@ from ostinato.cli.flags import (
 from ostinato.cli.terminal import progress, say, shows_bars
 from ostinato.config import PRESETS, preset
 from ostinato.dataset.records import DatasetSettings, DatasetStatistics, build_dataset
-from ostinato.dataset.report import counted, off_grid_words
+from ostinato.dataset.report import chords_words, counted, off_grid_words
 from ostinato.errors import SettingsError
 from ostinato.formats.tensorflow.tfrecord import count_records, expand_paths, read_records, shard_paths, shards_name
 from ostinato.parallel import Processes
@@ -216,6 +216,9 @@ def _report(
             )
     if off_grid := off_grid_words(extraction.rhythm):
         say(off_grid)
+    its_melodies = extraction.with_chords, extraction.melodies
+    if chords := chords_words(*its_melodies, settings.encoding, "--config=chord_rnn"):
+        say(chords)
     if left_out := statistics.left_out(settings.extraction):
         say("Left out:", *(f"  {line}" for line in left_out))
     say(

@@ -32,7 +32,7 @@ from ostinato.cli.terminal import say, stopped_by_signals, terminal_width, text_
 from ostinato.cli.train import LiveLine, require_pytorch
 from ostinato.config import preset
 from ostinato.dataset.records import DatasetSettings, distinct, eval_ratio_for, is_for_eval, split_melodies
-from ostinato.dataset.report import counted, off_grid_words
+from ostinato.dataset.report import chords_words, counted, off_grid_words
 from ostinato.errors import DataError, OstinatoError, SettingsError, printable
 from ostinato.formats import atomic_writer
 from ostinato.music.extract import ExtractionSettings
@@ -161,6 +161,9 @@ def run(args: argparse.Namespace) -> int:
     if args.origin is None:
         origin = _chosen_origin(tunes)
     config = preset(BEST_MODEL) if origin is None else origin.bundle.config
+    with_chords = sum(bool(one.melody.chords) for one in tunes.distinct)
+    if chords := chords_words(with_chords, tunes.num_melodies, config.encoding, "--from=chord_rnn"):
+        say(chords)
     settings = DatasetSettings(
         config.encoding,
         extraction,
@@ -266,7 +269,7 @@ def _fingerprint(
     for some in melodies:
         digest.update(b"|")
         for melody in some:
-            digest.update(f"{melody.meter} {melody.ends} {melody.events};".encode())
+            digest.update(f"{melody.meter} {melody.ends} {melody.events} {melody.chords};".encode())
     return digest.hexdigest()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `ostinato convert` does without protobuf, which takes as long to load as a hundred files to read
+    from ostinato.encodings import Encoding
     from ostinato.music.extract import ExtractionSettings, ExtractionStatistics
     from ostinato.music.quantize import OffGrid
 
@@ -88,6 +89,23 @@ def off_grid_words(rhythm: "OffGrid") -> str:
         f"{rhythm.share:.0%} of the notes are off the grid of 16ths: {rhythm.triplets:,} in triplets, "
         f"{rhythm.swing:,} swung, {rhythm.other:,} others (--max_offgrid leaves such melodies out)"
     )
+
+
+def chords_words(with_chords: int, num_melodies: int, encoding: "Encoding", flag: str) -> str:
+    """What a model will learn of the chords beside melodies; "" if there are none, and it would not hear them.
+
+    Args:
+        with_chords: how many melodies have some.
+        num_melodies: of how many.
+        encoding: of the model.
+        flag: that chooses a model which hears them.
+    """
+    if encoding.num_chord_inputs and not with_chords:
+        return "None of the melodies has chords, so the model learns nothing about chords"
+    if not with_chords:
+        return ""
+    of_all = f"{with_chords:,} of {counted(num_melodies, 'melody', 'melodies')} have chords"
+    return of_all if encoding.num_chord_inputs else f"{of_all} ({flag} learns to fit melodies to them)"
 
 
 def unread(skipped: Iterable[Skipped], not_read: Mapping[str, int]) -> list[LeftOut]:

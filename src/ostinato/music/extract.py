@@ -106,6 +106,7 @@ class ExtractionStatistics:
         truncated: melodies cut to `max_steps`; they are kept without their ends.
         mended_meters: NoteSequences that were read in a different meter than they say.
         melodies: melodies kept.
+        with_chords: how many of these have chords beside them.
         notes: how many notes these have; the next three count some of them.
         triplets: notes off the grid, in triplets.
         swing: notes off the grid, swung.
@@ -125,6 +126,7 @@ class ExtractionStatistics:
     truncated: int = 0
     mended_meters: int = 0
     melodies: int = 0
+    with_chords: int = 0
     notes: int = 0
     triplets: int = 0
     swing: int = 0
@@ -206,7 +208,9 @@ def find_melodies(
                 statistics.drum_tracks += 1
             statistics.top_lines += track.is_top_line
             for melody, rhythm in _melodies_of(track, settings, statistics, goes_on=piece.index < last_played):
-                melody = _beside(melody, chords, quantized) if chords else melody
+                if chords:
+                    melody = _beside(melody, chords, quantized)
+                    statistics.with_chords += bool(melody.chords)
                 yield FoundMelody(melody, quantized, instrument, rhythm)
 
 
