@@ -23,12 +23,12 @@ def test_a_shipped_model_is_its_preset_and_has_a_card(name: str) -> None:
 
 
 def test_the_classic_models_have_the_classic_layers() -> None:
-    assert [load_shipped(name).config.hparams.rnn_layer_sizes for name in SHIPPED_MODELS[3:]] == [(128, 128)] * 4
+    assert [load_shipped(name).config.hparams.rnn_layer_sizes for name in SHIPPED_MODELS[4:]] == [(128, 128)] * 4
     assert load_shipped("attention_rnn").config.hparams.attn_length == 40
 
 
 def test_together_they_are_small() -> None:
-    assert sum(shipped_path(name).stat().st_size for name in SHIPPED_MODELS) < 12e6
+    assert sum(shipped_path(name).stat().st_size for name in SHIPPED_MODELS) < 15e6
 
 
 def test_load_knows_them_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -216,8 +216,8 @@ def _report(
             )
     if off_grid := off_grid_words(extraction.rhythm):
         say(off_grid)
-    its_melodies = extraction.with_chords, extraction.melodies
-    if chords := chords_words(*its_melodies, settings.encoding, "--config=chord_rnn"):
+    chords = chords_words(extraction.with_chords, extraction.melodies, settings.encoding, "--config=chord_rnn")
+    if chords:
         say(chords)
     if left_out := statistics.left_out(settings.extraction):
         say("Left out:", *(f"  {line}" for line in left_out))

@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
         rows.append([name, STYLES[name], layers, f"{num_parameters(bundle):,}", *figures])
     print(text_table(rows, words=2))
     about = (
-        "validation and test: bits a 16th note on held-out tunes of the model's own style; fewer is better. Only the "
-        "models of the tune books were tested.",
+        "validation and test: bits a 16th note on held-out tunes of the model's own style, with the chords if it hears "
+        "them; fewer is better.",
         f"ostinato generate --config=NAME plays one, {BEST_MODEL} if you name none; ostinato models NAME shows more.",
     )
     print("", *(textwrap.fill(line, terminal_width(), break_on_hyphens=False) for line in about), sep="\n")

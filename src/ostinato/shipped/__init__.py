@@ -1,8 +1,8 @@
 """The models that come with the package, ready to play.
 
 They stand beside this file as bundles, each with its model card in its
-provenance, and were made by `scripts/train_shipped_models` and
-`scripts/train_style_models`.
+provenance, and were made by `scripts/train_shipped_models`,
+`scripts/train_style_models` and `scripts/train_chord_model`.
 """
 
 import os
@@ -18,6 +18,7 @@ STYLES = {
     BEST_MODEL: _FIDDLE_TUNES,
     "lieder": "German songs",
     "chansons": "French songs",
+    "chord_rnn": "popular songs, over chords",
     "lookback_rnn": _FIDDLE_TUNES,
     "attention_rnn": _FIDDLE_TUNES,
     "basic_rnn": _FIDDLE_TUNES,
