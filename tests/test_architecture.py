@@ -165,10 +165,10 @@ def test_the_core_loads_no_training_library(program: str) -> None:
     ("arguments", "most", "never"),
     [
         (["--help"], 5, {"numpy", "google", "ostinato.config"}),
-        (["generate", "--num_outputs=1", "--seed=0"], 37, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
-        (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 37, {"ostinato.dataset"}),
+        (["generate", "--num_outputs=1", "--seed=0"], 38, {"ostinato.dataset", "ostinato.formats.tensorflow"}),
+        (["generate", "--num_outputs=1", "--seed=0", "--key=Am"], 38, {"ostinato.dataset"}),
         (["convert", "--input_dir=none", "--output_file=none"], 19, {"google", "ostinato.music"}),
-        (["models"], 27, {"ostinato.generation", "ostinato.dataset"}),
+        (["models"], 28, {"ostinato.generation", "ostinato.dataset"}),
     ],
 )
 def test_what_a_command_loads(arguments: list[str], most: int, never: set[str], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from ostinato.encodings.chords import NUM_CHORD_INPUTS, chord_inputs
 from ostinato.encodings.encoding import EventGate, checked_events
 from ostinato.encodings.lookback import LookbackEncoding, LookbackStepper
 from ostinato.encodings.matches import MAX_BARS, Matches, Matching
@@ -102,11 +103,7 @@ class BarEncoding:
     @property
     def num_chord_inputs(self) -> int:
         """How many of the inputs, the last ones, tell of chords; all are 0 where none are known."""
-        if not self.tells_chords:
-            return 0
-        from ostinato.encodings.chords import NUM_CHORD_INPUTS  # which most models do without
-
-        return NUM_CHORD_INPUTS
+        return NUM_CHORD_INPUTS if self.tells_chords else 0
 
     @property
     def num_classes(self) -> int:
@@ -203,8 +200,6 @@ class BarEncoding:
         if matches is not None:
             self._fill_matches(rows[:, at + NOTES_PER_OCTAVE + self.tells_beat * (len(_BEATS) + 1) :], matches, meter)
         if self.tells_chords and chords:
-            from ostinato.encodings.chords import NUM_CHORD_INPUTS, chord_inputs
-
             told = [chord_inputs(one, step) for one, step in itertools.product(chords, next_steps.tolist())]
             rows[:, -NUM_CHORD_INPUTS:] = np.reshape(told, (-1, NUM_CHORD_INPUTS))
         return rows

@@ -1,10 +1,14 @@
 """Chords as inputs: which one sounds at the next step, and which one comes after it."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ostinato.music.chords import Chord, Progression
 from ostinato.music.melody import NOTES_PER_OCTAVE
+
+if TYPE_CHECKING:
+    from ostinato.music.chords import Chord, Progression
 
 _STEPS_AHEAD = np.array([2, 4, 8, 16, 32])
 LOOKAHEAD_STEPS = int(_STEPS_AHEAD[-1])
@@ -13,7 +17,7 @@ _NUM_OF_CHORD = 2 * NOTES_PER_OCTAVE
 NUM_CHORD_INPUTS = 2 * _NUM_OF_CHORD + 1 + len(_STEPS_AHEAD)
 
 
-def chord_inputs(progression: Progression, step: int) -> NDArray[np.float32]:
+def chord_inputs(progression: "Progression", step: int) -> NDArray[np.float32]:
     """[54]: the chord that sounds at a step, and the one after it.
 
     | values   | of the step                                                              |
@@ -40,6 +44,6 @@ def chord_inputs(progression: Progression, step: int) -> NDArray[np.float32]:
     return values
 
 
-def _fill(values: NDArray[np.float32], chord: Chord) -> None:
+def _fill(values: NDArray[np.float32], chord: "Chord") -> None:
     values[chord.root] = 1
     values[[NOTES_PER_OCTAVE + pitch_class for pitch_class in chord.pitch_classes]] = 1

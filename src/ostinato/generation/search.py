@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ostinato.encodings import Encoding, Stepper
+from ostinato.encodings.chords import LOOKAHEAD_STEPS
 from ostinato.generation.network import Floats, Network, State
 from ostinato.generation.options import GenerationOptions
 from ostinato.generation.sampling import Constraints, Draws, RandomDraws, log_probabilities_of, log_softmax
@@ -82,8 +83,6 @@ class Replay:
         events = [int(events[row]) for events in self._events]
         chords: ChordTrack = ()
         if self._chords is not None:
-            from ostinato.encodings.chords import LOOKAHEAD_STEPS
-
             chords = self._chords.track(len(events) + LOOKAHEAD_STEPS + 1)
         return self._exact_logits(Melody(events, meter=self._meter, chords=chords))
 

@@ -18,7 +18,7 @@ STYLES = {
     BEST_MODEL: _FIDDLE_TUNES,
     "lieder": "German songs",
     "chansons": "French songs",
-    "chord_rnn": "popular songs, over chords",
+    "chord_rnn": "songs over chords",
     "lookback_rnn": _FIDDLE_TUNES,
     "attention_rnn": _FIDDLE_TUNES,
     "basic_rnn": _FIDDLE_TUNES,
