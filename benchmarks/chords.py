@@ -7,7 +7,8 @@ bars give their chords and their meter, and the model makes melodies over them, 
 long as the tune. Shares are of notes that are of the chord:
 those that begin on a strong beat (the first of a bar, the third of four), on
 another beat, between beats; those of a quarter and longer; the last. Bits a
-step are what the melodies cost the same model without chords. The last lines
+step are what the melodies cost the model that made them, which is told of the
+chords only if it is a model that hears them. The last lines
 compare the time that a hundred melodies take with and without.
 """
 
