@@ -199,3 +199,19 @@ def test_chords_are_named_above_the_bars() -> None:
     heights = [int(re.search(r'height="(\d+)"', picture)[1]) for picture in (piano_roll_svg(plain), drawn)]  # type: ignore[index]
     assert heights[1] - heights[0] == 14
     assert piano_roll_svg(chords, labels=False) == piano_roll_svg(plain, labels=False)
+
+
+def test_a_page_names_the_chords_and_counts_an_upbeat_as_bar_0() -> None:
+    upbeat = Melody([-2] * 12 + [60] * 20 + [-2] * 8, chords=[(16, "C"), (24, "A7")])
+    written = melodies_page([upbeat, Melody([60] * 32)], title="Both")
+    first, second = written.split("<figure")[1:]
+    names = re.search(r'<div class="chord-names">(.*?)</div>', first)
+    assert names
+    # 16 and 24 of 40 steps, and how much of them each sounds.
+    assert names[1] == (
+        '<span style="left:40.00%;width:20.00%">C</span><span style="left:60.00%;width:40.00%">A7</span>'
+    )
+    assert "chord-names" not in second
+    numbers = [re.findall(r'<span style="left:[\d.]+%">(\d+)</span>', figure) for figure in (first, second)]
+    assert numbers == [["0", "1", "2"], ["1", "2"]]
+    assert re.findall(r'y="-4">(\d+)<', piano_roll_svg(upbeat)) == ["0", "1", "2"]

@@ -6,8 +6,9 @@ not run, the piano roll is there without its button.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import pairwise
 
 from ostinato.dataset.report import counted
 from ostinato.errors import SettingsError
@@ -147,10 +148,7 @@ def _rows(spans: Sequence[tuple[int, int, int]]) -> range:
 def _labels(melody: Melody, rows: range, width: float, row_height: int) -> str:
     """The chords and the numbers of the bars above a piano roll, and the names of the Cs beside it."""
     step_width = width / max(len(melody), 1)
-    texts = [
-        f'<text x="{_short(step * step_width + 2)}" y="-4">{bar}</text>'
-        for bar, step in enumerate(range(0, len(melody), melody.steps_per_bar), start=1)
-    ]
+    texts = [f'<text x="{_short(step * step_width + 2)}" y="-4">{bar}</text>' for bar, step in _bars(melody)]
     texts += [
         f'<text class="chord" x="{_short(step * step_width + 2)}" y="{-4 - _CHORDS_TOP}" font-weight="bold">'
         f"{escape(name)}</text>"
@@ -163,6 +161,11 @@ def _labels(melody: Melody, rows: range, width: float, row_height: int) -> str:
         if pitch % NOTES_PER_OCTAVE == 0
     ]
     return f'<g class="labels" font-family="sans-serif" font-size="10" fill="{_TEXT}">{"".join(texts)}</g>'
+
+
+def _bars(melody: Melody) -> Iterator[tuple[int, int]]:
+    """The number of each bar and its first step; an upbeat is bar 0."""
+    return enumerate(range(0, len(melody), melody.steps_per_bar), start=0 if melody.has_upbeat else 1)
 
 
 def _roll(melody: Melody, spans: Sequence[tuple[int, int, int]], rows: range, width: float, row_height: int) -> str:
@@ -289,14 +292,18 @@ def _figure(number: int, melody: Melody, caption: str, qpm: float, longest: int)
     name = f"melody {number}"
     # A step is as wide in all melodies of the page.
     width = 100 * len(melody) / longest if longest else 100
-    bars = "".join(
-        f'<span style="left:{100 * step / len(melody):.2f}%">{step // melody.steps_per_bar + 1}</span>'
-        for step in range(0, len(melody), melody.steps_per_bar)
+    bars = "".join(f'<span style="left:{100 * step / len(melody):.2f}%">{bar}</span>' for bar, step in _bars(melody))
+    names = "".join(
+        f'<span style="left:{100 * step / len(melody):.2f}%;width:{100 * (end - step) / len(melody):.2f}%">'
+        f"{escape(chord)}</span>"
+        for (step, chord), (end, _) in pairwise((*melody.chords, (len(melody), "")))
     )
+    above = f'<div class="chord-names">{names}</div>' if names else ""
+    above += f'<div class="bar-numbers" aria-hidden="true">{bars}</div>'
     player = player_html(melody, qpm=qpm, name=name, labels=False, row_height=8)
     return f"""<figure class="panel melody">
 <figcaption><strong>{escape(caption)}</strong> <span>{_facts(melody)}</span></figcaption>
-<div class="roll" style="--width:{width:.2f}%"><div class="bar-numbers" aria-hidden="true">{bars}</div>{player}</div>
+<div class="roll" style="--width:{width:.2f}%">{above}{player}</div>
 <div class="more"><details><summary>Notes</summary><p><code>{escape(text_roll(melody))}</code></p></details>
 <a href="data:audio/midi;base64,{midi}" download="melody_{number:02}.mid">Download MIDI<span> of {name}</span></a></div>
 </figure>"""
