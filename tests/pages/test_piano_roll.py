@@ -126,6 +126,17 @@ def test_each_melody_can_be_had_as_midi() -> None:
     assert [(note.pitch, note.start_time) for note in notes[:2]] == [(67, 0.0), (67, 0.75)]
 
 
+def test_chords_sound_below_the_melody_if_asked() -> None:
+    melodies = [Melody([72] * 16, chords=[(0, "C"), (8, "N.C.")]), MELODIES[1]]
+    text = melodies_page(melodies, title="Over a chord", qpm=60, accompaniment="block")
+    # C2 in the bass, and E3, G3 and C4 from E3 up; of no chord nothing.
+    assert re.findall(r'qpm="60" accompaniment="([^"]*)"', text) == ["48:0:8 52:0:8 55:0:8 60:0:8"]
+    files = re.findall(r'href="data:audio/midi;base64,([^"]*)"', text)
+    pitches = [sorted({note.pitch for note in midi_to_note_sequence(base64.b64decode(file)).notes}) for file in files]
+    assert pitches == [[48, 52, 55, 60, 72], [67]]
+    assert "accompaniment" not in melodies_page(melodies, title="Over a chord").replace(player_script(), "")
+
+
 def test_hostile_texts_are_shown_as_they_are_written() -> None:
     hostile = "</title></pre><script>alert(1)</script><img src=x onerror=alert(1)>'\"&"
     text = melodies_page(MELODIES[:1], title=hostile, command=hostile, note=hostile, captions=[hostile])
@@ -165,6 +176,37 @@ def test_captions_are_one_for_each() -> None:
 def test_the_slider_holds_an_unusual_tempo() -> None:
     assert 'max="300" value="300"' in melodies_page(MELODIES, title="t", qpm=300)
     assert 'min="20" max="240" value="20"' in melodies_page(MELODIES, title="t", qpm=20)
+
+
+def test_what_sounds_on_the_page(tmp_path: Path) -> None:
+    studio_page = pytest.importorskip("studio_page", reason="make test installs Playwright")
+    if studio_page.CHROMIUM is None:
+        pytest.skip("there is no Chromium here")
+    from playwright.sync_api import sync_playwright
+
+    page_file = tmp_path / "melodies.html"
+    melody = Melody([69, -2, 81, -2], chords=[(0, "A"), (2, "N.C.")])
+    page_file.write_text(melodies_page([melody], title="One", qpm=240, accompaniment="block"), encoding="utf-8")
+    listen = """
+        window.heard = [];
+        const start = OscillatorNode.prototype.start;
+        OscillatorNode.prototype.start = function (when) {
+          window.heard.push(Math.round(this.frequency.value));
+          return start.call(this, when);
+        };
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=studio_page.CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.add_init_script(listen)
+        page.goto(page_file.as_uri())
+        page.get_by_role("button", name="Play melody 1").click()
+        page.get_by_role("button", name="Play melody 1").wait_for()  # again: it is over
+        # A4 with A2 in the bass and E3, A3, C#4 above it, then A5 alone.
+        heard = page.evaluate("window.heard")
+        assert sorted(heard[:5]) == [110, 165, 220, 277, 440]
+        assert heard[5:] == [880]
+        browser.close()
 
 
 def test_no_melody_is_cut_in_two_when_printed(tmp_path: Path) -> None:

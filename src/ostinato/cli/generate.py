@@ -267,7 +267,7 @@ def _generate(
         _write_scores(args, melodies, options, qpm, paths)
     made = f"{len(melodies)} {'melody' if len(melodies) == 1 else 'melodies'} of {model.name}"
     if args.html:
-        _write_page(args.html, melodies, made, _command(args, options.seed), qpm, [path.name for path in paths])
+        _write_page(args, melodies, made, _command(args, options.seed), qpm, [path.name for path in paths])
         say(f"{args.html}: a page to see and hear them")
     chosen = f", the {_RANKINGS[options.rank_by]} of {args.rank}" if args.rank else ""
     say(f"{made} in {args.output_dir}{chosen}; the same again with --seed={options.seed}")
@@ -530,13 +530,20 @@ def _write_scores(
 
 
 def _write_page(
-    path: str, melodies: "Sequence[Melody]", title: str, command: str, qpm: float, captions: Sequence[str]
+    args: argparse.Namespace,
+    melodies: "Sequence[Melody]",
+    title: str,
+    command: str,
+    qpm: float,
+    captions: Sequence[str],
 ) -> None:
     from ostinato.formats import atomic_writer
     from ostinato.pages.piano_roll import melodies_page
 
-    page = melodies_page(melodies, title=title, command=command, qpm=qpm, captions=captions)
-    with atomic_writer(path, sync=False) as file:
+    page = melodies_page(
+        melodies, title=title, command=command, qpm=qpm, captions=captions, accompaniment=args.accompaniment
+    )
+    with atomic_writer(args.html, sync=False) as file:
         file.write(page.encode())
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from ostinato.dataset.report import counted
 from ostinato.errors import SettingsError
 from ostinato.formats.midi.writer import note_sequence_to_midi
+from ostinato.music.chords import Accompaniment, accompany
 from ostinato.music.melody import NOTES_PER_OCTAVE, Melody, pitch_name
 from ostinato.music.notes import note_spans, text_roll
 from ostinato.pages.layout import page, resource
@@ -99,7 +100,13 @@ def player_script() -> str:
 
 
 def player_html(
-    melody: Melody, *, qpm: float = 120.0, name: str = "the melody", labels: bool = True, row_height: int = 6
+    melody: Melody,
+    *,
+    qpm: float = 120.0,
+    name: str = "the melody",
+    labels: bool = True,
+    row_height: int = 6,
+    accompaniment: Accompaniment | None = None,
 ) -> str:
     """The melody as a <melody-player>: a play button and the piano roll.
 
@@ -109,10 +116,15 @@ def player_html(
         name: what the button's label calls it.
         labels: see `piano_roll_svg`.
         row_height: of a semitone, in pixels.
+        accompaniment: how the melody's chords are played below it; None for not at all.
     """
+    below = ""
+    if accompaniment is not None:
+        notes = accompany(melody.chords, len(melody), melody.meter, accompaniment)
+        below = f' accompaniment="{" ".join(f"{pitch}:{start}:{end}" for pitch, start, end in notes)}"'
     roll = piano_roll_svg(melody, title=f"Piano roll of {name}", labels=labels, row_height=row_height)
     return (
-        f'<melody-player events="{" ".join(map(str, melody))}" qpm="{qpm:g}" '
+        f'<melody-player events="{" ".join(map(str, melody))}" qpm="{qpm:g}"{below} '
         'style="display:flex;align-items:center;gap:.75em">'
         f'<button type="button" class="play" aria-label="Play {escape(name)}" hidden="">▶</button>{roll}'
         "</melody-player>"
@@ -228,6 +240,7 @@ def melodies_page(
     qpm: float = 120.0,
     captions: Sequence[str] = (),
     note: str = "",
+    accompaniment: Accompaniment | None = None,
 ) -> str:
     """A whole HTML document that shows and plays melodies, each with its MIDI file to download.
 
@@ -238,6 +251,7 @@ def melodies_page(
         qpm: tempo to start with, in quarter notes a minute, above 0; also that of the MIDI files.
         captions: one for each melody; without any, they are "Melody 1" and so on.
         note: a sentence below the heading.
+        accompaniment: how chords are played below the melodies that have some, on the page and in the MIDI files.
 
     All texts are plain: anything in them that looks like HTML is shown as it is written.
 
@@ -250,7 +264,7 @@ def melodies_page(
     captions = captions or [f"Melody {number}" for number in range(1, len(melodies) + 1)]
     longest = max(map(len, melodies), default=0)
     figures = [
-        _figure(number, melody, caption, qpm, longest)
+        _figure(number, melody, caption, qpm, longest, accompaniment)
         for number, (melody, caption) in enumerate(zip(melodies, captions, strict=True), start=1)
     ]
     body = [f"<header><h1>{escape(title)}</h1>"]
@@ -287,8 +301,12 @@ def _toolbar(qpm: float) -> str:
     )
 
 
-def _figure(number: int, melody: Melody, caption: str, qpm: float, longest: int) -> str:
-    midi = base64.b64encode(note_sequence_to_midi(melody.to_note_sequence(qpm))).decode()
+def _figure(
+    number: int, melody: Melody, caption: str, qpm: float, longest: int, accompaniment: Accompaniment | None
+) -> str:
+    accompaniment = accompaniment if melody.chords else None
+    sequence = melody.to_note_sequence(qpm, accompaniment=accompaniment)
+    midi = base64.b64encode(note_sequence_to_midi(sequence)).decode()
     name = f"melody {number}"
     # A step is as wide in all melodies of the page.
     width = 100 * len(melody) / longest if longest else 100
@@ -300,7 +318,7 @@ def _figure(number: int, melody: Melody, caption: str, qpm: float, longest: int)
     )
     above = f'<div class="chord-names">{names}</div>' if names else ""
     above += f'<div class="bar-numbers" aria-hidden="true">{bars}</div>'
-    player = player_html(melody, qpm=qpm, name=name, labels=False, row_height=8)
+    player = player_html(melody, qpm=qpm, name=name, labels=False, row_height=8, accompaniment=accompaniment)
     return f"""<figure class="panel melody">
 <figcaption><strong>{escape(caption)}</strong> <span>{_facts(melody)}</span></figcaption>
 <div class="roll" style="--width:{width:.2f}%">{above}{player}</div>

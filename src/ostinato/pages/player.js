@@ -1,10 +1,12 @@
-// <melody-player events="60 -2 -1" qpm="120">: a play button (button.play, revealed here) and an svg
+// <melody-player events="60 -2 -1" qpm="120" accompaniment="48:0:3 52:0:3">, the latter (of which each is a pitch, a
+// first step and an end step) sounding softly below the melody and left out if there is none: a play button (button.play, revealed here) and an svg
 // piano roll, on which a cursor moves while the melody sounds. One sounds at a time on a page.
 // play(step) resolves to true when the end was reached, to false when it was stopped before.
 (() => {
   if (customElements.get("melody-player")) return; // a notebook holds this script once for each melody
 
   const ATTACK = 0.004, RELEASE = 0.05; // seconds
+  const BELOW = 0.35; // of the melody's loudness, so that three or four notes at once stay below it
   const LOOKAHEAD = 0.15, LOOKAHEAD_HIDDEN = 1.5; // seconds; hidden pages are woken once a second
   let voice = null; // made at the first click: browsers allow no sound before one
   let playing = null; // the one player that sounds
@@ -30,7 +32,7 @@
   }
 
   // One note; the function returned silences it, without a click.
-  function pluck(pitch, start, seconds) {
+  function pluck(pitch, start, seconds, loudness) {
     const { audio, wave, dry } = voice;
     const hertz = 440 * 2 ** ((pitch - 69) / 12);
     const string = audio.createOscillator(), tone = audio.createBiquadFilter(), gain = audio.createGain();
@@ -40,8 +42,8 @@
     tone.frequency.setValueAtTime(Math.min(hertz * 7, 12000), start);
     tone.frequency.setTargetAtTime(hertz * 2, start, 0.35);
     gain.gain.setValueAtTime(0, start);
-    gain.gain.linearRampToValueAtTime(0.32, start + ATTACK);
-    gain.gain.setTargetAtTime(0.1, start + ATTACK, 0.45);
+    gain.gain.linearRampToValueAtTime(0.32 * loudness, start + ATTACK);
+    gain.gain.setTargetAtTime(0.1 * loudness, start + ATTACK, 0.45);
     gain.gain.setTargetAtTime(0, start + Math.max(seconds - RELEASE / 2, ATTACK), RELEASE);
     string.connect(tone).connect(gain).connect(dry);
     string.start(start);
@@ -69,6 +71,11 @@
       this.notes = changes.slice(0, -1)
         .map(({ event, step }, i) => ({ pitch: event, start: step, end: changes[i + 1].step }))
         .filter(({ pitch }) => pitch >= 0);
+      const below = this.getAttribute("accompaniment")?.split(" ").map((note) => note.split(":").map(Number)) ?? [];
+      this.score = [
+        ...this.notes.map((note) => ({ ...note, loudness: 1 })),
+        ...below.map(([pitch, start, end]) => ({ pitch, start, end, loudness: BELOW })),
+      ].sort((one, other) => one.start - other.start);
 
       this.button = this.querySelector("button.play");
       this.name = this.button.getAttribute("aria-label") || "";
@@ -105,8 +112,8 @@
       playing = this;
       this.anchorStep = step;
       this.anchorTime = voice.audio.currentTime + 0.06;
-      this.next = this.notes.findIndex(({ start }) => start >= Math.floor(step));
-      if (this.next < 0) this.next = this.notes.length;
+      this.next = this.score.findIndex(({ start }) => start >= Math.floor(step));
+      if (this.next < 0) this.next = this.score.length;
       this.sounding = [];
       this.timer = setInterval(() => this.schedule(), 40);
       this.schedule();
@@ -141,11 +148,11 @@
     schedule() {
       const ahead = document.hidden ? LOOKAHEAD_HIDDEN : LOOKAHEAD;
       const now = voice.audio.currentTime;
-      for (; this.next < this.notes.length; this.next++) {
-        const { pitch, start, end } = this.notes[this.next];
+      for (; this.next < this.score.length; this.next++) {
+        const { pitch, start, end, loudness } = this.score[this.next];
         const time = this.anchorTime + (start - this.anchorStep) * this.secondsPerStep;
         if (time > now + ahead) break;
-        this.sounding.push(pluck(pitch, Math.max(time, now), (end - start) * this.secondsPerStep));
+        this.sounding.push(pluck(pitch, Math.max(time, now), (end - start) * this.secondsPerStep, loudness));
       }
       if (this.step >= this.events.length) this.stop(true);
     }
