@@ -499,8 +499,9 @@ def test_no_file_is_ever_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(list(tmp_path.iterdir())) == 31
     assert {path.read_bytes() for path in first} == {b"a"}
     assert (tmp_path / "2016-07-16_000001_07.mid").read_bytes() == b"mine"
-    assert generate._write_new(tmp_path, [b"d"])[0].name == "2016-07-15_235959_1.mid"
-    assert generate._write_new(tmp_path, [b"e"] * 100)[4].name == "2016-07-15_235959_005.mid"
+    # Nor is a second shared by sets with other digits, for both would call a tune book by it.
+    assert generate._write_new(tmp_path, [b"d"])[0].name == "2016-07-16_000001_1.mid"
+    assert generate._write_new(tmp_path, [b"e"] * 100)[4].name == "2016-07-16_000003_005.mid"
 
 
 def test_two_processes_in_one_second_keep_apart(tmp_path: Path) -> None:

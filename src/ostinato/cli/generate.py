@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _QPM = 120.0
 _NUM_STEPS = 128
 _SAMPLE_RATE = 44_100
+_MOST_DIGITS = 8  # of the number in a name: as many melodies as no memory holds
 _PATIENCE = 1.0  # seconds that nobody minds: only longer work shows a bar
 _CHORD_STRENGTH = 0.9  # the default of the options, which help does without
 # Flags that are fields of the options by the same name.
@@ -456,13 +457,18 @@ def _save_bundle(args: argparse.Namespace) -> int:
 def _write_new(folder: Path, files: Sequence[bytes]) -> list[Path]:
     """Write new files YYYY-MM-DD_HHMMSS_01.mid and so on, all or none.
 
-    Where a name is taken, from earlier or by another process, all take the next second's.
+    Where a name is taken, from earlier or by another process, all take the next second's, and so they do where that
+    second has a file with more or fewer digits: a tune book goes by the second alone.
     """
     from ostinato.formats import atomic_writer
 
     digits = len(str(len(files)))
     moment = datetime.now()
     while True:
+        while any(
+            (folder / f"{moment:%Y-%m-%d_%H%M%S}_{1:0{other}}.mid").exists() for other in range(1, _MOST_DIGITS + 1)
+        ):
+            moment += timedelta(seconds=1)
         written: list[Path] = []
         try:
             for number, data in enumerate(files, start=1):
