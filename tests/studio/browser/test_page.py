@@ -250,7 +250,9 @@ def test_what_could_have_come_instead_is_heard(studio: StudioPage) -> None:
 
     # What was there is outlined where it is gone, and can be heard.
     notes, gone = _spans(changed["events"]), _spans(made["events"])
-    expect(card.locator("rect.gone")).to_have_count(len(gone - notes))
+    # The new way may end earlier, and the roll with it.
+    outlined = sum(start < len(changed["events"]) for _, start, _ in gone - notes)
+    expect(card.locator("rect.gone")).to_have_count(outlined)
     original = card.get_by_role("button", name="Original: Variation 1")
     told = f"Hear what was there before; of its notes {len(gone - notes)} are gone, and {len(notes - gone)} are new"
     expect(original).to_have_attribute("title", told)
@@ -261,7 +263,9 @@ def test_what_could_have_come_instead_is_heard(studio: StudioPage) -> None:
     expect(original).to_have_attribute("aria-pressed", "false")
     answer = studio.answer_to(card.get_by_role("button", name="Again: Variation 1").click)
     assert answer["variations"][0]["events"] == changed["events"]
-    expect(card.locator("rect.gone")).to_have_count(len(gone - notes))
+    # The new way may end earlier, and the roll with it.
+    outlined = sum(start < len(changed["events"]) for _, start, _ in gone - notes)
+    expect(card.locator("rect.gone")).to_have_count(outlined)
 
 
 def _spans(events: list[int]) -> set[tuple[int, int, int]]:
