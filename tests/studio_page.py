@@ -174,6 +174,11 @@ class StudioPage:
         return download.value
 
 
+def run(studio: StudioPage, module: str, program: str) -> Any:
+    """What a program of the page returns, in which `m` is one of the page's modules."""
+    return studio.page.evaluate(f'async () => {{ const m = await import("/static/{module}.js"); {program} }}')
+
+
 def loudest(studio: StudioPage, milliseconds: int = 900) -> float:
     peak: float = studio.page.evaluate("milliseconds => peak(milliseconds)", milliseconds)
     return peak

@@ -35,6 +35,7 @@ from ostinato.encodings import Encoding, OneHotEncoding
 from ostinato.errors import DataError, SettingsError
 from ostinato.generation.network import Network
 from ostinato.generation.sampling import log_softmax
+from ostinato.music.chords import Progression
 from ostinato.music.melody import MAX_PITCH, NO_EVENT, Melody
 
 NUM_EVENTS = MAX_PITCH + 1 - NO_EVENT
@@ -257,11 +258,7 @@ class _Member:
         self._labels = np.zeros((len(melodies), num_steps), np.int64)
         for row, melody in enumerate(melodies):
             self._labels[row, : len(melody)] = self._encoding.labels(melody)
-        chords = []
-        if self._encoding.num_chord_inputs:
-            from ostinato.music.chords import Progression
-
-            chords = [Progression(melody.chords) for melody in melodies]
+        chords = [Progression(melody.chords) for melody in melodies]
         self._stepper = self._encoding.stepper(len(melodies), melodies[0].meter, chords)
         self._state = self._network.initial_state(len(melodies))
 

@@ -230,10 +230,14 @@ class Progression:
         """The chord that comes after the one that sounds at a step, and how many steps later; None if none comes."""
         place = self._place(step)
         held = self._held(place)
-        again = [(start + self.period, name) for start, name in self.chords] if self.period is not None else []
-        for start, name in (*self.chords[held + 1 :], *again):
-            if held < 0 or name != self.chords[held][1]:
-                return parse_chord(name), start - place
+        if held + 1 < len(self.chords):
+            start, name = self.chords[held + 1]
+            return parse_chord(name), start - place
+        if self.period is not None:
+            # Where the chords begin with the one that they end with, it goes on.
+            for start, name in self.chords[:2]:
+                if name != self.chords[held][1]:
+                    return parse_chord(name), start + self.period - place
         return None
 
     def track(self, num_steps: int) -> ChordTrack:

@@ -62,6 +62,14 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def modules(browser: Browser, url: str) -> Iterator[StudioPage]:
+    """One visit for all tests of a file that run functions of the page's modules and change nothing of the page."""
+    context, studio = visit(browser, url)
+    yield studio
+    context.close()
+
+
 @pytest.fixture
 def wide(browser: Browser, url: str) -> Iterator[StudioPage]:
     """A visit with a mouse and a window of 1280 pixels; it ends without complaints of the browser's."""

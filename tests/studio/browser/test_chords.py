@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ import pytest
 pytest.importorskip("playwright")
 
 import symusic
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from studio_page import FADING, METER, SILENCE, StudioPage, loudest, visit
+from studio_page import FADING, METER, SILENCE, StudioPage, loudest, run
 
 # An upbeat, then three bars of 6/8.
 TUNE = """X:1
@@ -22,17 +21,6 @@ L:1/8
 K:G
 D | "G" G3 "D7" A3 | "Em" B3 "C" c3 | "G" G3- G2 |]
 """
-
-
-@pytest.fixture(name="modules", scope="module")
-def _modules(browser: Browser, url: str) -> Iterator[StudioPage]:
-    context, studio = visit(browser, url)
-    yield studio
-    context.close()
-
-
-def run(studio: StudioPage, module: str, program: str) -> Any:
-    return studio.page.evaluate(f'async () => {{ const m = await import("/static/{module}.js"); {program} }}')
 
 
 def write_chords(studio: StudioPage, text: str) -> None:

@@ -1,29 +1,14 @@
 """The page's own arithmetic, against values worked out by hand."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Browser
-
 from ostinato.music.melody import Melody
 from ostinato.music.notation import estimated_key
-from studio_page import StudioPage, visit
-
-
-@pytest.fixture(scope="module")
-def modules(browser: Browser, url: str) -> Iterator[StudioPage]:
-    """One visit for all, for nothing here changes the page."""
-    context, studio = visit(browser, url)
-    yield studio
-    context.close()
-
-
-def run(studio: StudioPage, module: str, program: str) -> Any:
-    return studio.page.evaluate(f'async () => {{ const m = await import("/static/{module}.js"); {program} }}')
+from studio_page import StudioPage, run
 
 
 def test_events_and_notes(modules: StudioPage) -> None:
