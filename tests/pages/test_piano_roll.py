@@ -135,6 +135,8 @@ def test_chords_sound_below_the_melody_if_asked() -> None:
     pitches = [sorted({note.pitch for note in midi_to_note_sequence(base64.b64decode(file)).notes}) for file in files]
     assert pitches == [[48, 52, 55, 60, 72], [67]]
     assert "accompaniment" not in melodies_page(melodies, title="Over a chord").replace(player_script(), "")
+    silent = [Melody([72] * 16, chords=[(0, "N.C.")])]
+    assert 'accompaniment="' not in melodies_page(silent, title="t", accompaniment="bass").replace(player_script(), "")
 
 
 def test_hostile_texts_are_shown_as_they_are_written() -> None:

@@ -119,8 +119,7 @@ def player_html(
         accompaniment: how the melody's chords are played below it; None for not at all.
     """
     below = ""
-    if accompaniment is not None:
-        notes = accompany(melody.chords, len(melody), melody.meter, accompaniment)
+    if accompaniment is not None and (notes := accompany(melody.chords, len(melody), melody.meter, accompaniment)):
         below = f' accompaniment="{" ".join(f"{pitch}:{start}:{end}" for pitch, start, end in notes)}"'
     roll = piano_roll_svg(melody, title=f"Piano roll of {name}", labels=labels, row_height=row_height)
     return (

@@ -1,6 +1,6 @@
-// <melody-player events="60 -2 -1" qpm="120" accompaniment="48:0:3 52:0:3">, the latter (of which each is a pitch, a
-// first step and an end step) sounding softly below the melody and left out if there is none: a play button (button.play, revealed here) and an svg
-// piano roll, on which a cursor moves while the melody sounds. One sounds at a time on a page.
+// <melody-player events="60 -2 -1" qpm="120">: a play button (button.play, revealed here) and an svg piano roll, on
+// which a cursor moves while the melody sounds. With accompaniment="48:0:3 52:0:3" these notes sound softly below it,
+// each given by its pitch, its first step and the step after its last. One player sounds at a time on a page.
 // play(step) resolves to true when the end was reached, to false when it was stopped before.
 (() => {
   if (customElements.get("melody-player")) return; // a notebook holds this script once for each melody
